@@ -1,0 +1,1 @@
+"""The destination cloud behind one Driver protocol."""

@@ -1,0 +1,210 @@
+"""The contract every destination cloud keeps; `memory.py` is the fake, tests/conformance holds them to it.
+
+A call asks for one thing and returns as soon as the cloud has accepted it: waiting is the caller's.
+Whatever makes something takes a `token`: the same token with the same values gives the same thing back.
+Deleting or stopping what is gone is success; describing it gives None.
+Raises `UserError` for what the person must change (quota, stock, permission: `code` is the cloud's),
+`Transient` for what may work later (throttling, a state that will pass), `Broken` for anything else.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from smc.model.server import Architecture, Firmware
+
+TAG_JOB = "smc:job"
+TAG_RUN = "smc:run"
+TAG_PURPOSE = "smc:purpose"
+TAG_FORWARD = "smc:forward:"  # + guest port = host port; the local cloud alone reads it
+
+Tags = Mapping[str, str]
+
+
+class Kind(Enum):
+    VPC = "vpc"
+    VSWITCH = "vswitch"
+    SECURITY_GROUP = "security_group"
+    INSTANCE = "instance"
+    DISK = "disk"
+    SNAPSHOT = "snapshot"
+    IMAGE = "image"
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    kind: Kind
+    id: str
+    name: str = ""
+    created: str = ""  # 2026-11-22T10:00:00Z
+
+
+class Power(Enum):
+    PENDING = "Pending"
+    STARTING = "Starting"
+    RUNNING = "Running"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+
+
+class DiskSpec(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    size_gib: int
+
+
+class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """`image` "" : the cloud's image for intermediate instances of that architecture."""
+
+    name: str
+    zone: str
+    vswitch: str
+    security_group: str
+    architecture: Architecture = Architecture.X86_64
+    image: str = ""
+    instance_type: str = ""  # "": the cheapest that is in stock (service-facts 2.3)
+    user_data: str = ""  # plain text, at most 16 KB
+    system_disk_gib: int = 20
+    data_disks: tuple[DiskSpec, ...] = ()
+    public_address: bool = True
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    power: Power
+    image: str = ""
+    public_address: str = ""
+    private_address: str = ""
+    security_groups: tuple[str, ...] = ()
+    vswitch: str = ""
+    vpc: str = ""
+
+
+class CloudDisk(msgspec.Struct, frozen=True, kw_only=True):
+    """`serial` is what the guest sees under /dev/disk/by-id (at most 20 characters)."""
+
+    id: str
+    name: str
+    size_gib: int
+    serial: str
+    instance: str = ""
+    system: bool = False
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    disk: str
+    ready: bool
+    percent: int = 0
+
+
+class ImageDisk(msgspec.Struct, frozen=True, kw_only=True):
+    """The first of an image's disks is its system disk."""
+
+    snapshot: str
+    size_gib: int
+
+
+class ImageSpec(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    description: str
+    platform: str  # as model.server.platform gives it
+    architecture: Architecture
+    firmware: Firmware
+    disks: tuple[ImageDisk, ...]
+
+
+class ImageState(Enum):
+    CREATING = "Creating"
+    AVAILABLE = "Available"
+    FAILED = "CreateFailed"
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    state: ImageState
+    percent: int = 0
+    snapshots: tuple[str, ...] = ()
+
+
+class Driver(Protocol):
+    """Everything the center asks of a cloud, in one region."""
+
+    def zones(self) -> Sequence[str]:
+        """Zone ids, those first where an intermediate instance is in stock."""
+        ...
+
+    def create_vpc(self, name: str, cidr: str, tags: Tags, token: str) -> str: ...
+
+    def vpc_ready(self, vpc: str) -> bool: ...
+
+    def create_vswitch(self, vpc: str, zone: str, name: str, cidr: str, tags: Tags, token: str) -> str: ...
+
+    def vswitch_ready(self, vswitch: str) -> bool: ...
+
+    def vpc_of(self, vswitch: str) -> str:
+        """The VPC a vSwitch is in. Raises `UserError` (`InvalidVSwitchId.NotFound`) when there is none."""
+        ...
+
+    def create_security_group(self, vpc: str, name: str, tags: Tags, token: str) -> str: ...
+
+    def admit(self, group: str, port: int, cidr: str) -> None:
+        """Let `cidr` reach TCP `port` of the group's instances; repeating it changes nothing."""
+        ...
+
+    def launch(self, spec: InstanceSpec, tags: Tags, token: str) -> str:
+        """Create and start an instance with its disks, which carry `tags` too and outlive it never."""
+        ...
+
+    def instance(self, instance: str) -> Instance | None: ...
+
+    def disks(self, instance: str) -> Sequence[CloudDisk]:
+        """All its disks, the system disk first, then the data disks in the order of their names."""
+        ...
+
+    def start(self, instance: str) -> None: ...
+
+    def stop(self, instance: str, *, force: bool = False) -> None: ...
+
+    def create_snapshot(self, disk: str, name: str, tags: Tags, token: str) -> str: ...
+
+    def snapshot(self, snapshot: str) -> Snapshot | None: ...
+
+    def create_image(self, spec: ImageSpec, tags: Tags, token: str) -> str: ...
+
+    def image(self, image: str) -> Image | None: ...
+
+    def image_named(self, name: str) -> Image | None: ...
+
+    def delete(self, kind: Kind, resource: str) -> None:
+        """Ask for the resource to be released; an image takes its snapshots with it.
+
+        Raises `Transient` while something that still exists depends on it.
+        """
+        ...
+
+    def exists(self, kind: Kind, resource: str) -> bool: ...
+
+    def find(self, tags: Tags) -> Sequence[Resource]:
+        """Everything that carries all of `tags`, in an order in which it can be deleted."""
+        ...
+
+    def endpoint(self, instance: str, port: int) -> tuple[str, int]:
+        """Where a connection to `port` of the instance has to go; the only way to an address.
+
+        Raises `Transient` while the instance has no address yet.
+        """
+        ...
+
+    def receiver_port(self, taken: Sequence[int]) -> int:
+        """The port a new receiver should listen on, none of `taken`: 8703 in ECS, picked in the local cloud."""
+        ...
+
+    def console_output(self, instance: str) -> str: ...
+
+    def screenshot(self, instance: str) -> bytes:
+        """A JPEG of the screen; b"" where there is none."""
+        ...

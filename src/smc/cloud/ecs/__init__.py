@@ -1,0 +1,1 @@
+"""The Driver over the official ECS and VPC SDKs."""

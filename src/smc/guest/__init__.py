@@ -1,0 +1,1 @@
+"""Making a copied system boot on its new machine."""

@@ -1,0 +1,1 @@
+"""The embedded cloud: an ECS-compatible API over QEMU."""

@@ -1,0 +1,1 @@
+"""Frozen values that travel between programs: server, disk layout, plan, job, progress, report."""

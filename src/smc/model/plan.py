@@ -1,0 +1,62 @@
+"""What is to be made at the destination: target disks, partitions, and what stays behind."""
+
+from enum import Enum
+
+import msgspec
+
+from smc.model.disk import Role
+from smc.model.server import Architecture, Firmware
+
+
+class IpMode(Enum):
+    DHCP = "dhcp"
+    KEEP = "keep"
+
+
+class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition to make; in the order of `number` on its disk, sizes in whole MiB.
+
+    `source` names the source partition `<disk index>_<number>` whose files fill it; "" for one that is new.
+    """
+
+    number: int
+    size: int
+    role: Role
+    source: str = ""
+    part_uuid: str = ""
+    part_label: str = ""
+    filesystem: str = ""  # ext4, swap, ...
+    uuid: str = ""
+    label: str = ""
+    mount_point: str = ""
+    features: tuple[str, ...] = ()
+    block_size: int = 0
+    inode_size: int = 0
+    inodes: int = 0  # at least so many
+
+
+class TargetDisk(msgspec.Struct, frozen=True, kw_only=True):
+    """`index` is the source disk's; `serial` is filled when the disk exists at the destination."""
+
+    index: int
+    size: int
+    table_uuid: str = ""
+    partitions: tuple[TargetPartition, ...] = ()
+    serial: str = ""
+
+
+class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
+    what: str
+    why: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A returned plan always fits; disks in order of index, the system disk first."""
+
+    architecture: Architecture
+    firmware: Firmware
+    disks: tuple[TargetDisk, ...]
+    excludes: tuple[str, ...] = ()
+    ip_mode: IpMode = IpMode.DHCP
+    left_behind: tuple[LeftBehind, ...] = ()
+    warnings: tuple[str, ...] = ()

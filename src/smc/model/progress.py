@@ -1,0 +1,65 @@
+"""How far a run is: counters that only grow."""
+
+from enum import Enum
+
+import msgspec
+
+
+class Phase(Enum):
+    """What the receiver is doing, in order; FAILED from any."""
+
+    IDLE = "idle"
+    LAYING_OUT = "laying_out"
+    LISTENING = "listening"
+    SYNCING = "syncing"
+    SYNCED = "synced"
+    CONVERTING = "converting"
+    CONVERTED = "converted"
+    FAILED = "failed"
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """An SmcError as a value. `kind` is its class: UserError, Transient or Broken."""
+
+    kind: str
+    code: str
+    message: str
+    hint: str = ""
+
+
+class DiskProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one target disk; bytes of file content before compression, `total` 0 until it is known."""
+
+    index: int
+    done: int = 0
+    total: int = 0
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """`wire` counts bytes on the network, `resent` what was sent again after a cut."""
+
+    run: str
+    phase: Phase
+    disks: tuple[DiskProgress, ...] = ()
+    files_done: int = 0
+    files_total: int = 0
+    wire: int = 0
+    resent: int = 0
+    speed: float = 0.0  # bytes per second before compression, over the last seconds
+    failure: Failure | None = None
+    note: str = ""  # a sentence for a person: what is going on now
+
+    @property
+    def done(self) -> int:
+        return sum(disk.done for disk in self.disks)
+
+    @property
+    def total(self) -> int:
+        return sum(disk.total for disk in self.disks)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None until total and speed are known."""
+        if not self.total or self.speed <= 0:
+            return None
+        return max(self.total - self.done, 0) / self.speed

@@ -1,0 +1,69 @@
+"""What a run did, as one versioned value: changes, checks, the proof of equality."""
+
+from enum import Enum
+
+import msgspec
+
+from smc.model.plan import LeftBehind
+
+VERSION = 1
+
+
+class Level(Enum):
+    PASSED = "passed"
+    INFORMATION = "information"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of the copy that the conversion wrote or removed; texts are "" for absent, cut at 64 KiB.
+
+    `path` as on the copy's own root. For a binary file `before` and `after` are `sha256:<hex> <size>`.
+    """
+
+    path: str
+    why: str
+    before: str
+    after: str
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    item: str
+    level: Level
+    finding: str
+    cure: str = ""
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one partition: SHA-256 over path and content hash of each file in path order, as sent and as written."""
+
+    disk: int
+    partition: int
+    files: int
+    bytes: int
+    sent: str
+    written: str
+
+    @property
+    def equal(self) -> bool:
+        return self.sent == self.written
+
+
+class Moving(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that did not hold still, vanished or could not be read while it was copied."""
+
+    path: str
+    why: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    run: str
+    version: int = VERSION
+    changes: tuple[Change, ...] = ()
+    checks: tuple[Check, ...] = ()
+    proof: tuple[Proof, ...] = ()
+    moving: tuple[Moving, ...] = ()
+    left_behind: tuple[LeftBehind, ...] = ()
+    differs: tuple[str, ...] = ()  # what is different on the copy: addresses, MACs, ids
+    seconds: dict[str, float] = {}  # by stage

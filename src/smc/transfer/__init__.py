@@ -1,0 +1,1 @@
+"""Moving files and blocks: both ends side by side."""

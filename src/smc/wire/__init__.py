@@ -1,0 +1,1 @@
+"""How the programs talk: frames, TLS, trust, and the message tables."""

@@ -1,0 +1,150 @@
+"""The control messages, as JSON bodies of POST requests over TLS; the tables are in docs/design/control.md.
+
+Agent and receiver authenticate with `Authorization: Bearer <credential>` from their enrolment.
+An answer other than 200 carries `Refusal`. Everything is level-triggered: the program asks what
+should be true now and works towards it, so a lost or repeated message harms nothing.
+"""
+
+from enum import Enum
+
+import msgspec
+
+from smc.model.plan import Plan
+from smc.model.report import Moving, Report
+from smc.model.server import Server
+
+CA_PATH = "/downloads/ca.pem"
+AGENT_PATH = "/downloads/smc-agent"
+ORDERS_SECONDS = 25  # longest time a request for orders is held open
+HEARTBEAT_SECONDS = 30
+RECEIVER_SECONDS = 1.0  # between two reports of a receiver
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Enrol(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /agent/v1/enrol, without credential."""
+
+    token_id: str
+    token_code: str
+    server: Server
+    csr: str  # PEM
+    source_id: str = ""  # what an earlier enrolment gave
+
+
+class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
+    source_id: str
+    credential: str
+    heartbeat_seconds: int = HEARTBEAT_SECONDS
+
+
+class Beat(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /agent/v1/beat; `server` when the inventory changed since the last beat that was answered."""
+
+    clock: float  # seconds since the epoch by the source's clock
+    cpu_usage: float = 0.0
+    memory_usage: float = 0.0
+    server: Server | None = None
+
+
+class Beaten(msgspec.Struct, frozen=True, kw_only=True):
+    clock: float
+
+
+class OrdersRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /agent/v1/orders: answered at once when the wish is not `holding`, else after at most 25 s."""
+
+    holding: str = ""  # the run being worked on
+
+
+class TransferSettings(msgspec.Struct, frozen=True, kw_only=True):
+    bandwidth_limit_mbit: int = 0  # 0: none
+    compress_level: int = 7  # 0-10, 0: off
+    checksum: bool = False
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Replicate this source to the receiver at host:port.
+
+    A loopback `host` means the machine of the center: the agent substitutes the host by which it reached it.
+    """
+
+    run: str
+    host: str
+    port: int
+    ca: str  # PEM of the run CA
+    certificate: str  # PEM, for the key of the agent's CSR
+    plan: Plan
+    settings: TransferSettings = TransferSettings()
+
+
+class OrdersReply(msgspec.Struct, frozen=True, kw_only=True):
+    """`order` None: do nothing, stop what is `holding`."""
+
+    order: Order | None = None
+
+
+class EventKind(Enum):
+    STARTED = "started"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    NOTE = "note"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    run: str
+    kind: EventKind
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+    moving: tuple[Moving, ...] = ()
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /agent/v1/events; answered with `Accepted`."""
+
+    events: tuple[Event, ...]
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    ok: bool = True
+
+
+class ReceiverEnrol(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /receiver/v1/enrol, without credential; the ticket is good once."""
+
+    ticket: str
+    csr: str
+
+
+class ReceiverEnrolled(msgspec.Struct, frozen=True, kw_only=True):
+    credential: str
+    job: str
+
+
+class TaskKind(Enum):
+    REST = "rest"  # drop what you do; the disks stay as they are
+    REPLICATE = "replicate"  # lay out if needed, mount, listen, take the data; phase SYNCED at the end
+    CONVERT = "convert"  # make the copy bootable; phase CONVERTED and a report at the end
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to POST /receiver/v1/progress (body: `Progress`): what should be true now."""
+
+    kind: TaskKind
+    run: str = ""
+    plan: Plan | None = None
+    port: int = 0
+    ca: str = ""  # PEM of the run CA
+    certificate: str = ""  # PEM, for the key of the receiver's CSR
+
+
+class ReceiverReport(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /receiver/v1/report; answered with `Accepted`."""
+
+    report: Report

@@ -1,0 +1,1 @@
+"""Rings of tests by folder and marker; see docs/design/README.md, Tests."""
