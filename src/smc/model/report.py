@@ -36,7 +36,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one partition: SHA-256 over path and content hash of each file in path order, as sent and as written."""
+    """Of one partition: SHA-256 over path and content hash of its files in path order, at each end."""
 
     disk: int
     partition: int
