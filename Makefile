@@ -1,0 +1,47 @@
+# Two commands are all a new user needs: `make demo` (the main job) and `make test`.
+SHELL := /bin/bash
+BIN := .venv/bin
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
+DATA_DIR ?= $(HOME)/.local/share/smc
+
+.PHONY: demo test check up agent appliance unit kernel machines setup clean
+
+demo: setup agent appliance  ## a live Linux server becomes an image that boots, judged from outside
+	$(BIN)/python -m demo.run
+
+test: setup check unit kernel machines  ## every ring that a new machine can run
+	@echo "make test: PASSED"
+
+check: setup  ## lint, types, layers
+	$(BIN)/ruff check src tests demo packaging
+	$(BIN)/ruff format --check src tests demo packaging
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/architecture
+
+unit: setup  ## no root, no network, no programs
+	$(BIN)/pytest -q tests/unit tests/conformance tests/chaos
+
+kernel: setup agent  ## loop devices, mounts, namespaces: needs root
+	$(SUDO) $(BIN)/pytest -q tests/kernel
+
+machines: setup agent appliance  ## boots virtual machines
+	$(BIN)/pytest -q tests/machines
+
+up: setup agent appliance  ## center and local cloud, until Ctrl-C
+	$(BIN)/smc serve --data-dir $(DATA_DIR)
+
+agent: setup  ## the one-file agent: build/smc-agent
+	$(BIN)/python -m packaging.agent.build
+
+appliance: setup  ## the system image of intermediate instances, cached in ~/.cache/smc
+	$(BIN)/python -m smc.localcloud.appliance
+
+setup: build/.setup
+
+build/.setup: packaging/setup.sh packaging/apt-packages.txt packaging/constraints.txt pyproject.toml
+	bash packaging/setup.sh
+	@mkdir -p build && touch $@
+
+clean:  ## what was built here; the cache in ~/.cache/smc stays
+	rm -rf build .venv

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Makes this checkout runnable: the system packages it needs, and .venv with the pinned libraries.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+mapfile -t wanted < <(sed 's/#.*//; s/[[:space:]]*$//; /^$/d' packaging/apt-packages.txt)
+missing=()
+for package in "${wanted[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+    echo "setup: installing ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "setup: Python 3.11 or newer is needed; $("$python" --version) found. Set PYTHON=/path/to/python3.x" >&2
+    exit 1
+}
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -c packaging/constraints.txt -e '.[test]' 2> >(grep -v 'is ignored: it is neither a file' >&2)
+echo "setup: ready"

@@ -1,0 +1,34 @@
+"""How the command line speaks: tables, JSON, errors with their cure."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from smc.base.errors import SmcError, UserError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def show_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    out.print(table)
+
+
+def show_error(error: SmcError) -> None:
+    """A sentence, the code to look up, and what to do."""
+    word = "refused" if isinstance(error, UserError) else "failed"
+    err.print(f"[bold red]{word}[/] [{error.code}]".replace(f"[{error.code}]", f"\\[{error.code}]"), end=" ")
+    err.print(error.message, markup=False)
+    if error.hint:
+        err.print(f"  -> {error.hint}", markup=False)
