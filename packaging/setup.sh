@@ -22,5 +22,5 @@ python=${PYTHON:-python3}
     exit 1
 }
 [ -x .venv/bin/python ] || "$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -c packaging/constraints.txt -e '.[test]' 2> >(grep -v 'is ignored: it is neither a file' >&2)
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -c packaging/constraints.txt -e '.[test]'
 echo "setup: ready"

@@ -1,0 +1,182 @@
+"""`smc job`: one migration of one source, from creation to the reports."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from smc.base.errors import UserError
+from smc.cli.connection import DEFAULT_DATA_DIR, AsJson, DataDir, connect
+from smc.cli.output import out, show_json, show_table
+from smc.cli.progress import follow
+from smc.client.api import Json
+from smc.client.views import jobs, operator_word
+from smc.client.watch import job_named
+
+app = typer.Typer(no_args_is_help=True, help="Migration jobs.")
+
+JobId = Annotated[str, typer.Argument(help="Job id: j-...")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Show progress until it has ended; exit 1 unless it finished.")
+]
+LONGEST_WAIT_SECONDS = 30 * 24 * 3600.0  # a job is valid for 30 days
+
+SIZED_DISK = re.compile(r"(\d{1,2})=(\d{1,5})")
+
+
+@app.command("create")
+def create(
+    source: Annotated[str, typer.Argument(help="Source id: s-...")],
+    name: Annotated[str, typer.Option(help="A name for the job, unique.")] = "",
+    image_name: Annotated[str, typer.Option(help="Name of the image to make.")] = "",
+    system_disk_gib: Annotated[
+        int, typer.Option(help="Size of the target system disk, 20-2048; 0: the source's, at least 20.")
+    ] = 0,
+    data_disk: Annotated[
+        list[str] | None, typer.Option(help="INDEX=GIB for each data disk whose size is to change.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Path or pattern to leave behind.")] = None,
+    ip_mode: Annotated[str, typer.Option(help="dhcp, or keep the source's addresses.")] = "dhcp",
+    start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
+    wait: Wait = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Plan the migration of a source to an image; a plan that cannot work is refused here."""
+    api = connect(data_dir)
+    made = api.call(
+        "CreateReplicationJob",
+        {
+            "SourceId": source,
+            "TargetType": "Image",
+            "RegionId": _region(api.call("DescribeRegions")),
+            "Name": name or None,
+            "ImageName": image_name or None,
+            "SystemDiskSize": system_disk_gib or None,
+            "DataDisk": _sized(data_disk or []) or None,
+            "Excludes": exclude or None,
+            "IpMode": ip_mode,
+            "ExecutionMethod": "MigrateNow" if start else "CreateOnly",
+        },
+    )
+    if as_json:
+        show_json(made)
+    else:
+        out.print(f"created job {made['JobId']}" + (", started" if start else ""))
+    if wait:
+        follow(api, made["JobId"], seconds=LONGEST_WAIT_SECONDS, quiet=as_json)
+
+
+@app.command("start")
+def start_(job: JobId, wait: Wait = False, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Start a job, or go on with one that was stopped or failed: it resumes where it was."""
+    api = connect(data_dir)
+    api.call("StartReplicationJob", {"JobId": job})
+    out.print(f"started {job}")
+    if wait:
+        follow(api, job, seconds=LONGEST_WAIT_SECONDS)
+
+
+@app.command("stop")
+def stop(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Pause the transfer; what was copied stays."""
+    connect(data_dir).call("StopReplicationJob", {"JobId": job})
+    out.print(f"stopping {job}")
+
+
+@app.command("watch")
+def watch_(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Show stage, percent, speed and time left until the job has ended; exit 1 unless it finished."""
+    follow(connect(data_dir), job, seconds=LONGEST_WAIT_SECONDS)
+
+
+@app.command("list")
+def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """All jobs."""
+    api = connect(data_dir)
+    if as_json:
+        show_json(api.call("DescribeReplicationJobs", {"PageSize": 50}))
+        return
+    show_table(
+        ("ID", "NAME", "SOURCE", "STATUS", "%", "IMAGE", "REMARK"),
+        (
+            (j.job_id, j.name, j.source_id, operator_word(j), f"{j.progress:.0f}", j.image_id, j.error_code)
+            for j in jobs(api)
+        ),
+    )
+
+
+@app.command("show")
+def show(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Everything about one job, as JSON."""
+    api = connect(data_dir)
+    found = api.call("DescribeReplicationJobs", {"JobId": [job_named(api, job).job_id]})
+    show_json(found["ReplicationJobs"]["ReplicationJob"][0])
+
+
+@app.command("report")
+def report(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """What the conversion changed and why, what the checks found, and the proof that the copy is equal."""
+    answer = connect(data_dir).call("DescribeReports", {"JobId": job})
+    if as_json:
+        show_json(answer)
+        return
+    for entry in answer["Reports"]["Report"]:
+        _print_report(entry)
+
+
+@app.command("log")
+def log(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """What happened to a job, line by line."""
+    answer = connect(data_dir).call("DescribeJobLog", {"JobId": job})
+    if as_json:
+        show_json(answer)
+        return
+    show_table(
+        ("TIME", "LEVEL", "WHAT"),
+        ((line["Time"], line["Level"], line["Message"]) for line in answer["LogLines"]["LogLine"]),
+    )
+
+
+@app.command("delete")
+def delete(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Delete a job that is not running and release everything temporary; its image stays."""
+    connect(data_dir).call("DeleteReplicationJob", {"JobId": job})
+    out.print(f"deleting {job}")
+
+
+def _region(answer: Json) -> str:
+    region: str = answer["Regions"]["Region"][0]["RegionId"]
+    return region
+
+
+def _sized(texts: list[str]) -> list[Json]:
+    """`1=40` -> DataDisk with Index 1 and Size 40. Raises `UserError` on anything else."""
+    disks: list[Json] = []
+    for text in texts:
+        match = SIZED_DISK.fullmatch(text)
+        if match is None:
+            raise UserError(
+                f"--data-disk {text}: INDEX=GIB is wanted",
+                code="InvalidParameter.DataDisk",
+                hint="For example --data-disk 1=40 makes the first data disk 40 GiB.",
+            )
+        disks.append({"Index": int(match[1]), "Size": int(match[2])})
+    return disks
+
+
+def _print_report(report: Json) -> None:
+    out.print(f"[bold]Run {report['run']}[/]")
+    for proof in report["proof"]:
+        equal = "equal" if proof["sent"] == proof["written"] else "NOT EQUAL"
+        out.print(
+            f"  disk {proof['disk']} partition {proof['partition']}: {proof['files']} files, "
+            f"{proof['bytes']} bytes, {equal} (SHA-256 {proof['written'][:16]}...)"
+        )
+    show_table(("CHECK", "LEVEL", "FINDING", "CURE"), _checks(report))
+    show_table(("CHANGED", "WHY"), ((change["path"], change["why"]) for change in report["changes"]))
+    show_table(("DID NOT HOLD STILL", "WHY"), ((m["path"], m["why"]) for m in report["moving"]))
+
+
+def _checks(report: Json) -> list[tuple[str, str, str, str]]:
+    return [(c["item"], c["level"], c["finding"], c["cure"]) for c in report["checks"]]

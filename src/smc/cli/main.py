@@ -1,0 +1,29 @@
+"""`smc`: the command line of the Server Migration Center."""
+
+import sys
+
+import typer
+
+from smc.base.errors import SmcError
+from smc.cli import images, jobs, sources, tokens
+from smc.cli.output import show_error
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Move running servers into a cloud as bootable images.",
+)
+app.add_typer(tokens.app, name="token")
+app.add_typer(sources.app, name="source")
+app.add_typer(jobs.app, name="job")
+app.add_typer(images.app, name="image")
+app.add_typer(images.instances, name="instance")
+
+
+def main() -> None:
+    """The edge: an error on purpose becomes a sentence with its cure, and exit status 1."""
+    try:
+        app()
+    except SmcError as e:
+        show_error(e)
+        sys.exit(1)

@@ -1,0 +1,121 @@
+"""What the CLI and the console read out of the API's answers, as typed values."""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+
+from smc.base.errors import Broken
+from smc.client.api import Api, Json
+
+PAGE = 50  # the most the API gives at once
+
+T = TypeVar("T")
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    source_id: str
+    name: str = ""
+    description: str = ""
+    state: str
+    error_code: str = ""
+    status_info: str = ""
+    platform: str = ""
+    architecture: str = ""
+    agent_version: str = ""
+    system_disk_size: int = 0
+    job_id: str = ""
+    creation_time: str = ""
+    system_info: str = ""
+
+
+class JobRun(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    start_time: str = ""
+    end_time: str = ""
+    image_id: str = ""
+    type: str = ""
+
+
+class JobRuns(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    replication_job_run: list[JobRun] = []
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    job_id: str
+    name: str = ""
+    source_id: str = ""
+    status: str
+    business_status: str = ""
+    progress: float = 0.0
+    status_info: str = ""
+    error_code: str = ""
+    image_id: str = ""
+    image_name: str = ""
+    target_type: str = ""
+    transition_instance_id: str = ""
+    creation_time: str = ""
+    start_time: str = ""
+    end_time: str = ""
+    replication_job_runs: JobRuns = JobRuns()
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    access_token_id: str
+    name: str = ""
+    count: str = ""
+    registered_count: str = ""
+    time_to_live_in_days: str = ""
+    status: str = ""
+    creation_time: str = ""
+
+
+OPERATOR_WORDS = {  # public word -> what an operator sees (contracts section 2)
+    "Available": "Online",
+    "InUse": "In use",
+    "Unavailable": "Offline",
+    "Finished": "Completed",
+    "InError": "Error",
+}
+
+
+def operator_word(job: Job) -> str:
+    """`Running/Syncing` reads Synchronizing; the rest by the table."""
+    if job.status == "Running":
+        return "Synchronizing" if job.business_status == "Syncing" else job.business_status or "Running"
+    return OPERATOR_WORDS.get(job.status, job.status)
+
+
+def parse(data: object, kind: type[T]) -> T:
+    """Raises `Broken` (`Answer.Invalid`) when the center's answer does not have the documented shape."""
+    try:
+        return msgspec.convert(data, kind, strict=False)
+    except msgspec.ValidationError as e:
+        raise Broken(f"the center's answer is not a {kind.__name__}: {e}", code="Answer.Invalid") from e
+
+
+def _pages(api: Api, action: str, outer: str, inner: str, filters: Json) -> Iterator[object]:
+    number = 1
+    seen = 0
+    while True:
+        page = api.call(action, {**filters, "PageNumber": number, "PageSize": PAGE})
+        rows = page[outer][inner]
+        yield from rows
+        seen += len(rows)
+        if not rows or seen >= page["TotalCount"]:
+            return
+        number += 1
+
+
+def sources(api: Api, **filters: object) -> list[Source]:
+    rows = _pages(api, "DescribeSourceServers", "SourceServers", "SourceServer", filters)
+    return [parse(row, Source) for row in rows]
+
+
+def jobs(api: Api, **filters: object) -> list[Job]:
+    rows = _pages(api, "DescribeReplicationJobs", "ReplicationJobs", "ReplicationJob", filters)
+    return [parse(row, Job) for row in rows]
+
+
+def tokens(api: Api) -> list[Token]:
+    answer = api.call("ListAccessTokens")
+    return [parse(row, Token) for row in answer["AccessTokens"]["AccessToken"]]
