@@ -1,0 +1,87 @@
+"""Before the first boot: the image's disks beside the living source, compared by rsync.
+
+rsync is the judge here because we did not write it; the product does not use it.
+"""
+
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from demo.ssh import Shell
+
+EXPECTED = Path(__file__).with_name("expected_differences.txt")
+COMPARE_SECONDS = 1200.0
+ONLY_TIME_OF_A_FOLDER = ".d..t......"
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of `rsync -i`: `what` its eleven letters, or `*deleting` for what only the copy has."""
+
+    what: str
+    path: str  # whole path on the source
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    explained: int
+    unexplained: tuple[Difference, ...]
+
+
+def compare(
+    judge: Shell,
+    source_port: int,
+    source_host: str,
+    key_on_judge: str,
+    mounted: str,
+    original: str,
+    mount_point: str,
+) -> list[Difference]:
+    """Differences between `original` on the source and `mounted` on the judge, in either direction.
+
+    `original` is a bind mount of the source's filesystem without what is mounted in it.
+    """
+    remote = (
+        f"ssh -p {source_port} -i {key_on_judge} -o StrictHostKeyChecking=no"
+        " -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+    )
+    printed = judge.run(
+        f"rsync -aHAXSn --numeric-ids --checksum --delete -i -8 -e '{remote}'"
+        f" root@{source_host}:{original}/ {mounted}/",
+        timeout=COMPARE_SECONDS,
+    )
+    return [_parsed(line, mount_point) for line in printed.splitlines() if line.strip()]
+
+
+def judge_differences(differences: list[Difference], named: set[str], moving: set[str]) -> Judgement:
+    """`named` are the paths of the conversion report, `moving` those on the agent's own list."""
+    patterns = [pattern for pattern, _ in expected()]
+    unexplained = tuple(d for d in differences if not _explained(d, named, moving, patterns))
+    return Judgement(explained=len(differences) - len(unexplained), unexplained=unexplained)
+
+
+def expected() -> list[tuple[str, str]]:
+    """The committed list: pattern and reason."""
+    lines = [line for line in EXPECTED.read_text().splitlines() if line and not line.startswith("#")]
+    return [(pattern, reason) for pattern, _, reason in (line.partition("  ") for line in lines)]
+
+
+def _explained(difference: Difference, named: set[str], moving: set[str], patterns: list[str]) -> bool:
+    path = difference.path
+    known = named | moving
+    if path in known or any(fnmatchcase(path, pattern) for pattern in patterns):
+        return True
+    if any(str(parent) in named for parent in PurePosixPath(path).parents):
+        return True  # below a folder that the report names as a whole
+    if difference.what == ONLY_TIME_OF_A_FOLDER:  # making or replacing a named file moves its folder's time
+        return any(_holds(path, name) for name in known) or any(_holds(path, p) for p in patterns)
+    return False
+
+
+def _holds(folder: str, path: str) -> bool:
+    return str(PurePosixPath(path).parent) == folder
+
+
+def _parsed(line: str, mount_point: str) -> Difference:
+    what, _, name = line.partition(" ")
+    name = name.strip(" ").split(" -> ")[0].split(" => ")[0]
+    return Difference(what=what, path=str(PurePosixPath(mount_point) / name))
