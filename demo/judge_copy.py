@@ -27,26 +27,28 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     unexplained: tuple[Difference, ...]
 
 
+class Remote(msgspec.Struct, frozen=True, kw_only=True):
+    """The source's sshd as the judge's machine reaches it; `key` is a path there."""
+
+    host: str
+    port: int
+    key: str
+
+
 def compare(
-    judge: Shell,
-    source_port: int,
-    source_host: str,
-    key_on_judge: str,
-    mounted: str,
-    original: str,
-    mount_point: str,
+    judge: Shell, source: Remote, *, mounted: str, original: str, mount_point: str
 ) -> list[Difference]:
     """Differences between `original` on the source and `mounted` on the judge, in either direction.
 
     `original` is a bind mount of the source's filesystem without what is mounted in it.
     """
     remote = (
-        f"ssh -p {source_port} -i {key_on_judge} -o StrictHostKeyChecking=no"
+        f"ssh -p {source.port} -i {source.key} -o StrictHostKeyChecking=no"
         " -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
     )
     printed = judge.run(
         f"rsync -aHAXSn --numeric-ids --checksum --delete -i -8 -e '{remote}'"
-        f" root@{source_host}:{original}/ {mounted}/",
+        f" root@{source.host}:{original}/ {mounted}/",
         timeout=COMPARE_SECONDS,
     )
     return [_parsed(line, mount_point) for line in printed.splitlines() if line.strip()]

@@ -24,7 +24,13 @@ class Shell(msgspec.Struct, frozen=True, kw_only=True):
         words = ["ssh", *OPTIONS, "-i", str(self.key), "-p", str(self.port), "root@127.0.0.1", command]
         try:
             done = subprocess.run(
-                words, input=stdin, capture_output=True, text=True, errors="surrogateescape", timeout=timeout
+                words,
+                check=False,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                errors="surrogateescape",
+                timeout=timeout,
             )
         except subprocess.TimeoutExpired as e:
             raise Failed(f"`{command[:80]}` did not end within {timeout:g} s") from e
