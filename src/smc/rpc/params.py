@@ -1,8 +1,8 @@
 """Flat parameters (`Disks.System.Part.1.Path`, `Tag.1.Key`) into one frozen Struct per action.
 
-A request is a `class X(Request, frozen=True, kw_only=True)`: attributes in snake_case, parameters in the vendor's spelling, which
-is made from them (`region_id` -> `RegionId`) or given by `msgspec.field(name="LVM")`. A list is a
-`tuple[T, ...]` sent as `Name.1`, `Name.2`; an object is another `Request` sent as `Name.Field`.
+A request is a `class X(Request, frozen=True, kw_only=True)`: attributes in snake_case, parameters in the
+vendor's spelling, made from them (`region_id` -> `RegionId`) or given by `msgspec.field(name="LVM")`. A list
+is a `tuple[T, ...]` sent as `Name.1`, `Name.2`; an object is another `Request` sent as `Name.Field`.
 Limits stand in the type: `Annotated[int, msgspec.Meta(ge=1, le=168)]`, an Enum, a Literal.
 """
 
