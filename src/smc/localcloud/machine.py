@@ -113,12 +113,17 @@ def command_line(spec: MachineSpec, accelerator: Accelerator) -> list[str]:
     return [
         *_board(spec, accelerator),
         *_firmware(spec),
-        *("-qmp", f"unix:{_escaped(spec.monitor)},server=on,wait=off"),
+        *("-qmp", monitor_argument(spec)),
         *("-chardev", f"file,id=console,path={_escaped(spec.console)}", "-serial", "chardev:console"),
         *_network(spec.network),
         *(word for index, disk in enumerate(spec.disks) for word in _disk(index, disk)),
         *(_seed(spec.seed) if spec.seed else ()),
     ]
+
+
+def monitor_argument(spec: MachineSpec) -> str:
+    """The word on the command line that no other machine has."""
+    return f"unix:{_escaped(spec.monitor)},server=on,wait=off"
 
 
 def firmware_files(architecture: Architecture) -> tuple[Path, Path]:

@@ -28,6 +28,7 @@ from smc.localcloud.machine import (
     command_line,
     firmware_files,
     forward_rule,
+    monitor_argument,
     needs_flash,
 )
 
@@ -67,6 +68,20 @@ def start(spec: MachineSpec, accelerator: Accelerator) -> Handle:
         kill(handle)
         raise
     return handle
+
+
+def find(spec: MachineSpec) -> Handle | None:
+    """The machine that runs with this monitor, when whoever started it died before it could note the pid."""
+    argument = monitor_argument(spec).encode()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # ended meanwhile, or not ours
+            if argument in (entry / "cmdline").read_bytes().split(b"\0"):
+                start_time = _start_time(int(entry.name))
+                if start_time is not None:
+                    return Handle(pid=int(entry.name), start_time=start_time, qmp=spec.monitor)
+    return None
 
 
 def is_alive(handle: Handle) -> bool:
