@@ -32,7 +32,7 @@ up: setup agent appliance  ## center and local cloud, until Ctrl-C
 	$(BIN)/smc serve --data-dir $(DATA_DIR)
 
 agent: setup  ## the one-file agent: build/smc-agent
-	$(BIN)/python -m packaging.agent.build
+	$(BIN)/python packaging/agent/build.py
 
 appliance: setup  ## the system image of intermediate instances, cached in ~/.cache/smc
 	$(BIN)/python -m smc.localcloud.appliance

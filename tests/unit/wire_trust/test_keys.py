@@ -1,4 +1,4 @@
-"""Keys and certificate requests made without `cryptography`, judged by RFC 8032 vectors and by `cryptography`."""
+"""Keys and certificate requests made without `cryptography`, judged by RFC 8032 and by `cryptography`."""
 
 import pytest
 from cryptography import x509
