@@ -28,7 +28,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 def show_error(error: SmcError) -> None:
     """A sentence, the code to look up, and what to do."""
     word = "refused" if isinstance(error, UserError) else "failed"
-    err.print(f"[bold red]{word}[/] [{error.code}]".replace(f"[{error.code}]", f"\\[{error.code}]"), end=" ")
-    err.print(error.message, markup=False)
+    err.print(word, style="bold red", end=" ")
+    err.print(f"[{error.code}] {error.message}", markup=False, soft_wrap=True)
     if error.hint:
-        err.print(f"  -> {error.hint}", markup=False)
+        err.print(f"  -> {error.hint}", markup=False, soft_wrap=True)
