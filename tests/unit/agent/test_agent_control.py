@@ -136,17 +136,21 @@ def test_a_proxy_of_the_environment_is_used_except_for_what_is_exempt(
 
 
 def test_a_proxy_gets_a_connect_with_the_password_and_then_the_tunnel_is_ours() -> None:
-    with _proxy(lambda request: b"HTTP/1.1 200 Connection established\r\n\r\nhello") as (address, heard):
-        with dial("far.example", 443, proxy=f"http://user:pass%20word@{address}") as tunnel:
-            assert tunnel.recv(5) == b"hello"
+    with (
+        _proxy(lambda request: b"HTTP/1.1 200 Connection established\r\n\r\nhello") as (address, heard),
+        dial("far.example", 443, proxy=f"http://user:pass%20word@{address}") as tunnel,
+    ):
+        assert tunnel.recv(5) == b"hello"
     assert heard[0].startswith(b"CONNECT far.example:443 HTTP/1.1\r\n")
     assert b"Proxy-Authorization: Basic dXNlcjpwYXNzIHdvcmQ=\r\n" in heard[0]
 
 
 def test_a_proxy_that_refuses_is_named() -> None:
-    with _proxy(lambda request: b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as (address, _):
-        with pytest.raises(Transient, match="407") as e:
-            dial("far.example", 443, proxy=f"http://{address}")
+    with (
+        _proxy(lambda request: b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as (address, _),
+        pytest.raises(Transient, match="407") as e,
+    ):
+        dial("far.example", 443, proxy=f"http://{address}")
     assert e.value.code == "Proxy.Refused"
 
 

@@ -1,4 +1,4 @@
-"""Keys and certificate requests made without `cryptography`, judged by RFC 8032 and by `cryptography`."""
+"""Keys and certificate requests made without `cryptography`, judged by it and by RFC 8032."""
 
 import pytest
 from cryptography import x509
