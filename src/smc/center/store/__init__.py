@@ -1,0 +1,1 @@
+"""What the center remembers: one repository a subject, frozen values in and out."""

@@ -1,0 +1,84 @@
+"""Opens the store: any SQLAlchemy URL, brought to the newest revision before the first use."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_SECONDS = 20  # writers of one SQLite file wait for each other; transactions here take milliseconds
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class Database:
+    """Short transactions on one engine; safe to use from several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: committed at the end of the block, undone when it raises."""
+        with self._engine.connect().execution_options(smc_write=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def url_of(data_dir: Path) -> str:
+    """The default store of a data folder."""
+    return f"sqlite:///{data_dir / 'center.db'}"
+
+
+def open_database(url: str) -> Database:
+    """Raises SQLAlchemy's or Alembic's error when the store cannot be reached or is of a newer version."""
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        _create_private(make_url(url).database)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    _upgrade(engine)
+    return Database(engine)
+
+
+def _create_private(file: str | None) -> None:
+    """The file holds secrets: only its owner may read it (SQLite gives the WAL the same mode)."""
+    if file and file != ":memory:":
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        Path(file).chmod(0o600)
+
+
+def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the lock first: a reader that became a writer could not wait for it (SQLITE_BUSY)."""
+    writes = connection.get_execution_options().get("smc_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _upgrade(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with engine.connect().execution_options(smc_write=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,322 @@
+"""Replication jobs: what was asked for, and where each stands."""
+
+import time
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+
+from smc.base.errors import UserError
+from smc.center.store import runs
+from smc.center.store.database import Database
+from smc.center.store.ids import new_id
+from smc.center.store.tables import jobs as table
+from smc.center.store.values import Job, JobRequest, Run
+from smc.center.trust.run_ca import Authority
+from smc.model.codec import decode, encode
+from smc.model.job import UNFINISHED, BusinessStatus, JobStatus, RunType
+from smc.model.plan import Plan
+from smc.model.progress import Failure
+
+MOST_JOBS = 1000  # service-facts, 7
+STARTABLE = (JobStatus.READY, JobStatus.STOPPED, JobStatus.IN_ERROR, JobStatus.WAITING)
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """`client_token` makes a repeated request the same job; `token_hash` is of the request's parameters."""
+
+    name: str
+    description: str
+    region_id: str
+    source_id: str
+    request: JobRequest
+    plan: Plan
+    valid_until: float
+    client_token: str = ""
+    token_hash: str = ""
+
+
+class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is given must hold."""
+
+    ids: tuple[str, ...] = ()
+    source_ids: tuple[str, ...] = ()
+    name: str = ""
+    region_id: str = ""
+    statuses: tuple[JobStatus, ...] = ()
+    business_status: BusinessStatus | None = None
+
+
+class Jobs:
+    def __init__(self, database: Database, region: str) -> None:
+        self._database = database
+        self._region = region
+
+    def create(self, new: NewJob) -> str:
+        """The id of the job, of the one made before when the client token is known.
+
+        Raises `UserError`: `IdempotentParameterMismatch`, `ReplicationJobName.Duplicate`,
+        `SourceServerState.Invalid` (it has an unfinished job), `QuotaExceeded.ReplicationJob`.
+        """
+        with self._database.write() as connection:
+            made = _made_before(connection, new)
+            if made:
+                return made
+            _refuse_conflicts(connection, new)
+            job_id = new_id("j", self._region)
+            connection.execute(
+                insert(table).values(
+                    id=job_id,
+                    name=new.name,
+                    description=new.description,
+                    region_id=new.region_id,
+                    source_id=new.source_id,
+                    request=encode(new.request).decode(),
+                    plan=encode(new.plan).decode(),
+                    status=JobStatus.READY.value,
+                    business_status="",
+                    progress=0.0,
+                    note="",
+                    failure="",
+                    run_number=0,
+                    image_id="",
+                    transition_instance_id="",
+                    created=time.time(),
+                    valid_until=new.valid_until,
+                    client_token=new.client_token or None,
+                    client_token_hash=new.token_hash or None,
+                )
+            )
+        return job_id
+
+    def made_with(self, client_token: str) -> str:
+        """The id of the job that was made with this client token, "" when there is none."""
+        query = select(table.c.id).where(table.c.client_token == client_token)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() or ""
+
+    def find(self, job_id: str) -> Job | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(table).where(table.c.id == job_id)).one_or_none()
+        return _value(row) if row else None
+
+    def page(self, wanted: JobFilter, *, offset: int, limit: int) -> tuple[int, Sequence[Job]]:
+        """How many there are, and one page of them, newest first."""
+        conditions = _conditions(wanted)
+        query = select(table).where(*conditions).order_by(table.c.created.desc(), table.c.id)
+        with self._database.read() as connection:
+            total = connection.execute(
+                select(func.count()).select_from(table).where(*conditions)
+            ).scalar_one()
+            return total, [_value(row) for row in connection.execute(query.offset(offset).limit(limit))]
+
+    def in_status(self, *statuses: JobStatus) -> Sequence[Job]:
+        """All of them: what a starting center has to look after."""
+        query = select(table).where(table.c.status.in_([status.value for status in statuses]))
+        with self._database.read() as connection:
+            return [_value(row) for row in connection.execute(query.order_by(table.c.created))]
+
+    def begin_run(self, job_id: str, kind: RunType, authority: Authority) -> Run:
+        """One more run, and the job is Running. Raises `UserError` (`ReplicationJob.InvalidStatus`)."""
+        with self._database.write() as connection:
+            job = _locked(connection, job_id)
+            require_status(job, STARTABLE)
+            number = job.run_number + 1
+            now = time.time()
+            connection.execute(
+                update(table)
+                .where(table.c.id == job_id)
+                .values(
+                    status=JobStatus.RUNNING.value,
+                    business_status=BusinessStatus.PREPARING.value,
+                    run_number=number,
+                    progress=0.0,
+                    note="",
+                    failure="",
+                    started=job.started or now,
+                    ended=None,
+                )
+            )
+            return runs.add(connection, job_id, number, kind, now, authority)
+
+    def want_stop(self, job_id: str) -> None:
+        """Wish the current run to stop; its workflow answers with `end`. Raises `UserError` as Stop does."""
+        with self._database.write() as connection:
+            job = _locked(connection, job_id)
+            require_status(job, (JobStatus.RUNNING,))
+            if job.business_status is not BusinessStatus.SYNCING:
+                found = job.business_status.value if job.business_status else "none"
+                raise UserError(
+                    f"The replication job's business status: {found} is invalid. "
+                    "Stop is only allowed in the following business status: Syncing",
+                    code="ReplicationJob.InvalidBusinessStatus",
+                    hint="Wait until the job is Syncing, or until it ends.",
+                )
+            runs.want_stop(connection, job_id, job.run_number)
+
+    def begin_deleting(self, job_id: str) -> None:
+        """Raises `UserError` (`ReplicationJob.InvalidStatus`) while it is Running."""
+        allowed = tuple(status for status in JobStatus if status is not JobStatus.RUNNING)
+        with self._database.write() as connection:
+            require_status(_locked(connection, job_id), allowed)
+            values = {"status": JobStatus.DELETING.value, "business_status": "", "note": ""}
+            connection.execute(update(table).where(table.c.id == job_id).values(**values))
+
+    def remove(self, job_id: str) -> None:
+        """Forget the job with its runs and log; what was made for it stays known in `Resources`."""
+        with self._database.write() as connection:
+            connection.execute(delete(table).where(table.c.id == job_id))
+
+    # What a run tells about itself; each is False, and changes nothing, when a newer run has begun.
+
+    def reach(
+        self, run: Run, stage: BusinessStatus, *, note: str = "", progress: float | None = None
+    ) -> bool:
+        """The run is now in `stage`; `progress` is in percent of the whole job."""
+        values: dict[str, object] = {"business_status": stage.value, "note": note}
+        if progress is not None:
+            values["progress"] = progress
+        return self._write_current(run, values)
+
+    def hold_instance(self, run: Run, instance: str) -> bool:
+        """`instance` is its intermediate instance; "" when that is released."""
+        return self._write_current(run, {"transition_instance_id": instance})
+
+    def deliver(self, run: Run, image: str) -> bool:
+        """`image` is what the run made."""
+        with self._database.write() as connection:
+            if not _update_current(connection, run, {"image_id": image}):
+                return False
+            runs.set_image(connection, run.job, run.number, image)
+        return True
+
+    def end(self, run: Run, status: JobStatus, *, failure: Failure | None = None) -> bool:
+        """The run is over: the job is `status` now; `failure` says why it is InError."""
+        now = time.time()
+        values: dict[str, object] = {
+            "status": status.value,
+            "business_status": "",
+            "note": "",
+            "failure": encode(failure).decode() if failure else "",
+        }
+        if status is JobStatus.FINISHED:
+            values |= {"progress": 100.0, "ended": now}
+        with self._database.write() as connection:
+            if not _update_current(connection, run, values):
+                return False
+            runs.end(connection, run.job, run.number, now)
+        return True
+
+    def _write_current(self, run: Run, values: dict[str, object]) -> bool:
+        with self._database.write() as connection:
+            return _update_current(connection, run, values)
+
+
+def require_status(job: Job, allowed: Iterable[JobStatus]) -> None:
+    """Raises `UserError` (`ReplicationJob.InvalidStatus`) with the text of the public API."""
+    names = [status.value for status in allowed]
+    if job.status.value not in names:
+        raise UserError(
+            f"The replication job's status: {job.status.value} is invalid. "
+            f"This is only allowed in the following status: {', '.join(names)}",
+            code="ReplicationJob.InvalidStatus",
+            hint="DescribeReplicationJobs shows the status.",
+        )
+
+
+def no_such_job(job_id: str) -> UserError:
+    return UserError(
+        f"There is no replication job {job_id}.",
+        code="InvalidJobId.NotFound",
+        hint="DescribeReplicationJobs lists the jobs.",
+    )
+
+
+def _made_before(connection: Connection, new: NewJob) -> str:
+    if not new.client_token:
+        return ""
+    query = select(table.c.id, table.c.client_token_hash).where(table.c.client_token == new.client_token)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return ""
+    if row.client_token_hash != new.token_hash:
+        raise UserError(
+            f"The ClientToken was used before, with other parameters, for {row.id}.",
+            code="IdempotentParameterMismatch",
+            hint="Use a new ClientToken for a new job.",
+        )
+    return str(row.id)
+
+
+def _refuse_conflicts(connection: Connection, new: NewJob) -> None:
+    unfinished = table.c.status.in_([status.value for status in UNFINISHED])
+    busy = connection.execute(
+        select(table.c.id).where(table.c.source_id == new.source_id, unfinished).limit(1)
+    ).scalar()
+    if busy:
+        raise UserError(
+            f"The migration source {new.source_id} already has the unfinished job {busy}.",
+            code="SourceServerState.Invalid",
+            hint=f"Finish or delete {busy} first.",
+        )
+    if new.name and connection.execute(select(table.c.id).where(table.c.name == new.name)).first():
+        raise UserError(
+            f"A replication job is already named {new.name}.",
+            code="ReplicationJobName.Duplicate",
+            hint="Choose another name.",
+        )
+    if connection.execute(select(func.count()).select_from(table)).scalar_one() >= MOST_JOBS:
+        raise UserError(
+            f"There are {MOST_JOBS} replication jobs, and there may be no more.",
+            code="QuotaExceeded.ReplicationJob",
+            hint="Delete jobs that are finished.",
+        )
+
+
+def _locked(connection: Connection, job_id: str) -> Job:
+    row = connection.execute(select(table).where(table.c.id == job_id).with_for_update()).one_or_none()
+    if row is None:
+        raise no_such_job(job_id)
+    return _value(row)
+
+
+def _update_current(connection: Connection, run: Run, values: dict[str, object]) -> bool:
+    current = update(table).where(
+        table.c.id == run.job,
+        table.c.run_number == run.number,
+        table.c.status == JobStatus.RUNNING.value,
+    )
+    return connection.execute(current.values(**values)).rowcount > 0
+
+
+def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    for column, values in (
+        (table.c.id, wanted.ids),
+        (table.c.source_id, wanted.source_ids),
+        (table.c.status, tuple(status.value for status in wanted.statuses)),
+    ):
+        if values:
+            conditions.append(column.in_(values))
+    if wanted.name:
+        conditions.append(table.c.name == wanted.name)
+    if wanted.region_id:
+        conditions.append(table.c.region_id == wanted.region_id)
+    if wanted.business_status:
+        conditions.append(table.c.business_status == wanted.business_status.value)
+    return conditions
+
+
+def _value(row: Row[tuple[object, ...]]) -> Job:
+    columns = dict(row._mapping)
+    for name in ("client_token", "client_token_hash"):
+        columns.pop(name)
+    stage = columns["business_status"]
+    columns |= {
+        "request": decode(columns["request"], JobRequest),
+        "plan": decode(columns["plan"], Plan),
+        "status": JobStatus(columns["status"]),
+        "business_status": BusinessStatus(stage) if stage else None,
+        "failure": decode(columns["failure"], Failure) if columns["failure"] else None,
+    }
+    return Job(**columns)

@@ -1,0 +1,75 @@
+"""Everything the center made in the cloud, for whom, and whether it is still there."""
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from smc.center.store.database import Database
+from smc.center.store.tables import resources as table
+from smc.center.store.values import Made
+from smc.cloud.driver import Kind
+
+TEMPORARY = "temporary"  # goes with the job
+IMAGE = "image"  # what a job delivers
+INSTANCE = "instance"  # made from a delivered image, and what was made for it
+
+
+class Resources:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(
+        self, kind: Kind, resource: str, *, name: str, job: str, run: int, purpose: str, parent: str = ""
+    ) -> None:
+        """Repeating it changes nothing."""
+        values = {
+            "kind": kind.value,
+            "id": resource,
+            "name": name,
+            "job": job,
+            "run": run,
+            "purpose": purpose,
+            "parent": parent,
+            "created": time.time(),
+        }
+        with self._database.write() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing())
+            else:
+                connection.execute(postgresql.insert(table).values(**values).on_conflict_do_nothing())
+
+    def released(self, kind: Kind, resource: str) -> None:
+        here = (table.c.kind == kind.value) & (table.c.id == resource) & table.c.released.is_(None)
+        with self._database.write() as connection:
+            connection.execute(update(table).where(here).values(released=time.time()))
+
+    def find(self, kind: Kind, resource: str) -> Made | None:
+        """What still exists, as far as the center knows."""
+        here = (table.c.kind == kind.value) & (table.c.id == resource) & table.c.released.is_(None)
+        with self._database.read() as connection:
+            row = connection.execute(select(table).where(here)).one_or_none()
+        return _value(row) if row else None
+
+    def kept(
+        self, *, job: str = "", purpose: str = "", parent: str = "", kind: Kind | None = None
+    ) -> Sequence[Made]:
+        """What was not released, newest first; all that is given must hold."""
+        query = select(table).where(table.c.released.is_(None)).order_by(table.c.created.desc(), table.c.id)
+        for column, value in (
+            (table.c.job, job),
+            (table.c.purpose, purpose),
+            (table.c.parent, parent),
+            (table.c.kind, kind.value if kind else ""),
+        ):
+            if value:
+                query = query.where(column == value)
+        with self._database.read() as connection:
+            return [_value(row) for row in connection.execute(query)]
+
+
+def _value(row: Row[tuple[object, ...]]) -> Made:
+    columns = dict(row._mapping)
+    columns["kind"] = Kind(columns["kind"])
+    return Made(**columns)

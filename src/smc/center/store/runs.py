@@ -1,0 +1,182 @@
+"""Runs of a job: what receiver and agent should do, and what they said."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+from sqlalchemy import Connection, Row, insert, select, update
+
+from smc.base.secret import Secret
+from smc.center.store.database import Database
+from smc.center.store.tables import jobs
+from smc.center.store.tables import runs as table
+from smc.center.store.values import AgentState, Run
+from smc.center.trust.run_ca import Authority
+from smc.model.codec import decode, encode
+from smc.model.job import JobStatus, RunType
+from smc.model.progress import Progress
+from smc.model.report import Report
+from smc.wire.orders import TaskKind
+
+
+class Runs:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, job: str, number: int) -> Run | None:
+        with self._database.read() as connection:
+            query = select(table).where(table.c.job == job, table.c.number == number)
+            row = connection.execute(query).one_or_none()
+        return _value(row) if row else None
+
+    def current(self, job: str) -> Run | None:
+        """The latest run of a job, None before the first."""
+        query = select(table).where(table.c.job == job).order_by(table.c.number.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return _value(row) if row else None
+
+    def of_job(self, job: str) -> Sequence[Run]:
+        with self._database.read() as connection:
+            rows = connection.execute(select(table).where(table.c.job == job).order_by(table.c.number))
+            return [_value(row) for row in rows]
+
+    def ordered_for(self, source_id: str) -> Run | None:
+        """The run that the agent of this source should work on now."""
+        query = (
+            select(table)
+            .join(jobs, (jobs.c.id == table.c.job) & (jobs.c.run_number == table.c.number))
+            .where(
+                jobs.c.source_id == source_id,
+                jobs.c.status == JobStatus.RUNNING.value,
+                table.c.agent_ordered,
+                table.c.ended.is_(None),
+            )
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query.limit(1)).one_or_none()
+        return _value(row) if row else None
+
+    def ports_in_use(self) -> Sequence[int]:
+        """Ports of receivers of jobs that are not at their end."""
+        ended = (JobStatus.FINISHED.value, JobStatus.DELETING.value)
+        query = select(table.c.port).join(jobs).where(table.c.port > 0, jobs.c.status.not_in(ended))
+        with self._database.read() as connection:
+            return sorted(set(connection.execute(query).scalars()))
+
+    def set_endpoint(self, run: Run, host: str, port: int) -> None:
+        """Where the agent reaches the receiver."""
+        self._write(run.job, run.number, host=host, port=port)
+
+    def order_receiver(self, run: Run, task: TaskKind) -> None:
+        """What the receiver should do from its next report on."""
+        self._write(run.job, run.number, receiver_task=task.value)
+
+    def order_agent(self, run: Run, *, on: bool) -> None:
+        """Whether the agent should replicate now."""
+        self._write(run.job, run.number, agent_ordered=on)
+
+    def set_certificates(self, run: Run, *, agent: str = "", receiver: str = "") -> None:
+        if agent:
+            self._write(run.job, run.number, agent_certificate=agent)
+        if receiver:
+            self._write(run.job, run.number, receiver_certificate=receiver)
+
+    def record_progress(self, latest: Mapping[tuple[str, int], Progress]) -> None:
+        """By job and number, in one transaction; the caller sees to it that counters only grow."""
+        if not latest:
+            return
+        with self._database.write() as connection:
+            for (job, number), progress in latest.items():
+                _update(connection, job, number, progress=encode(progress).decode())
+
+    def record_report(self, job: str, number: int, report: Report) -> None:
+        self._write(job, number, report=encode(report).decode())
+
+    def record_agent(self, job: str, number: int, change: Callable[[AgentState], AgentState]) -> None:
+        """Replace what the agent said about the run; nothing happens when there is no such run."""
+        with self._database.write() as connection:
+            here = (table.c.job == job) & (table.c.number == number)
+            text = connection.execute(select(table.c.agent_state).where(here).with_for_update()).scalar()
+            if text is not None:
+                state = change(decode(text, AgentState))
+                _update(connection, job, number, agent_state=encode(state).decode())
+
+    def _write(self, job: str, number: int, **values: object) -> None:
+        with self._database.write() as connection:
+            _update(connection, job, number, **values)
+
+
+def add(
+    connection: Connection, job: str, number: int, kind: RunType, now: float, authority: Authority
+) -> Run:
+    """A new run within the caller's transaction; receiver and agent rest."""
+    run = Run(
+        job=job,
+        number=number,
+        type=kind,
+        started=now,
+        ended=None,
+        image_id="",
+        stop_wanted=False,
+        ca=authority.certificate,
+        ca_key=authority.key,
+        agent_certificate="",
+        receiver_certificate="",
+        host="",
+        port=0,
+        receiver_task=TaskKind.REST,
+        agent_ordered=False,
+        progress=None,
+        report=None,
+        agent=AgentState(),
+    )
+    columns = msgspec.structs.asdict(run)
+    columns |= {
+        "type": run.type.value,
+        "receiver_task": run.receiver_task.value,
+        "ca_key": run.ca_key.reveal(),
+        "progress": "",
+        "report": "",
+        "agent_state": encode(columns.pop("agent")).decode(),
+    }
+    connection.execute(insert(table).values(**columns))
+    return run
+
+
+def want_stop(connection: Connection, job: str, number: int) -> None:
+    _update(connection, job, number, stop_wanted=True)
+
+
+def set_image(connection: Connection, job: str, number: int, image: str) -> None:
+    _update(connection, job, number, image_id=image)
+
+
+def end(connection: Connection, job: str, number: int, now: float) -> None:
+    """Nobody works on the run any more, and its key is forgotten: certificates end with the run."""
+    _update(
+        connection,
+        job,
+        number,
+        ended=now,
+        agent_ordered=False,
+        receiver_task=TaskKind.REST.value,
+        ca_key="",
+    )
+
+
+def _update(connection: Connection, job: str, number: int, **values: object) -> None:
+    here = (table.c.job == job) & (table.c.number == number)
+    connection.execute(update(table).where(here).values(**values))
+
+
+def _value(row: Row[tuple[object, ...]]) -> Run:
+    columns = dict(row._mapping)
+    columns |= {
+        "type": RunType(columns["type"]),
+        "ca_key": Secret(columns["ca_key"]),
+        "receiver_task": TaskKind(columns["receiver_task"]),
+        "progress": decode(columns["progress"], Progress) if columns["progress"] else None,
+        "report": decode(columns["report"], Report) if columns["report"] else None,
+        "agent": decode(columns.pop("agent_state"), AgentState),
+    }
+    return Run(**columns)

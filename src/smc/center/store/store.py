@@ -1,0 +1,33 @@
+"""The repositories on one database, together."""
+
+from smc.center.store.access_keys import AccessKeys
+from smc.center.store.database import Database, open_database
+from smc.center.store.job_log import JobLog
+from smc.center.store.jobs import Jobs
+from smc.center.store.receivers import Receivers
+from smc.center.store.resources import Resources
+from smc.center.store.runs import Runs
+from smc.center.store.sources import Sources
+from smc.center.store.tokens import ActivationCodes
+
+
+class Store:
+    """`region` is the three-character code within ids."""
+
+    def __init__(self, database: Database, region: str) -> None:
+        self.access_keys = AccessKeys(database)
+        self.codes = ActivationCodes(database, region)
+        self.sources = Sources(database, region)
+        self.jobs = Jobs(database, region)
+        self.runs = Runs(database)
+        self.receivers = Receivers(database)
+        self.resources = Resources(database)
+        self.log = JobLog(database)
+        self._database = database
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def open_store(url: str, region: str) -> Store:
+    return Store(open_database(url), region)

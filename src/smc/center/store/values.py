@@ -1,0 +1,183 @@
+"""What the repositories give back: one frozen value a row; times are seconds since the epoch."""
+
+import msgspec
+
+from smc.base.secret import Secret
+from smc.cloud.driver import Kind
+from smc.model.job import BusinessStatus, JobStatus, RunType, run_id
+from smc.model.plan import Plan
+from smc.model.progress import Failure, Progress
+from smc.model.report import Moving, Report
+from smc.model.server import Server
+from smc.wire.orders import TaskKind, TransferSettings
+
+
+class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    secret: Secret
+    name: str
+    created: float
+
+
+class ActivationCode(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    description: str
+    code_hash: str
+    count: int
+    registered: int
+    ttl_days: int
+    disabled: bool
+    created: float
+
+    @property
+    def expires(self) -> float:
+        return self.created + self.ttl_days * 86400
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """`job` is the id of its latest job, `busy` whether an unfinished one exists."""
+
+    id: str
+    name: str
+    description: str
+    fingerprint: str
+    server: Server
+    csr: str
+    address: str
+    created: float
+    last_beat: float
+    cpu_usage: float
+    memory_usage: float
+    deleting: bool
+    job: str
+    busy: bool
+
+
+class Tag(msgspec.Struct, frozen=True, kw_only=True):
+    key: str
+    value: str
+
+
+class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator asked for, as validated; new fields need a default (old jobs lack them)."""
+
+    target_type: str = "Image"
+    image_name: str = ""
+    image_name_prefix: str = ""
+    net_mode: int = 0
+    vpc_id: str = ""
+    vswitch_id: str = ""
+    instance_type: str = ""  # of the intermediate instance; "" : the cheapest in stock
+    replication_parameters: str = ""  # as it was sent
+    settings: TransferSettings = TransferSettings()
+    license_type: str = ""
+    run_once: bool = True
+    job_type: int = 0
+    resource_group_id: str = ""
+    launch_template_id: str = ""
+    launch_template_version: str = ""
+    instance_ram_role: str = ""
+    tags: tuple[Tag, ...] = ()
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """`note` says what is going on, `failure` why it is InError; `run_number` is 0 before the first Start."""
+
+    id: str
+    name: str
+    description: str
+    region_id: str
+    source_id: str
+    request: JobRequest
+    plan: Plan
+    status: JobStatus
+    business_status: BusinessStatus | None
+    progress: float
+    note: str
+    failure: Failure | None
+    run_number: int
+    image_id: str
+    transition_instance_id: str
+    created: float
+    started: float | None
+    ended: float | None
+    valid_until: float
+
+    @property
+    def run(self) -> str:
+        """The id of its latest run."""
+        return run_id(self.id, self.run_number)
+
+
+class AgentState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent said about a run."""
+
+    started: bool = False
+    finished: bool = False
+    failure: Failure | None = None
+    moving: tuple[Moving, ...] = ()
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One pass of data. `stop_wanted`, `receiver_task` and `agent_ordered` say what should be true now."""
+
+    job: str
+    number: int
+    type: RunType
+    started: float
+    ended: float | None
+    image_id: str
+    stop_wanted: bool
+    ca: str
+    ca_key: Secret
+    agent_certificate: str
+    receiver_certificate: str
+    host: str
+    port: int
+    receiver_task: TaskKind
+    agent_ordered: bool
+    progress: Progress | None
+    report: Report | None
+    agent: AgentState
+
+    @property
+    def id(self) -> str:
+        return run_id(self.job, self.number)
+
+
+class Receiver(msgspec.Struct, frozen=True, kw_only=True):
+    """The receiver of a job's intermediate instance; `csr` is "" until it enrolled."""
+
+    job: str
+    ticket_expires: float
+    csr: str
+    last_seen: float | None
+
+    @property
+    def enrolled(self) -> bool:
+        return bool(self.csr)
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """Something made in the cloud for a job; `parent` is the instance it was made for, "" for the job."""
+
+    kind: Kind
+    id: str
+    name: str
+    job: str
+    run: int
+    purpose: str
+    parent: str
+    created: float
+    released: float | None
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    job: str
+    time: float
+    level: str
+    code: str
+    message: str
+    hint: str
