@@ -18,6 +18,7 @@ from smc.model.server import Architecture, Firmware
 TAG_JOB = "smc:job"
 TAG_RUN = "smc:run"
 TAG_PURPOSE = "smc:purpose"
+TAG_IMAGE = "smc:image"  # on the snapshots behind an image: they go when it goes
 TAG_FORWARD = "smc:forward:"  # + guest port = host port; the local cloud alone reads it
 
 Tags = Mapping[str, str]

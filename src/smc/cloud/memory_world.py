@@ -1,0 +1,92 @@
+"""What exists in the memory cloud, and how it passes from state to state."""
+
+import msgspec
+
+from smc.cloud.driver import InstanceSpec, Kind
+
+PREFIX = {
+    Kind.VPC: "vpc",
+    Kind.VSWITCH: "vsw",
+    Kind.SECURITY_GROUP: "sg",
+    Kind.INSTANCE: "i",
+    Kind.DISK: "d",
+    Kind.SNAPSHOT: "s",
+    Kind.IMAGE: "m",
+}
+AVAILABLE = "Available"
+GONE = "Gone"
+
+
+class Thing(msgspec.Struct, kw_only=True):
+    """One resource; mutable, for this is the cloud itself. `coming` are the states it still passes."""
+
+    kind: Kind
+    name: str
+    tags: dict[str, str]
+    id: str = ""
+    state: str = AVAILABLE
+    coming: list[str] = []
+    parent: str = ""  # what it lives in: VPC of a group, instance of a disk, disk of a snapshot
+    uses: list[str] = []  # what cannot go before it
+    size_gib: int = 0
+    system: bool = False
+    spec: InstanceSpec | None = None
+    admitted: list[str] = []
+
+    def step(self) -> None:
+        if self.coming:
+            self.state = self.coming.pop(0)
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token gave; `request` is the hash of the values it came with."""
+
+    request: str
+    id: str
+
+
+class World(msgspec.Struct, kw_only=True):
+    """Everything, by id; `made` counts what was ever made, by kind."""
+
+    things: dict[str, Thing] = {}
+    tokens: dict[str, Given] = {}
+    made: dict[str, int] = {}
+
+    def add(self, thing: Thing) -> str:
+        """An instance brings its disks along, with its tags."""
+        self.made[thing.kind.value] = self.made.get(thing.kind.value, 0) + 1
+        thing.id = f"{PREFIX[thing.kind]}-{sum(self.made.values()):06}"
+        self.things[thing.id] = thing
+        if thing.spec is not None:
+            self._add_disk(thing, "system", thing.spec.system_disk_gib, system=True)
+            for disk in thing.spec.data_disks:
+                self._add_disk(thing, disk.name, disk.size_gib, system=False)
+        return thing.id
+
+    def step(self, thing: Thing) -> None:
+        thing.step()
+        if thing.state == GONE:
+            self.bury(thing)
+
+    def bury(self, thing: Thing) -> None:
+        """It is gone: an instance with its disks, an image with its snapshots."""
+        self.things.pop(thing.id, None)
+        if thing.kind is Kind.INSTANCE:
+            for disk in self.disks_of(thing.id):
+                del self.things[disk.id]
+        if thing.kind is Kind.IMAGE:
+            for snapshot in thing.uses:
+                self.things.pop(snapshot, None)
+
+    def disks_of(self, instance: str) -> list[Thing]:
+        """The system disk first, then by name."""
+        owned = [t for t in self.things.values() if t.kind is Kind.DISK and t.parent == instance]
+        return sorted(owned, key=lambda disk: (not disk.system, disk.name))
+
+    def users_of(self, resource: str) -> list[str]:
+        return [thing.id for thing in self.things.values() if resource in thing.uses]
+
+    def _add_disk(self, instance: Thing, name: str, size_gib: int, *, system: bool) -> None:
+        disk = Thing(kind=Kind.DISK, name=name, tags=dict(instance.tags), parent=instance.id)
+        disk.size_gib, disk.system = size_gib, system
+        self.add(disk)
