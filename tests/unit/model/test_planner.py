@@ -1,0 +1,345 @@
+"""The planner: what it returns fits, and what it refuses comes with a size that works."""
+
+import re
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smc.base.errors import UserError
+from smc.base.units import GIB, MIB
+from smc.model import ext
+from smc.model.disk import Disk, Filesystem, Partition, Role, Table
+from smc.model.plan import Plan
+from smc.model.planner import ALIGNMENT, Limits, Wishes, mounted, partition_starts, plan
+from smc.model.server import Architecture, Dmi, Firmware, OsRelease, Server
+
+FEATURES = [
+    "has_journal",
+    "ext_attr",
+    "resize_inode",
+    "dir_index",
+    "filetype",
+    "needs_recovery",
+    "extent",
+    "64bit",
+    "flex_bg",
+    "sparse_super",
+    "large_file",
+    "huge_file",
+    "dir_nlink",
+    "extra_isize",
+    "metadata_csum",
+]
+
+
+def filesystem(mount_point: str, size: int, used: int, **values: object) -> Filesystem:
+    base = Filesystem(
+        type="ext4",
+        uuid="6f6b7a9e-0a63-4f2b-9c77-1c3f6f9e2a10",
+        label="data",
+        mount_point=mount_point,
+        size=size,
+        used=used,
+        inodes=size // 16384,
+        inodes_used=min(1000, size // 16384),
+        features=tuple(FEATURES),
+        block_size=4096,
+        inode_size=256,
+    )
+    return msgspec.structs.replace(base, **values)
+
+
+def partition(number: int, start: int, size: int, fs: Filesystem | None, **values: object) -> Partition:
+    base = Partition(
+        number=number,
+        start=start,
+        size=size,
+        role=Role.FILESYSTEM,
+        part_uuid=f"00000000-0000-4000-8000-0000000000{number:02}",
+        filesystem=fs,
+    )
+    return msgspec.structs.replace(base, **values)
+
+
+def server(*disks: Disk, firmware: Firmware = Firmware.BIOS) -> Server:
+    return Server(
+        fingerprint="f",
+        hostname="web-1",
+        os=OsRelease(id="debian"),
+        kernel="6.1.0",
+        architecture=Architecture.X86_64,
+        firmware=firmware,
+        dmi=Dmi(),
+        origin="kvm",
+        cores=2,
+        memory=GIB,
+        disks=disks,
+    )
+
+
+def system_disk(*, size: int = 30 * GIB, used: int = 5 * GIB, table: Table = Table.GPT) -> Disk:
+    """BIOS boot, /boot, /, swap."""
+    swap = Filesystem(type="swap", uuid="11111111-2222-4333-8444-555555555555")
+    root = size - 2 * GIB - 514 * MIB
+    return Disk(
+        index=0,
+        path="/dev/vda",
+        size=size,
+        table=table,
+        table_uuid="aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
+        partitions=(
+            partition(14, MIB, MIB, None, role=Role.BIOS_BOOT),
+            partition(1, 2 * MIB, 512 * MIB, filesystem("/boot", 480 * MIB, 100 * MIB)),
+            partition(2, 514 * MIB, root, filesystem("/", root * 98 // 100, used)),
+            partition(3, 514 * MIB + root, 2 * GIB - MIB, swap, role=Role.SWAP),
+        ),
+    )
+
+
+def data_disk(index: int, mount_point: str, *, size: int = 10 * GIB, used: int = GIB) -> Disk:
+    fs = filesystem(mount_point, (size - 2 * MIB) * 98 // 100, used)
+    return Disk(
+        index=index,
+        path=f"/dev/vd{'abcdefgh'[index]}",
+        size=size,
+        table=Table.GPT,
+        partitions=(partition(1, MIB, size - 2 * MIB, fs),),
+    )
+
+
+def the_plan(source: Server, **wishes: object) -> Plan:
+    return plan(source, msgspec.structs.replace(Wishes(), **wishes), Limits())
+
+
+def refusal(source: Server, **wishes: object) -> UserError:
+    with pytest.raises(UserError) as caught:
+        the_plan(source, **wishes)
+    assert caught.value.hint
+    return caught.value
+
+
+def test_a_disk_of_the_same_size_keeps_order_sizes_and_names() -> None:
+    made = the_plan(server(system_disk())).disks[0]
+    assert [p.source for p in made.partitions] == ["0_14", "0_1", "0_2", "0_3"]
+    assert [p.number for p in made.partitions] == [1, 2, 3, 4]
+    assert made.size == 30 * GIB
+    assert made.table_uuid == "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
+    assert made.partitions[1].size == 512 * MIB
+    assert made.partitions[3].size == 2 * GIB - MIB
+    assert made.partitions[3].uuid == "11111111-2222-4333-8444-555555555555"
+    assert made.partitions[2].part_uuid == "00000000-0000-4000-8000-000000000002"
+    assert "needs_recovery" not in made.partitions[2].features
+
+
+def test_on_a_larger_disk_only_the_last_filesystem_grows() -> None:
+    small = the_plan(server(system_disk())).disks[0].partitions
+    large = the_plan(server(system_disk()), sizes_gib={0: 50}).disks[0].partitions
+    assert [p.size for p in large[:2]] == [p.size for p in small[:2]]
+    assert large[2].size == small[2].size + 20 * GIB
+    assert large[3] == small[3]
+
+
+def test_a_system_disk_gets_at_least_20_gib() -> None:
+    assert the_plan(server(system_disk(size=8 * GIB, used=2 * GIB))).disks[0].size == 20 * GIB
+
+
+def test_a_system_disk_without_bios_boot_partition_gets_one_first() -> None:
+    disk = system_disk()
+    disk = msgspec.structs.replace(
+        disk, partitions=disk.partitions[1:], table=Table.MBR, table_uuid="1234abcd"
+    )
+    made = the_plan(server(disk))
+    first = made.disks[0].partitions[0]
+    assert (first.role, first.size, first.source) == (Role.BIOS_BOOT, MIB, "")
+    assert len(first.part_uuid) == 36
+    assert "GPT" in made.warnings[0]
+    assert made == the_plan(server(disk)), "made-up ids are the same each time"
+
+
+def test_a_data_disk_without_mount_point_is_left_behind_with_the_reason() -> None:
+    lvm = Disk(
+        index=1,
+        path="/dev/vdb",
+        size=GIB,
+        table=Table.NONE,
+        partitions=(partition(0, 0, GIB, Filesystem(type="LVM2_member"), role=Role.OTHER),),
+    )
+    made = the_plan(server(system_disk(), lvm))
+    assert len(made.disks) == 1
+    assert made.left_behind[0].what == "/dev/vdb"
+    assert "LVM" in made.left_behind[0].why
+
+
+def test_a_filesystem_directly_on_a_disk_is_kept() -> None:
+    fs = filesystem("/srv/data", 9 * GIB, GIB)
+    bare = Disk(index=1, path="/dev/vdb", size=10 * GIB, table=Table.NONE)
+    bare = msgspec.structs.replace(bare, partitions=(partition(0, 0, 10 * GIB, fs, part_uuid=""),))
+    made = the_plan(server(system_disk(), bare))
+    assert made.disks[1].partitions[0].mount_point == "/srv/data"
+    assert made.disks[1].partitions[0].size == 10 * GIB - 2 * MIB, "the partition table takes two"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"type": "xfs"}, "Source.LayoutUnsupported"),
+        ({"block_size": 65536}, "Source.LayoutUnsupported"),
+        ({"mount_point": "/elsewhere"}, "Source.LayoutUnsupported"),
+    ],
+)
+def test_what_cannot_be_laid_out_is_refused_with_a_cure(change: dict[str, object], code: str) -> None:
+    disk = system_disk()
+    root = disk.partitions[2]
+    assert root.filesystem
+    root = msgspec.structs.replace(root, filesystem=msgspec.structs.replace(root.filesystem, **change))
+    parts = (*disk.partitions[:2], root, disk.partitions[3])
+    assert refusal(server(msgspec.structs.replace(disk, partitions=parts))).code == code
+
+
+def test_a_uefi_source_is_refused() -> None:
+    assert refusal(server(system_disk(), firmware=Firmware.UEFI)).code == "Source.FirmwareUnsupported"
+
+
+def test_root_on_lvm_is_refused() -> None:
+    disk = system_disk()
+    pv = partition(2, GIB, 20 * GIB, Filesystem(type="LVM2_member", mount_point="/"), role=Role.OTHER)
+    error = refusal(server(msgspec.structs.replace(disk, partitions=(disk.partitions[1], pv))))
+    assert error.code == "Source.LayoutUnsupported"
+    assert "LVM" in error.message
+
+
+def test_the_system_disk_cannot_be_left_out_and_a_data_disk_can() -> None:
+    both = server(system_disk(), data_disk(1, "/srv"))
+    assert refusal(both, leave_out=frozenset({0})).code == "Disk.Needed"
+    assert the_plan(both, leave_out=frozenset({1})).left_behind[0].why == "deselected"
+
+
+def test_an_unknown_disk_is_refused_by_name() -> None:
+    error = refusal(server(system_disk()), sizes_gib={3: 40})
+    assert error.code == "Disk.NotFound"
+    assert "/dev/vda" in error.hint
+
+
+def test_sizes_beyond_the_limits_are_refused() -> None:
+    assert refusal(server(system_disk()), sizes_gib={0: 4096}).code == "Disk.TooLarge"
+    assert refusal(server(system_disk()), sizes_gib={0: 19}).code == "Disk.TooSmall"
+
+
+def test_a_full_source_fits_a_disk_of_its_own_size() -> None:
+    disk = data_disk(1, "/srv", size=100 * GIB, used=97 * GIB)
+    assert the_plan(server(system_disk(), disk)).disks[1].size <= 101 * GIB
+
+
+def test_a_filesystem_never_grows_beyond_what_its_blocks_can_address() -> None:
+    made = the_plan(server(system_disk(), data_disk(1, "/srv")), sizes_gib={1: 32768})
+    assert made.disks[1].partitions[0].size == ext.largest_size(filesystem("/srv", GIB, 0))
+
+
+@st.composite
+def filesystems(draw: st.DrawFn, mount_point: str) -> Filesystem:
+    size = draw(st.integers(64 * MIB, 400 * GIB))
+    used = draw(st.integers(0, size))
+    inodes = draw(st.sampled_from([0, size // 4096, size // 8192, size // 16384, size // 1048576]))
+    features = draw(st.sets(st.sampled_from(FEATURES)))
+    return filesystem(
+        mount_point,
+        size,
+        used,
+        inodes=inodes,
+        inodes_used=draw(st.integers(0, inodes)),
+        features=tuple(sorted(features)),
+        block_size=draw(st.sampled_from([0, 1024, 2048, 4096])),
+        inode_size=draw(st.sampled_from([0, 128, 256, 512])),
+    )
+
+
+@st.composite
+def disks(draw: st.DrawFn, index: int) -> Disk:
+    mounts = ["/", "/boot", "/var"] if index == 0 else [f"/srv/{index}", f"/mnt/{index}", ""]
+    parts: list[Partition] = []
+    end = MIB
+    for number, mount in enumerate(mounts[: draw(st.integers(1, 3))], start=1):
+        fs = draw(filesystems(mount))
+        size = max(int(fs.size * draw(st.floats(1.02, 1.4))), 1)
+        parts.append(partition(number, end, size, fs))
+        end += size + draw(st.integers(0, GIB))
+        if draw(st.booleans()):
+            swap = Filesystem(type="swap", uuid=f"{number}")
+            parts.append(partition(number + 10, end, draw(st.integers(1, GIB)), swap, role=Role.SWAP))
+            end += parts[-1].size
+    tail = draw(st.integers(0, GIB))
+    table = draw(st.sampled_from([Table.GPT, Table.MBR]))
+    return Disk(index=index, path=f"/dev/vd{index}", size=end + tail, table=table, partitions=tuple(parts))
+
+
+@st.composite
+def servers(draw: st.DrawFn) -> Server:
+    count = draw(st.integers(1, 3))
+    return server(*(draw(disks(index)) for index in range(count)))
+
+
+def check_fits(source: Server, made: Plan) -> None:
+    wanted = sorted(
+        part.filesystem.mount_point
+        for disk in source.disks
+        for part in disk.partitions
+        if part.filesystem and mounted(part)
+    )
+    assert sorted(p.mount_point for d in made.disks for p in d.partitions if p.mount_point) == wanted
+    by_name = {f"{d.index}_{p.number}": p for d in source.disks for p in d.partitions}
+    for disk in made.disks:
+        starts = partition_starts(disk)
+        ends = [start + part.size for start, part in zip(starts, disk.partitions, strict=True)]
+        assert starts[0] >= ALIGNMENT
+        assert ends[-1] <= disk.size - ALIGNMENT
+        assert all(start % MIB == 0 for start in starts)
+        assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
+        sources = [by_name[p.source].start for p in disk.partitions if p.source]
+        assert sources == sorted(sources)
+        for part in disk.partitions:
+            if part.mount_point:
+                fs = by_name[part.source].filesystem
+                assert fs
+                assert ext.holds(fs, part.size)
+                assert set(part.features) <= set(fs.features)
+                assert part.inodes >= fs.inodes_used
+        if disk.index == 0:
+            assert sum(p.role is Role.BIOS_BOOT for p in disk.partitions) == 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(source=servers(), sizes=st.dictionaries(st.integers(0, 2), st.integers(1, 3000)))
+def test_a_returned_plan_fits_and_a_refused_size_names_the_smallest_that_works(
+    source: Server, sizes: dict[int, int]
+) -> None:
+    sizes = {index: size for index, size in sizes.items() if index < len(source.disks)}
+    for _ in range(2 * len(source.disks) + 1):
+        try:
+            made = the_plan(source, sizes_gib=sizes)
+        except UserError as error:
+            index = int(re.findall(r"disk (\d+)", error.message)[0]) if "disk " in error.message else -1
+            match error.code:
+                case "Disk.TooSmall":
+                    smallest = int(re.findall(r"smallest size that works is (\d+) GiB", error.message)[0])
+                    assert sizes[index] < smallest
+                    if smallest > 20:
+                        assert refusal(source, sizes_gib={**sizes, index: smallest - 1}).code == error.code
+                    sizes = {**sizes, index: smallest}
+                case "Disk.TooLarge" if index >= 0:
+                    assert sizes.pop(index) > 2048
+                case _:
+                    raise
+        else:
+            check_fits(source, made)
+            return
+    pytest.fail("a smallest size that was named did not work")
+
+
+@given(fs=filesystems("/"), more=st.integers(0, 4096))
+def test_what_holds_at_a_size_holds_at_any_larger_size(fs: Filesystem, more: int) -> None:
+    smallest = ext.smallest_size(fs)
+    assert ext.holds(fs, smallest)
+    assert ext.holds(fs, smallest + more * MIB)
+    assert not ext.holds(fs, smallest - MIB)
