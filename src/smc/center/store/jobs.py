@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from smc.base.errors import UserError
+from smc.center.bell import Bell
 from smc.center.store import runs
 from smc.center.store.database import Database
 from smc.center.store.ids import new_id
@@ -48,9 +49,10 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Jobs:
-    def __init__(self, database: Database, region: str) -> None:
+    def __init__(self, database: Database, region: str, bell: Bell) -> None:
         self._database = database
         self._region = region
+        self._bell = bell
 
     def create(self, new: NewJob) -> str:
         """The id of the job, of the one made before when the client token is known.
@@ -205,6 +207,7 @@ class Jobs:
             if not _update_current(connection, run, values):
                 return False
             runs.end(connection, run.job, run.number, now)
+        self._bell.ring()
         return True
 
     def _write_current(self, run: Run, values: dict[str, object]) -> bool:

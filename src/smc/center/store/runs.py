@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
 from smc.base.secret import Secret
+from smc.center.bell import Bell
 from smc.center.store.database import Database
 from smc.center.store.tables import jobs
 from smc.center.store.tables import runs as table
@@ -19,8 +20,9 @@ from smc.wire.orders import TaskKind
 
 
 class Runs:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, bell: Bell) -> None:
         self._database = database
+        self._bell = bell
 
     def find(self, job: str, number: int) -> Run | None:
         with self._database.read() as connection:
@@ -74,6 +76,7 @@ class Runs:
     def order_agent(self, run: Run, *, on: bool) -> None:
         """Whether the agent should replicate now."""
         self._write(run.job, run.number, agent_ordered=on)
+        self._bell.ring()
 
     def set_certificates(self, run: Run, *, agent: str = "", receiver: str = "") -> None:
         if agent:

@@ -1,5 +1,6 @@
 """The repositories on one database, together."""
 
+from smc.center.bell import Bell
 from smc.center.store.access_keys import AccessKeys
 from smc.center.store.database import Database, open_database
 from smc.center.store.job_log import JobLog
@@ -12,14 +13,15 @@ from smc.center.store.tokens import ActivationCodes
 
 
 class Store:
-    """`region` is the three-character code within ids."""
+    """`region` is the three-character code within ids; `bell` rings when an order changes."""
 
     def __init__(self, database: Database, region: str) -> None:
+        self.bell = Bell()
         self.access_keys = AccessKeys(database)
         self.codes = ActivationCodes(database, region)
         self.sources = Sources(database, region)
-        self.jobs = Jobs(database, region)
-        self.runs = Runs(database)
+        self.jobs = Jobs(database, region, self.bell)
+        self.runs = Runs(database, self.bell)
         self.receivers = Receivers(database)
         self.resources = Resources(database)
         self.log = JobLog(database)

@@ -1,0 +1,53 @@
+"""What agent and receiver of a run should do now, as messages, with the certificates they need."""
+
+from smc.center.store.store import Store
+from smc.center.store.values import Job, Receiver, Run, Source
+from smc.center.trust.run_ca import AGENT, RECEIVER, Authority, issue
+from smc.model.job import JobStatus
+from smc.model.progress import Phase, Progress
+from smc.wire.orders import Order, Task, TaskKind
+
+REST = Task(kind=TaskKind.REST)
+
+
+def order_for(store: Store, source: Source) -> Order | None:
+    """None: do nothing."""
+    run = store.runs.ordered_for(source.id)
+    job = store.jobs.find(run.job) if run else None
+    if run is None or job is None or not run.port:
+        return None
+    certificate = run.agent_certificate
+    if not certificate:
+        certificate = issue(Authority(run.ca, run.ca_key), source.csr, AGENT)
+        store.runs.set_certificates(run, agent=certificate)
+    return Order(
+        run=run.id,
+        host=run.host,
+        port=run.port,
+        ca=run.ca,
+        certificate=certificate,
+        plan=job.plan,
+        settings=job.request.settings,
+    )
+
+
+def task_for(store: Store, job: Job | None, run: Run | None, receiver: Receiver, said: Progress) -> Task:
+    """What a receiver that reports `said` should do; busy with an older run it first drops that."""
+    if job is None or run is None or job.status is not JobStatus.RUNNING or run.ended is not None:
+        return REST
+    if said.run not in ("", run.id) and said.phase is not Phase.IDLE:
+        return REST
+    if run.receiver_task is TaskKind.REST or not run.port:
+        return REST
+    certificate = run.receiver_certificate
+    if not certificate:
+        certificate = issue(Authority(run.ca, run.ca_key), receiver.csr, RECEIVER)
+        store.runs.set_certificates(run, receiver=certificate)
+    return Task(
+        kind=run.receiver_task,
+        run=run.id,
+        plan=job.plan,
+        port=run.port,
+        ca=run.ca,
+        certificate=certificate,
+    )
