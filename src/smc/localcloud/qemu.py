@@ -18,6 +18,7 @@ import msgspec
 from PIL import Image
 
 from smc.base.errors import Broken, Transient, UserError
+from smc.base.process import start_time
 from smc.base.run import spawn
 from smc.localcloud import qmp
 from smc.localcloud.machine import (
@@ -61,7 +62,7 @@ def start(spec: MachineSpec, accelerator: Accelerator) -> Handle:
         process = spawn(*argv, output=log)
     # reaps QEMU when it ends, for as long as this program lives; afterwards init does
     threading.Thread(target=process.wait, name=f"reap {spec.name}", daemon=True).start()
-    handle = Handle(pid=process.pid, start_time=_start_time(process.pid) or 0, qmp=spec.monitor)
+    handle = Handle(pid=process.pid, start_time=start_time(process.pid) or 0, qmp=spec.monitor)
     try:
         _await_monitor(spec, handle)
     except BaseException:
@@ -78,14 +79,14 @@ def find(spec: MachineSpec) -> Handle | None:
             continue
         with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # ended meanwhile, or not ours
             if argument in (entry / "cmdline").read_bytes().split(b"\0"):
-                start_time = _start_time(int(entry.name))
+                start_time = start_time(int(entry.name))
                 if start_time is not None:
                     return Handle(pid=int(entry.name), start_time=start_time, qmp=spec.monitor)
     return None
 
 
 def is_alive(handle: Handle) -> bool:
-    return _start_time(handle.pid) == handle.start_time
+    return start_time(handle.pid) == handle.start_time
 
 
 def power_down(handle: Handle) -> None:
@@ -159,16 +160,6 @@ def _await_monitor(spec: MachineSpec, handle: Handle) -> None:
         if time.monotonic() > end:
             raise Broken(f"QEMU is silent after {START_SECONDS:g} s: {spec.name}", code="Qemu.StartFailed")
         time.sleep(0.05)
-
-
-def _start_time(pid: int) -> int | None:
-    """None when there is no such process, or only its remains (a zombie)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    state, *fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
-    return None if state in "ZX" else int(fields[18])
 
 
 def _open(handle: Handle) -> int | None:
