@@ -79,9 +79,9 @@ def find(spec: MachineSpec) -> Handle | None:
             continue
         with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # ended meanwhile, or not ours
             if argument in (entry / "cmdline").read_bytes().split(b"\0"):
-                start_time = start_time(int(entry.name))
-                if start_time is not None:
-                    return Handle(pid=int(entry.name), start_time=start_time, qmp=spec.monitor)
+                started = start_time(int(entry.name))
+                if started is not None:
+                    return Handle(pid=int(entry.name), start_time=started, qmp=spec.monitor)
     return None
 
 
