@@ -43,7 +43,7 @@ unpack() {
 # which programs may run: /run and /tmp are often mounted noexec.
 case ${1-} in import | run | daemon) mine=/smc/.runtime ;; *) [ -d /smc ] && mine=/smc/.runtime || mine= ;; esac
 for folder in $mine /var/lib/smc-runtime /opt/smc-runtime /usr/local/lib/smc-runtime /run/smc-runtime \
-    "${HOME:-/root}/.smc-runtime" /tmp/smc-runtime; do
+    /root/.smc-runtime /tmp/smc-runtime; do
     if is_ours "$folder" && is_ours "$folder/$key"; then start "$folder/$key" "$@"; fi
     { mkdir -p "$folder" && is_ours "$folder"; } 2>/dev/null || continue
     if { can_execute "$folder" && unpack "$folder"; } 2>/dev/null; then start "$folder/$key" "$@"; fi

@@ -5,6 +5,13 @@ AGENT_SERVICE = "smc-agent"
 AGENT_UNIT = f"/etc/systemd/system/{AGENT_SERVICE}.service"
 AGENT_WANTS = f"/etc/systemd/system/multi-user.target.wants/{AGENT_SERVICE}.service"
 AGENT_INIT_SCRIPT = f"/etc/init.d/{AGENT_SERVICE}"
+AGENT_RUNTIMES = (  # where it unpacks itself when programs may not run in its folder (packaging/agent/stub.sh)
+    "/var/lib/smc-runtime",
+    "/opt/smc-runtime",
+    "/usr/local/lib/smc-runtime",
+    "/root/.smc-runtime",
+    "/tmp/smc-runtime",  # noqa: S108 - the owner is checked
+)
 
 AGENT_TRACES = (  # absolute on the copy's own root; links before what they point at
     AGENT_WANTS,
@@ -15,5 +22,6 @@ AGENT_TRACES = (  # absolute on the copy's own root; links before what they poin
         for kind in ("S20", "S99", "K01", "K20")
     ),
     AGENT_INIT_SCRIPT,
+    *AGENT_RUNTIMES,
     AGENT_FOLDER,
 )
