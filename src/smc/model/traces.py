@@ -5,7 +5,7 @@ AGENT_SERVICE = "smc-agent"
 AGENT_UNIT = f"/etc/systemd/system/{AGENT_SERVICE}.service"
 AGENT_WANTS = f"/etc/systemd/system/multi-user.target.wants/{AGENT_SERVICE}.service"
 AGENT_INIT_SCRIPT = f"/etc/init.d/{AGENT_SERVICE}"
-AGENT_RUNTIMES = (  # where it unpacks itself when programs may not run in its folder (packaging/agent/stub.sh)
+AGENT_RUNTIMES = (  # where it unpacks itself when programs may not run in its folder (stub.sh)
     "/var/lib/smc-runtime",
     "/opt/smc-runtime",
     "/usr/local/lib/smc-runtime",
