@@ -98,7 +98,7 @@ class AgentSide:
                 order = await run_in_threadpool(order_for, self._store, source)
                 left = deadline - time.monotonic()
                 changed = (order.run if order else "") != message.holding
-                if changed or left <= 0 or self._asking.get(source.id) is not mine:
+                if changed or left <= 0 or self._store.bell.closed or self._asking.get(source.id) is not mine:
                     return OrdersReply(order=order)
                 if await request.is_disconnected():
                     return OrdersReply()

@@ -12,6 +12,7 @@ from smc.center.store import runs
 from smc.center.store.database import Database
 from smc.center.store.ids import new_id
 from smc.center.store.tables import jobs as table
+from smc.center.store.tables import sources
 from smc.center.store.values import Job, JobRequest, Run
 from smc.center.trust.run_ca import Authority
 from smc.model.codec import decode, encode
@@ -61,7 +62,7 @@ class Jobs:
         `SourceServerState.Invalid` (it has an unfinished job), `QuotaExceeded.ReplicationJob`.
         """
         with self._database.write() as connection:
-            made = _made_before(connection, new)
+            made = _made_before(connection, new.client_token, new.token_hash)
             if made:
                 return made
             _refuse_conflicts(connection, new)
@@ -91,11 +92,13 @@ class Jobs:
             )
         return job_id
 
-    def made_with(self, client_token: str) -> str:
-        """The id of the job that was made with this client token, "" when there is none."""
-        query = select(table.c.id).where(table.c.client_token == client_token)
+    def made_before(self, client_token: str, token_hash: str) -> str:
+        """The id of the job that was made with this client token, "" when there is none.
+
+        Raises `UserError` (`IdempotentParameterMismatch`) when it was made with other parameters.
+        """
         with self._database.read() as connection:
-            return connection.execute(query).scalar() or ""
+            return _made_before(connection, client_token, token_hash)
 
     def find(self, job_id: str) -> Job | None:
         with self._database.read() as connection:
@@ -141,6 +144,18 @@ class Jobs:
             )
             return runs.add(connection, job_id, number, kind, now, authority)
 
+    def continue_run(self, run: Run, authority: Authority) -> Run | None:
+        """One more run in place of one that was interrupted, in one transaction: the job stays Running.
+
+        None when a newer run has begun or the job is not Running.
+        """
+        now = time.time()
+        with self._database.write() as connection:
+            if not _update_current(connection, run, {"run_number": run.number + 1}):
+                return None
+            runs.end(connection, run.job, run.number, now)
+            return runs.add(connection, run.job, run.number + 1, run.type, now, authority)
+
     def want_stop(self, job_id: str) -> None:
         """Wish the current run to stop; its workflow answers with `end`. Raises `UserError` as Stop does."""
         with self._database.write() as connection:
@@ -165,9 +180,17 @@ class Jobs:
             connection.execute(update(table).where(table.c.id == job_id).values(**values))
 
     def remove(self, job_id: str) -> None:
-        """Forget the job with its runs and log; what was made for it stays known in `Resources`."""
+        """Forget the job with its runs and log, and its source when that is Deleting and has no other job.
+
+        What was made for the job stays known in `Resources`.
+        """
         with self._database.write() as connection:
-            connection.execute(delete(table).where(table.c.id == job_id))
+            here = table.c.id == job_id
+            source = connection.execute(select(table.c.source_id).where(here)).scalar()
+            connection.execute(delete(table).where(here))
+            other = select(table.c.id).where(table.c.source_id == source).exists()
+            leaving = sources.c.deleting & (sources.c.id == source) & ~other
+            connection.execute(delete(sources).where(leaving))
 
     # What a run tells about itself; each is False, and changes nothing, when a newer run has begun.
 
@@ -179,6 +202,10 @@ class Jobs:
         if progress is not None:
             values["progress"] = progress
         return self._write_current(run, values)
+
+    def set_plan(self, run: Run, plan: Plan) -> bool:
+        """The plan with what the run found out: the serial numbers of the target disks."""
+        return self._write_current(run, {"plan": encode(plan).decode()})
 
     def hold_instance(self, run: Run, instance: str) -> bool:
         """`instance` is its intermediate instance; "" when that is released."""
@@ -235,14 +262,14 @@ def no_such_job(job_id: str) -> UserError:
     )
 
 
-def _made_before(connection: Connection, new: NewJob) -> str:
-    if not new.client_token:
+def _made_before(connection: Connection, client_token: str, token_hash: str) -> str:
+    if not client_token:
         return ""
-    query = select(table.c.id, table.c.client_token_hash).where(table.c.client_token == new.client_token)
+    query = select(table.c.id, table.c.client_token_hash).where(table.c.client_token == client_token)
     row = connection.execute(query).one_or_none()
     if row is None:
         return ""
-    if row.client_token_hash != new.token_hash:
+    if row.client_token_hash != token_hash:
         raise UserError(
             f"The ClientToken was used before, with other parameters, for {row.id}.",
             code="IdempotentParameterMismatch",

@@ -37,6 +37,13 @@ class Receivers:
                 insert(table).values(job=job, ticket_hash=wanted, ticket_expires=expires, csr="")
             )
 
+    def renew(self, job: str, *, valid_seconds: float) -> None:
+        """The instance of `job` is still being waited for: its unused ticket stays good."""
+        with self._database.write() as connection:
+            unused = (table.c.job == job) & (table.c.csr == "")
+            values = {"ticket_expires": time.time() + valid_seconds}
+            connection.execute(update(table).where(unused).values(**values))
+
     def enrol(self, ticket: str, csr: str) -> tuple[Receiver, str]:
         """The receiver and its credential. A used ticket is good for the same key again (a lost answer).
 

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    and_,
     delete,
     func,
     insert,
@@ -183,12 +182,10 @@ class Sources:
             connection.execute(update(table).where(table.c.id == source_id).values(deleting=True))
 
     def remove(self, source_id: str) -> bool:
-        """Forget the source and its finished jobs; its credential is void. False while a job needs it."""
+        """Forget the source, and its credential is void. False while it has a job: it goes with that."""
         with self._database.write() as connection:
-            busy = and_(jobs.c.source_id == source_id, jobs.c.status != "Finished")
-            if connection.execute(select(jobs.c.id).where(busy).limit(1)).first():
+            if connection.execute(select(jobs.c.id).where(jobs.c.source_id == source_id).limit(1)).first():
                 return False
-            connection.execute(delete(jobs).where(jobs.c.source_id == source_id))
             connection.execute(delete(table).where(table.c.id == source_id))
         return True
 

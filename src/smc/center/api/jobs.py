@@ -1,0 +1,163 @@
+"""Replication jobs: CreateReplicationJob, StartReplicationJob, StopReplicationJob, DescribeReplicationJobs,
+DeleteReplicationJob."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from smc.center.api import layout
+from smc.center.api.context import Context
+from smc.center.api.create_job import CreateReplicationJob, create_job
+from smc.center.api.progress import percent
+from smc.center.api.start_job import start
+from smc.center.api.words import (
+    PageNumber,
+    PageSize,
+    TagPair,
+    check_ids,
+    offset,
+    page,
+    unsupported,
+    written,
+)
+from smc.center.store.jobs import JobFilter
+from smc.center.store.values import Job, Run
+from smc.model.job import BusinessStatus, JobStatus
+from smc.rpc.dispatch import Actions, Caller, Reply, action
+from smc.rpc.params import Request
+
+
+class OneJob(Request, frozen=True, kw_only=True):
+    job_id: str
+
+
+class DescribeReplicationJobs(Request, frozen=True, kw_only=True):
+    source_id: tuple[str, ...] = ()
+    job_id: tuple[str, ...] = ()
+    instance_id: tuple[str, ...] = ()
+    name: str = ""
+    region_id: str = ""
+    status: JobStatus | None = None
+    business_status: BusinessStatus | None = None
+    job_type: int | None = None
+    resource_group_id: str = ""
+    tag: tuple[TagPair, ...] = ()
+    page_number: PageNumber = 1
+    page_size: PageSize = 10
+
+
+class JobActions:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._store = context.store
+
+    def actions(self) -> Actions:
+        return {
+            "CreateReplicationJob": action(CreateReplicationJob, partial(create_job, self._context)),
+            "StartReplicationJob": action(OneJob, self._start),
+            "StopReplicationJob": action(OneJob, self._stop),
+            "DescribeReplicationJobs": action(DescribeReplicationJobs, self._describe),
+            "DeleteReplicationJob": action(OneJob, self._delete),
+        }
+
+    def _start(self, request: OneJob, _caller: Caller) -> Reply:
+        start(self._context, request.job_id)
+        return {}
+
+    def _stop(self, request: OneJob, _caller: Caller) -> Reply:
+        job = self._context.job(request.job_id)
+        self._store.jobs.want_stop(job.id)
+        self._context.jobs.stop(job.id)
+        return {}
+
+    def _delete(self, request: OneJob, _caller: Caller) -> Reply:
+        job = self._context.job(request.job_id)
+        self._store.jobs.begin_deleting(job.id)
+        self._context.jobs.delete(job.id)
+        return {}
+
+    def _describe(self, request: DescribeReplicationJobs, _caller: Caller) -> Reply:
+        if request.tag or request.resource_group_id:
+            raise unsupported("Tag" if request.tag else "ResourceGroupId", "it is no filter here yet.")
+        wanted = JobFilter(
+            ids=check_ids(request.job_id, "JobId"),
+            source_ids=check_ids(request.source_id, "SourceId"),
+            name=request.name,
+            region_id=request.region_id,
+            statuses=(request.status,) if request.status else (),
+            business_status=request.business_status,
+        )
+        start_at = offset(request.page_number, request.page_size)
+        total, found = self._store.jobs.page(wanted, offset=start_at, limit=request.page_size)
+        if request.instance_id or request.job_type not in (None, 0):
+            total, found = 0, []  # no job here has a target instance or is of another type than 0
+        return {
+            **page(request.page_number, request.page_size, total),
+            "ReplicationJobs": {
+                "ReplicationJob": [_described(job, self._store.runs.of_job(job.id)) for job in found]
+            },
+        }
+
+
+def status_info(job: Job) -> str:
+    """What is going on, or why the job is InError and what to do."""
+    if job.failure is None:
+        return job.note
+    return f"{job.failure.message} {job.failure.hint}".strip()
+
+
+def _described(job: Job, runs: Sequence[Run]) -> dict[str, object]:
+    asked = job.request
+    return {
+        "JobId": job.id,
+        "Name": job.name,
+        "Description": job.description,
+        "SourceId": job.source_id,
+        "RegionId": job.region_id,
+        "Status": job.status.value,
+        "BusinessStatus": job.business_status.value if job.business_status else "",
+        "StatusInfo": status_info(job),
+        "ErrorCode": job.failure.code if job.failure else "",
+        "Progress": percent(job, runs[-1] if runs else None),
+        "JobType": asked.job_type,
+        "NetMode": asked.net_mode,
+        "CreationTime": written(job.created),
+        "StartTime": written(job.started),
+        "EndTime": written(job.ended),
+        "ScheduledStartTime": "",
+        "ValidTime": written(job.valid_until),
+        "TargetType": asked.target_type,
+        "ImageName": asked.image_name,
+        "ImageId": job.image_id,
+        "InstanceId": "",
+        "TransitionInstanceId": job.transition_instance_id,
+        "InstanceType": asked.instance_type,
+        "InstanceRamRole": asked.instance_ram_role,
+        "LicenseType": asked.license_type,
+        "LaunchTemplateId": asked.launch_template_id,
+        "LaunchTemplateVersion": asked.launch_template_version,
+        "ContainerNamespace": "",
+        "ContainerRepository": "",
+        "ContainerTag": "",
+        "RunOnce": asked.run_once,
+        "Frequency": 0,
+        "MaxNumberOfImageToKeep": 0,
+        "ReplicationParameters": asked.replication_parameters,
+        "VpcId": asked.vpc_id,
+        "VSwitchId": asked.vswitch_id,
+        "ResourceGroupId": asked.resource_group_id,
+        "WorkgroupId": "",
+        **layout.planned_system_disk(job.plan),
+        "DataDisks": {"DataDisk": layout.planned_data_disks(job.plan)},
+        "Disks": layout.planned_disks(job.plan),
+        "ReplicationJobRuns": {"ReplicationJobRun": [_run(run) for run in runs]},
+        "Tags": {"Tag": [{"Key": tag.key, "Value": tag.value} for tag in asked.tags]},
+    }
+
+
+def _run(run: Run) -> dict[str, str]:
+    return {
+        "StartTime": written(run.started),
+        "EndTime": written(run.ended),
+        "ImageId": run.image_id,
+        "Type": run.type.value,
+    }

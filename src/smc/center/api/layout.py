@@ -1,0 +1,140 @@
+"""Disks of a source and of a plan, in both generations of the public API's shapes.
+
+The older one names a partition `<disk>_<partition>`, the newer one by its mount point.
+"""
+
+from collections.abc import Sequence
+
+from smc.base.units import GIB, gib_rounded_up
+from smc.model.disk import Disk, Partition
+from smc.model.plan import Plan, TargetDisk, TargetPartition
+from smc.model.planner import NEEDED, mounted
+from smc.model.server import Server
+
+CAN_BLOCK = False  # there is no block engine yet (contracts, 5)
+
+Fields = dict[str, object]
+
+
+def system_disk_gib(server: Server) -> int:
+    return gib_rounded_up(server.disks[0].size) if server.disks else 0
+
+
+def system_disk_parts(server: Server) -> list[Fields]:
+    return [_part(server.disks[0], part) for part in _mounted(server.disks[0])] if server.disks else []
+
+
+def data_disks(server: Server) -> list[Fields]:
+    """A data disk without a mounted filesystem cannot be moved, so it is not shown."""
+    return [
+        {
+            "Index": disk.index,
+            "Path": _mount(_mounted(disk)[0]),
+            "Size": gib_rounded_up(disk.size),
+            "Parts": {"Part": [_part(disk, part) for part in _mounted(disk)]},
+        }
+        for disk in server.disks[1:]
+        if _mounted(disk)
+    ]
+
+
+def disks(server: Server) -> Fields:
+    """The newer shape; `Disks.Data.N` of a request means the N-th of its data disks."""
+    if not server.disks:
+        return {"System": {"Size": 0, "Offset": 0, "Parts": {"Part": []}}, "Data": {"Data": []}}
+    return {
+        "System": _disk(server.disks[0]),
+        "Data": {"Data": [_disk(disk) for disk in movable_data_disks(server)]},
+    }
+
+
+def movable_data_disks(server: Server) -> list[Disk]:
+    return [disk for disk in server.disks[1:] if _mounted(disk)]
+
+
+def planned_system_disk(plan: Plan) -> Fields:
+    """SystemDiskSize and SystemDiskParts of a job."""
+    return {
+        "SystemDiskSize": plan.disks[0].size // GIB,
+        "SystemDiskParts": {"SystemDiskPart": [_planned_part(part) for part in _filled(plan.disks[0])]},
+    }
+
+
+def planned_data_disks(plan: Plan) -> list[Fields]:
+    return [
+        {
+            "Index": disk.index,
+            "Size": disk.size // GIB,
+            "Parts": {"Part": [_planned_part(part) for part in _filled(disk)]},
+        }
+        for disk in plan.disks[1:]
+    ]
+
+
+def planned_disks(plan: Plan) -> Fields:
+    return {
+        "System": _planned_disk(plan.disks[0]),
+        "Data": {"Data": [_planned_disk(disk) for disk in plan.disks[1:]]},
+    }
+
+
+def _mounted(disk: Disk) -> Sequence[Partition]:
+    return [part for part in disk.partitions if mounted(part)]
+
+
+def _mount(part: Partition) -> str:
+    return part.filesystem.mount_point if part.filesystem else ""
+
+
+def _part(disk: Disk, part: Partition) -> Fields:
+    return {
+        "Device": f"{disk.index}_{part.number}",
+        "Path": _mount(part),
+        "SizeBytes": part.size,
+        "CanBlock": CAN_BLOCK,
+        "Need": _mount(part) in NEEDED,
+    }
+
+
+def _disk(disk: Disk) -> Fields:
+    parts = _mounted(disk)
+    return {
+        "Size": gib_rounded_up(disk.size),
+        "Offset": min((part.start for part in disk.partitions), default=0),
+        "Parts": {
+            "Part": [
+                {
+                    "Path": _mount(part),
+                    "SizeBytes": part.size,
+                    "CanBlock": CAN_BLOCK,
+                    "Type": _type(_mount(part)),
+                }
+                for part in parts
+            ]
+        },
+    }
+
+
+def _type(mount_point: str) -> str:
+    return {"/": "System", "/boot": "Boot", "/boot/efi": "Boot"}.get(mount_point, "Normal")
+
+
+def _filled(disk: TargetDisk) -> list[TargetPartition]:
+    return [part for part in disk.partitions if part.mount_point]
+
+
+def _planned_part(part: TargetPartition) -> Fields:
+    return {"Device": part.source, "SizeBytes": part.size, "Block": False}
+
+
+def _planned_disk(disk: TargetDisk) -> Fields:
+    return {
+        "DiskId": "",
+        "Size": disk.size // GIB,
+        "LVM": False,
+        "Parts": {
+            "Part": [
+                {"Path": part.mount_point, "SizeBytes": part.size, "Block": False} for part in _filled(disk)
+            ]
+        },
+    }

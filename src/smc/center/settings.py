@@ -1,0 +1,39 @@
+"""What a center is started with."""
+
+from pathlib import Path
+
+import msgspec
+
+from smc.base.errors import UserError
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    host: str
+    port: int
+
+    @property
+    def url_host(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """`public_host`: by which other machines reach this one; "" when only this machine itself does."""
+
+    data_dir: Path
+    listen: Address = Address(host="127.0.0.1", port=8700)
+    agent_listen: Address = Address(host="0.0.0.0", port=8701)
+    public_host: str = ""
+    agent_file: Path = Path("build/smc-agent")
+    database_url: str = ""  # "": DATA_DIR/center.db
+    region: str = "local"
+    region_code: str = "lcl"  # three characters within ids
+
+
+def read_address(text: str) -> Address:
+    """`127.0.0.1:8700`, `[::1]:8700`. Raises `UserError` (`InvalidAddress`)."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise UserError(
+            f"{text!r} is not an address to listen on", code="InvalidAddress", hint="Give HOST:PORT."
+        )
+    return Address(host=host.removeprefix("[").removesuffix("]"), port=int(port))
