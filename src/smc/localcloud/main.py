@@ -1,0 +1,87 @@
+"""Runs the cloud: opens its folder, goes on where it was left, and serves its API until it is told to end.
+
+Machines are not children of this program's life: they run on when it ends, and it finds them again.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from smc.localcloud import app
+from smc.localcloud.catalogue import SystemImage, register
+from smc.localcloud.cloud import Cloud, MakeSeed
+from smc.localcloud.hypervisor import Hypervisor
+from smc.localcloud.layers import Layers
+from smc.localcloud.power import Power
+from smc.localcloud.storage import Storage
+from smc.localcloud.store import Store
+from smc.localcloud.worker import Worker
+from smc.rpc.dispatch import application
+
+log = logging.getLogger(__name__)
+
+RUNTIME = Path("/run/smc")
+
+
+@contextmanager
+def running(
+    folder: Path,
+    hypervisor: Hypervisor,
+    make_seed: MakeSeed,
+    *,
+    host_address: str = "127.0.0.1",
+    images: Sequence[SystemImage] = (),
+    runtime: Path | None = None,
+) -> Iterator[Cloud]:
+    """The cloud of a folder with its workers at work."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as stack:
+        store = Store(folder / "cloud.db")
+        stack.callback(store.close)
+        layers = Layers(folder)
+        layers.forget_unfinished()
+        cloud = Cloud(
+            folder=folder,
+            runtime=runtime or runtime_folder(folder),
+            store=store,
+            layers=layers,
+            hypervisor=hypervisor,
+            make_seed=make_seed,
+            host_address=host_address,
+        )
+        for image in images:
+            log.info("image %s is %s", image.name, register(store, layers, image, cloud.now()))
+        for name, step in (("storage", Storage(cloud).step), ("power", Power(cloud).step)):
+            worker = Worker(name, step, cloud.changed)
+            worker.start()
+            stack.callback(worker.stop)
+        yield cloud
+
+
+def serve(
+    folder: Path,
+    host: str,
+    port: int,
+    keys: Mapping[str, str],
+    hypervisor: Hypervisor,
+    make_seed: MakeSeed,
+    *,
+    host_address: str = "127.0.0.1",
+    images: Sequence[SystemImage] = (),
+) -> None:
+    """Serve until SIGINT or SIGTERM. `keys` are AccessKey ids and their secrets."""
+    with running(folder, hypervisor, make_seed, host_address=host_address, images=images) as cloud:
+        endpoint = application(app.service(cloud, keys.get))
+        uvicorn.run(endpoint, host=host, port=port, log_config=None, lifespan="off")
+
+
+def runtime_folder(folder: Path) -> Path:
+    """A short path for the sockets of this folder's machines, the same at every start."""
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+    path = RUNTIME / name
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
