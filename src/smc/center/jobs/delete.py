@@ -1,0 +1,34 @@
+"""Deleting a job: what is temporary is released, then the job is forgotten; its image stays."""
+
+from functools import partial
+
+from dbos import DBOS
+
+from smc.center.jobs.steps.clean import image_parts, release
+from smc.center.jobs.work import Work
+from smc.center.store.job_log import ERROR
+from smc.model.job import JobStatus
+
+
+def delete(work: Work, job: str) -> list[str]:
+    """A sentence for each thing that could not be released: then the job stays and its log says so."""
+    left: list[str] = DBOS.run_step({"name": "remove"}, partial(remove, work, job))
+    return left
+
+
+def remove(work: Work, job_id: str) -> list[str]:
+    job = work.store.jobs.find(job_id)
+    if job is None or job.status is not JobStatus.DELETING:
+        return []
+    left = release(work, job_id, keep=image_parts(work, job.image_id))
+    for sentence in left:
+        work.store.log.add(
+            job_id,
+            f"Could not be released: {sentence}",
+            level=ERROR,
+            code="Cleaning.Incomplete",
+            hint="Release it in the cloud, then delete the job again.",
+        )
+    if not left:
+        work.store.jobs.remove(job_id)
+    return left

@@ -1,0 +1,126 @@
+"""Keeps the workflows of the jobs going, also those that the end of the center cut off."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from dbos import DBOS, DBOSConfig, SetWorkflowID
+
+from smc.center.jobs.delete import delete
+from smc.center.jobs.journal import Journal
+from smc.center.jobs.migrate import STORY, migrate
+from smc.center.jobs.values import Ending, Overtaken
+from smc.center.jobs.work import Work
+from smc.center.store.values import Job
+from smc.center.trust.run_ca import new_authority
+from smc.model.job import JobStatus
+
+UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]  # what DBOS calls a workflow that is not at its end
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """A `JobsPort`. One a process: DBOS is a singleton. Its SQLite file is for this process alone."""
+
+    def __init__(self, work: Work, database_url: str, *, story: str = STORY) -> None:
+        self._work = work
+        self._story = story
+        self._calls = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobs")
+        DBOS(
+            config=DBOSConfig(
+                name="smc-center",
+                system_database_url=database_url,
+                application_version=story,
+                executor_id="center",
+                serializer=Journal(),
+                log_level="WARNING",
+                notification_listener_polling_interval_sec=1.0,
+            )
+        )
+        self._migrate, self._delete = register(work)
+
+    def open(self) -> None:
+        """Recover what was cut off: same story, same workflow; another story, a new run."""
+        DBOS.launch()
+        self._close_other_stories()
+        for job in self._work.store.jobs.in_status(JobStatus.RUNNING):
+            self._calls.submit(self._guard, partial(self._continue, job), job.id)
+        for job in self._work.store.jobs.in_status(JobStatus.DELETING):
+            self.delete(job.id)
+
+    def close(self) -> None:
+        """Waiting steps leave as if the center had crashed; the next start goes on with them."""
+        self._calls.shutdown()
+        self._work.close()
+        DBOS.destroy(destroy_registry=True)
+
+    def start(self, job_id: str) -> None:
+        self._calls.submit(self._guard, partial(self._start, job_id), job_id)
+
+    def stop(self, job_id: str) -> None:  # noqa: ARG002 (the contract's): the wish is in the store
+        self._work.bell.ring()
+
+    def delete(self, job_id: str) -> None:
+        self._calls.submit(self._guard, partial(self._begin_delete, job_id), job_id)
+
+    def _guard(self, call: Callable[[], None], job_id: str) -> None:
+        try:
+            call()
+        except Exception:  # the edge of a thread: nobody else would see it
+            log.exception("job %s: its workflow could not be started", job_id)
+
+    def _start(self, job_id: str) -> None:
+        job = self._work.store.jobs.find(job_id)
+        if job is not None and job.status is JobStatus.RUNNING:
+            with SetWorkflowID(job.run):
+                DBOS.start_workflow(self._migrate, job.run)
+
+    def _begin_delete(self, job_id: str) -> None:
+        """Each attempt is a workflow of its own; one at a time."""
+        earlier = DBOS.list_workflows(workflow_id_prefix=f"{job_id}.delete.", load_output=False)
+        if any(found.status in UNFINISHED for found in earlier):
+            return
+        with SetWorkflowID(f"{job_id}.delete.{len(earlier) + 1}"):
+            DBOS.start_workflow(self._delete, job_id)
+
+    def _close_other_stories(self) -> None:
+        """Their steps do not fit this program. Nobody works on them: the process that did is gone."""
+        for found in DBOS.list_workflows(status=UNFINISHED, load_input=False, load_output=False):
+            if found.app_version != self._story:
+                log.warning("%s was interrupted: it is of story %s", found.workflow_id, found.app_version)
+                DBOS.cancel_workflow(found.workflow_id)
+
+    def _continue(self, job: Job) -> None:
+        """A Running job without a living workflow gets one: its own that never began, or a new run."""
+        found = DBOS.get_workflow_status(job.run)
+        if found is None:
+            self._start(job.id)
+        elif found.status not in UNFINISHED:
+            run = self._work.store.runs.find(job.id, job.run_number)
+            if run is not None and self._work.store.jobs.continue_run(run, new_authority()):
+                self._work.store.log.add(job.id, "Interrupted by a new version of the center: going on.")
+                self._start(job.id)
+
+
+def register(work: Work) -> tuple[Callable[[str], str], Callable[[str], list[str]]]:
+    """Tell DBOS the workflows by name, with what they work with; before `launch`, once a process."""
+
+    @DBOS.workflow(name="migrate", max_recovery_attempts=None)
+    def tell(run: str) -> str:
+        try:
+            return migrate(work, run)
+        except Overtaken:
+            return Ending.OVERTAKEN.value
+
+    @DBOS.workflow(name="delete", max_recovery_attempts=None)
+    def remove(job: str) -> list[str]:
+        return delete(work, job)
+
+    return tell, remove
+
+
+def journal_url(data_dir: Path) -> str:
+    """The journal of a data folder: another file than the store's."""
+    return f"sqlite:///{data_dir / 'workflows.db'}"

@@ -1,0 +1,75 @@
+"""Releasing everything temporary, found by its tags; what an image needs stays with the image."""
+
+import logging
+import time
+
+from smc.base.errors import Broken, SmcError, Transient
+from smc.center.jobs.work import Work
+from smc.center.store.resources import IMAGE, TEMPORARY
+from smc.cloud.driver import TAG_JOB, TAG_PURPOSE, Resource
+from smc.model.job import BusinessStatus
+
+log = logging.getLogger(__name__)
+
+
+def clean(work: Work, run: str) -> None:
+    """After this nothing of the job is left in the cloud but its image. Raises `Broken` naming what is."""
+    job, now = work.current(run)
+    work.store.jobs.reach(now, BusinessStatus.CLEANING, note="Releasing what was temporary", progress=97.0)
+    left = release(work, job.id, keep=image_parts(work, job.image_id))
+    work.store.jobs.hold_instance(now, "")
+    if left:
+        raise Broken(
+            f"The image is ready, but this could not be released: {'; '.join(left)}.",
+            code="Cleaning.Incomplete",
+            hint="Release it in the cloud, or start the job again to try once more.",
+        )
+
+
+def image_parts(work: Work, image: str) -> set[str]:
+    """The image and the snapshots behind it."""
+    found = work.driver.image(image) if image else None
+    return {image, *found.snapshots} if found else set()
+
+
+def release(work: Work, job: str, *, keep: set[str]) -> list[str]:
+    """Ask for everything the job's tags find until it is gone; a sentence for each thing that stays."""
+    end = time.monotonic() + work.settings.patience_seconds
+    while True:
+        found = [
+            resource
+            for purpose in (TEMPORARY, IMAGE)
+            for resource in work.driver.find({TAG_JOB: job, TAG_PURPOSE: purpose})
+            if resource.id not in keep
+        ]
+        if not found:
+            _note_released(work, job, keep)
+            return []
+        left = [why for resource in found if (why := _ask(work, resource))]
+        if time.monotonic() > end:
+            return left or [_named(resource) for resource in found]
+        work.rest()
+
+
+def _ask(work: Work, resource: Resource) -> str:
+    """Why it is still there, "" when the cloud has accepted to release it."""
+    try:
+        work.driver.delete(resource.kind, resource.id)
+    except Transient as e:
+        return f"{_named(resource)}: {e.message}"
+    except SmcError as e:
+        log.warning("%s cannot be released: %s (%s)", _named(resource), e.message, e.code)
+        return f"{_named(resource)}: {e.message} ({e.code})"
+    return ""
+
+
+def _named(resource: Resource) -> str:
+    return f"{resource.kind.value} {resource.id} ({resource.name})"
+
+
+def _note_released(work: Work, job: str, keep: set[str]) -> None:
+    for purpose in (TEMPORARY, IMAGE):
+        for made in work.store.resources.kept(job=job, purpose=purpose):
+            if made.id not in keep:
+                work.store.resources.released(made.kind, made.id)
+    work.store.receivers.dismiss(job)

@@ -1,0 +1,139 @@
+"""From converted disks to an image: switch the instance off, snapshot each disk, make the image."""
+
+import time
+
+from smc.base.errors import Broken, UserError
+from smc.center.jobs.steps.machine import disk_name, target_disks, target_gib
+from smc.center.jobs.values import Machine
+from smc.center.jobs.work import Work, tags, token
+from smc.center.store.resources import IMAGE
+from smc.cloud.driver import Image, ImageDisk, ImageSpec, ImageState, Kind, Power
+from smc.model.job import BusinessStatus, run_job, run_number
+from smc.model.server import platform
+from smc.wire.orders import TaskKind
+
+LONGEST_NAME = 128
+FORCE_AFTER = 120.0  # seconds a clean shutdown of the intermediate instance may take
+IMAGE_SECONDS = 6 * 3600.0  # 2 TiB at the planning figure of 100 MB/s
+
+
+def switch_off(work: Work, run: str, machine: Machine) -> None:
+    """The receiver has unmounted everything: a snapshot of a stopped instance is a whole one."""
+    _, now = work.current(run)
+    work.store.runs.order_receiver(now, TaskKind.REST)
+    work.store.jobs.reach(
+        now, BusinessStatus.PROCESSING, note="Stopping the intermediate instance", progress=86.0
+    )
+    force_at = time.monotonic() + FORCE_AFTER
+
+    def off() -> bool | None:
+        seen = work.driver.instance(machine.instance)
+        if seen is None:
+            raise Broken(f"The intermediate instance {machine.instance} was released.")
+        if seen.power is Power.STOPPED:
+            return True
+        if seen.power is not Power.STOPPING or time.monotonic() > force_at:
+            work.driver.stop(machine.instance, force=time.monotonic() > force_at)
+        return None
+
+    work.wait_for(run, off, f"stopping {machine.instance}")
+
+
+def snapshot_disks(work: Work, run: str, machine: Machine) -> list[str]:
+    """One a disk of the plan, in its order."""
+    job, now = work.current(run)
+    work.store.jobs.reach(now, BusinessStatus.PROCESSING, note="Taking snapshots", progress=88.0)
+    disks = target_disks(work, job, machine.instance)
+    made = [
+        _snapshot(work, run, planned.index, disk.id)
+        for planned, disk in zip(job.plan.disks, disks, strict=True)
+    ]
+    for snapshot in made:
+        _wait_ready(work, run, snapshot)
+    return made
+
+
+def name_image(work: Work, run: str) -> str:
+    """The wished name; with the job's id behind it when another image has that name."""
+    job, _ = work.current(run)
+    for earlier in work.store.resources.kept(job=job.id, purpose=IMAGE, kind=Kind.IMAGE):
+        if earlier.run < run_number(run):  # made, but never delivered: this run makes it anew
+            _give_up(work, run, earlier.id)
+    prefix = job.request.image_name_prefix
+    wished = f"{prefix}_{job.id}" if prefix else job.request.image_name or f"smc_{job.id}"
+    wished = wished[:LONGEST_NAME]
+    if work.driver.image_named(wished) is None:
+        return wished
+    return f"{wished[: LONGEST_NAME - len(job.id) - 1]}_{job.id}"
+
+
+def make_image(work: Work, run: str, name: str, snapshots: list[str]) -> str:
+    job, now = work.current(run)
+    work.store.jobs.reach(now, BusinessStatus.PROCESSING, note=f"Making the image {name}", progress=90.0)
+    source = work.store.sources.find(job.source_id)
+    if source is None:
+        raise UserError(f"There is no migration source {job.source_id}.", code="InvalidSourceId.NotFound")
+    spec = ImageSpec(
+        name=name,
+        description=f"Migrated from {source.server.hostname} by {job.id}",
+        platform=platform(source.server),
+        architecture=job.plan.architecture,
+        firmware=job.plan.firmware,
+        disks=tuple(
+            ImageDisk(snapshot=snapshot, size_gib=target_gib(disk))
+            for snapshot, disk in zip(snapshots, job.plan.disks, strict=True)
+        ),
+    )
+    image = work.wait_for(
+        run,
+        lambda: work.driver.create_image(spec, tags(run, IMAGE), token(run, "image")),
+        "making the image",
+    )
+    work.record(run, Kind.IMAGE, image, name, purpose=IMAGE)
+    work.wait_for(
+        run, lambda: _available(work.driver.image(image), name), f"the image {name}", limit=IMAGE_SECONDS
+    )
+    return image
+
+
+def deliver(work: Work, run: str, image: str) -> None:
+    """From here on the job has its image, whatever happens."""
+    _, now = work.current(run)
+    work.store.jobs.deliver(now, image)
+    work.store.log.add(run_job(run), f"The image {image} is there.")
+
+
+def _snapshot(work: Work, run: str, index: int, disk: str) -> str:
+    name = disk_name(run_job(run), index)
+    snapshot = work.wait_for(
+        run,
+        lambda: work.driver.create_snapshot(disk, name, tags(run, IMAGE), token(run, f"snapshot-{index}")),
+        f"taking a snapshot of {disk}",
+    )
+    work.record(run, Kind.SNAPSHOT, snapshot, name, purpose=IMAGE)
+    return snapshot
+
+
+def _wait_ready(work: Work, run: str, snapshot: str) -> None:
+    def ready() -> bool | None:
+        seen = work.driver.snapshot(snapshot)
+        if seen is None:
+            raise Broken(f"The snapshot {snapshot} has vanished.", code="Snapshot.NotFound")
+        return seen.ready or None
+
+    work.wait_for(run, ready, f"the snapshot {snapshot}", limit=IMAGE_SECONDS)
+
+
+def _give_up(work: Work, run: str, image: str) -> None:
+    def gone() -> bool | None:
+        work.driver.delete(Kind.IMAGE, image)
+        return work.driver.image(image) is None or None
+
+    work.wait_for(run, gone, f"deleting {image}")
+    work.store.resources.released(Kind.IMAGE, image)
+
+
+def _available(image: Image | None, name: str) -> Image | None:
+    if image is None or image.state is ImageState.FAILED:
+        raise Broken(f"The cloud could not make the image {name}.", code="Image.CreateFailed")
+    return image if image.state is ImageState.AVAILABLE else None

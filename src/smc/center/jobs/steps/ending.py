@@ -1,0 +1,55 @@
+"""How a run ends: finished, stopped by the operator, or in error with what to do about it."""
+
+from smc.base.errors import SmcError, Transient, UserError
+from smc.center.jobs.values import Ending, Overtaken
+from smc.center.jobs.work import Work
+from smc.center.store.values import Run
+from smc.cloud.driver import Kind
+from smc.model.job import JobStatus
+from smc.model.progress import Failure
+
+NEXT = "Start the job again: it continues where it stopped."
+
+
+def is_delivered(work: Work, run: str) -> bool:
+    """An earlier run made the image and was cut off before everything was clean."""
+    job, _ = work.current(run)
+    return bool(job.image_id) and work.driver.image(job.image_id) is not None
+
+
+def finish(work: Work, run: str) -> str:
+    job, now = work.current(run)
+    work.store.log.add(job.id, f"Finished: the image is {job.image_id}.")
+    return _end(work, now, JobStatus.FINISHED, Ending.FINISHED)
+
+
+def halt(work: Work, run: str) -> str:
+    """The answer to Stop: everything stays as it is, and the next Start goes on from here."""
+    job, now = work.current(run)
+    work.store.log.add(job.id, "Stopped. What was copied is kept for the next start.")
+    return _end(work, now, JobStatus.STOPPED, Ending.STOPPED)
+
+
+def fail(work: Work, run: str, failure: Failure) -> str:
+    """The job is InError; what is kept, and still costs, is named."""
+    job, now = work.current(run)
+    instance = work.kept(run, Kind.INSTANCE)
+    kept = f"The intermediate instance {instance} is kept until the job is deleted." if instance else ""
+    hint = " ".join(part for part in (failure.hint or NEXT, kept) if part)
+    told = Failure(kind=failure.kind, code=failure.code, message=failure.message, hint=hint)
+    work.store.log.add_failure(job.id, told)
+    return _end(work, now, JobStatus.IN_ERROR, Ending.IN_ERROR, told)
+
+
+def failure_of(error: SmcError) -> Failure:
+    kind = "UserError" if isinstance(error, UserError) else "Broken"
+    if isinstance(error, Transient):
+        kind = "Transient"
+    return Failure(kind=kind, code=error.code, message=error.message, hint=error.hint)
+
+
+def _end(work: Work, now: Run, status: JobStatus, ending: Ending, failure: Failure | None = None) -> str:
+    if not work.store.jobs.end(now, status, failure=failure):
+        raise Overtaken(f"run {now.id} is not the current one of its job")
+    work.bell.ring()
+    return ending.value

@@ -1,0 +1,114 @@
+"""Copying: the agent is told to replicate; the step watches until everything is there or Stop is wished."""
+
+import time
+
+from smc.base.errors import Broken, Transient
+from smc.base.units import readable_seconds, readable_size
+from smc.center.jobs.steps.receiver import Watch, phase, raise_failure
+from smc.center.jobs.values import Machine, Synced
+from smc.center.jobs.work import Work
+from smc.center.store.values import Run
+from smc.center.trust.run_ca import AGENT, Authority, issue
+from smc.model.job import BusinessStatus
+from smc.model.progress import Failure, Phase, Progress
+from smc.wire.orders import HEARTBEAT_SECONDS, TaskKind
+
+DONE = (Phase.SYNCED, Phase.CONVERTING, Phase.CONVERTED)
+BEGIN, END = 10.0, 80.0  # percent of the whole job
+OFFLINE_SECONDS = 3 * HEARTBEAT_SECONDS
+
+
+def sync(work: Work, run: str, machine: Machine) -> str:
+    """The answer is the value of a `Synced`."""
+    _order(work, run)
+    watch, pace = Watch(work, run, machine), Pace(work)
+    while True:
+        job, now = work.current(run)
+        if now.stop_wanted:
+            work.store.runs.order_agent(now, on=False)
+            work.store.runs.order_receiver(now, TaskKind.REST)
+            work.bell.ring()
+            return Synced.STOPPED.value
+        if phase(now) in DONE:
+            return Synced.ALL.value
+        pace.check(job.source_id, now)
+        _show(work, now)
+        watch.look()
+        work.pause()
+
+
+class Pace:
+    """Notices when nothing moves any more, and when what would pass does not."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._seen: object = None
+        self._moved = time.monotonic()
+
+    def check(self, source_id: str, now: Run) -> None:
+        """Raises what the agent or receiver failed with, or what stands still is called."""
+        progress = now.progress if phase(now) is not Phase.IDLE else None
+        seen = (progress.done, progress.files_done, progress.wire, progress.phase) if progress else None
+        if seen != self._seen:
+            self._seen, self._moved = seen, time.monotonic()
+        still = time.monotonic() - self._moved
+        for failure in (progress.failure if progress else None, now.agent.failure):
+            if failure is not None:
+                self._judge(failure, still)
+        if still > self._work.settings.stall_seconds:
+            raise self._standstill(source_id, still)
+
+    def _judge(self, failure: Failure, still: float) -> None:
+        """What is transient is tried again by who reported it, for a time."""
+        try:
+            raise_failure(failure)
+        except Transient as e:
+            if still > self._work.settings.patience_seconds:
+                raise Broken(e.message, code=e.code, hint=e.hint) from e
+
+    def _standstill(self, source_id: str, still: float) -> Broken:
+        source = self._work.store.sources.find(source_id)
+        if source is None or time.time() - source.last_beat > OFFLINE_SECONDS:
+            return Broken(
+                "The migration source is offline.",
+                code="SourceServer.Offline",
+                hint="Start the agent on the source, then start the job again: it continues.",
+            )
+        return Broken(
+            f"Nothing was copied for {readable_seconds(still)}.",
+            code="Sync.Stalled",
+            hint="See the agent's log on the source: does it reach the receiver? Then start the job again.",
+        )
+
+
+def _order(work: Work, run: str) -> None:
+    """The agent may dial the receiver from now on: its certificate, the address, the wish."""
+    job, now = work.current(run)
+    source = work.store.sources.find(job.source_id)
+    if source is not None and not now.agent_certificate:
+        certificate = issue(Authority(now.ca, now.ca_key), source.csr, AGENT)
+        work.store.runs.set_certificates(now, agent=certificate)
+    work.store.runs.order_receiver(now, TaskKind.REPLICATE)
+    work.store.runs.order_agent(now, on=True)
+    work.store.jobs.reach(now, BusinessStatus.SYNCING, note="Waiting for the agent", progress=BEGIN)
+    work.bell.ring()
+
+
+def _show(work: Work, now: Run) -> None:
+    progress = now.progress
+    if progress is None or phase(now) is not Phase.SYNCING:
+        return
+    share = min(progress.done / progress.total, 1.0) if progress.total else 0.0
+    percent = BEGIN + (END - BEGIN) * share
+    work.store.jobs.reach(now, BusinessStatus.SYNCING, note=_sentence(progress), progress=round(percent, 2))
+
+
+def _sentence(progress: Progress) -> str:
+    if progress.note and not progress.total:
+        return progress.note
+    left = progress.seconds_left
+    return (
+        f"{readable_size(progress.done)} of {readable_size(progress.total)}, "
+        f"{readable_size(progress.speed)}/s"
+        + (f", {readable_seconds(left)} left" if left is not None else "")
+    )
