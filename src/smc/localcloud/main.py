@@ -3,6 +3,7 @@
 Machines are not children of this program's life: they run on when it ends, and it finds them again.
 """
 
+import fcntl
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import uvicorn
 
+from smc.base.errors import UserError
 from smc.localcloud import app
 from smc.localcloud.catalogue import SystemImage, register
-from smc.localcloud.cloud import Cloud, MakeSeed
-from smc.localcloud.hypervisor import Hypervisor
+from smc.localcloud.cloud import Cloud
+from smc.localcloud.hypervisor import Hypervisor, Qemu
 from smc.localcloud.layers import Layers
+from smc.localcloud.machine import Accelerator
 from smc.localcloud.power import Power
+from smc.localcloud.seed import make_seed
 from smc.localcloud.storage import Storage
 from smc.localcloud.store import Store
 from smc.localcloud.worker import Worker
@@ -27,19 +31,38 @@ log = logging.getLogger(__name__)
 RUNTIME = Path("/run/smc")
 
 
+def serve(
+    folder: Path,
+    host: str,
+    port: int,
+    keys: Mapping[str, str],
+    accelerator: Accelerator,
+    *,
+    host_address: str = "127.0.0.1",
+    images: Sequence[SystemImage] = (),
+) -> None:
+    """Serve until SIGINT or SIGTERM. `keys` are AccessKey ids with their secrets.
+
+    Forwarded ports are bound on `host_address`, which is also the public address of all instances.
+    """
+    with running(folder, Qemu(accelerator), host_address=host_address, images=images) as cloud:
+        endpoint = application(app.service(cloud, keys.get))
+        uvicorn.run(endpoint, host=host, port=port, log_config=None, lifespan="off")
+
+
 @contextmanager
 def running(
     folder: Path,
     hypervisor: Hypervisor,
-    make_seed: MakeSeed,
     *,
     host_address: str = "127.0.0.1",
     images: Sequence[SystemImage] = (),
     runtime: Path | None = None,
 ) -> Iterator[Cloud]:
-    """The cloud of a folder with its workers at work."""
+    """The cloud of a folder with its workers at work. Raises `UserError` when another process has it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
+        stack.enter_context(_sole_use(folder))
         store = Store(folder / "cloud.db")
         stack.callback(store.close)
         layers = Layers(folder)
@@ -62,26 +85,23 @@ def running(
         yield cloud
 
 
-def serve(
-    folder: Path,
-    host: str,
-    port: int,
-    keys: Mapping[str, str],
-    hypervisor: Hypervisor,
-    make_seed: MakeSeed,
-    *,
-    host_address: str = "127.0.0.1",
-    images: Sequence[SystemImage] = (),
-) -> None:
-    """Serve until SIGINT or SIGTERM. `keys` are AccessKey ids and their secrets."""
-    with running(folder, hypervisor, make_seed, host_address=host_address, images=images) as cloud:
-        endpoint = application(app.service(cloud, keys.get))
-        uvicorn.run(endpoint, host=host, port=port, log_config=None, lifespan="off")
-
-
 def runtime_folder(folder: Path) -> Path:
     """A short path for the sockets of this folder's machines, the same at every start."""
-    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+    name = hashlib.sha256(bytes(folder.resolve())).hexdigest()[:8]
     path = RUNTIME / name
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
+
+
+@contextmanager
+def _sole_use(folder: Path) -> Iterator[None]:
+    with (folder / "cloud.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            raise UserError(
+                f"Another process runs the local cloud of {folder}.",
+                code="LocalCloud.InUse",
+                hint="Use that one, or end it first.",
+            ) from e
+        yield

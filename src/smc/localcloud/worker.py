@@ -7,6 +7,7 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 PERIOD = 1.0  # seconds; a guest that powers off by itself is noticed this late
+STOP_SECONDS = 5.0
 
 
 class Worker:
@@ -16,16 +17,17 @@ class Worker:
         self._step = step
         self._changed = changed
         self._ending = False
-        self._thread = threading.Thread(target=self._run, name=name)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
+        """A step that takes longer is left behind: each can be done again."""
         with self._changed:
             self._ending = True
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         while not self._ending:
