@@ -1,1 +1,1 @@
-"""Making a copied system boot on its new machine."""
+"""Making a copied system bootable on its new machine."""

@@ -1,0 +1,62 @@
+"""A copied system becomes bootable on its new machine: the order of the work, told once.
+
+Every step can be repeated: it looks at what is there and changes what is not yet right, atomically. A conversion
+that failed is started again; one that is repeated changes nothing.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from smc.base.run import Run, run
+from smc.guest import check, cleanup, fstab, grub, initramfs, network, resume
+from smc.guest.detect import detect
+from smc.guest.enter import Guest
+from smc.guest.journal import Journal
+from smc.guest.root import Root
+from smc.guest.volumes import Copy, read_volumes
+from smc.model.plan import Plan
+from smc.model.report import Change, Check
+
+
+class Converted(msgspec.Struct, frozen=True, kw_only=True):
+    """What was changed, by path, and what there is to say of the result."""
+
+    changes: tuple[Change, ...]
+    checks: tuple[Check, ...]
+
+
+def convert(
+    copy: Copy, plan: Plan, *, note: Callable[[str], None], run: Run = run, journal: Journal | None = None
+) -> Converted:
+    """Make the copy bootable by BIOS from `copy.boot_disk` on a machine with virtio devices.
+
+    `note` is told in a sentence what is going on. Hand the `journal` of earlier attempts in to have their changes
+    in the result too; it is up to date also when this raises.
+    Raises `UserError` (`Guest.*`) for a system that is not known here, `Broken` for a copy that cannot be used.
+    What does not hinder the next step is a check, critical where the copy would not boot.
+    """
+    journal = journal if journal is not None else Journal()
+    root = Root(copy.root, journal)
+
+    note("Looking at the copied system")
+    volumes = read_volumes(copy, plan, run)
+    system = detect(root)
+    guest = Guest(root, copy, volumes, run)
+
+    note(f"Preparing {system.name} for its new machine")
+    cleanup.clean(root)
+    resumes = resume.swap_remains(root, system, volumes)
+    checks = fstab.rewrite(root, volumes)
+    checks += network.adapt(root, system, plan.ip_mode)
+
+    note("Looking for the drivers of the new machine in the initramfs")
+    stale = network.names_stale(root, system)
+    checks += initramfs.prepare(root, system, guest, volumes=volumes, stale=stale, note=note)
+
+    note("Installing GRUB on the boot disk")
+    checks += grub.set_up(root, system, guest, volumes=volumes, resumes=resumes)
+
+    note("Checking the image")
+    checks += check.check(root, system, plan)
+    return Converted(changes=journal.changes, checks=tuple(checks))

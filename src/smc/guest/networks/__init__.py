@@ -1,0 +1,1 @@
+"""One file a style of network configuration: who owns a name, what binds it, how it becomes DHCP."""

@@ -1,0 +1,94 @@
+"""The copied filesystems and how the guest's configuration may name them on its new machine."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from smc.base.run import Run
+from smc.model.disk import Role
+from smc.model.plan import Plan
+
+PROBE_SECONDS = 60.0
+ESCAPED = re.compile(r"\\(.)")  # blkid puts a backslash before what a shell would read
+SYSTEM_DISK = "/dev/vda"  # a system disk on virtio-blk, in ECS and in the local cloud
+
+
+class Copy(msgspec.Struct, frozen=True, kw_only=True):
+    """A copied system as the intermediate instance holds it, every partition mounted below `root`.
+
+    `partitions` leads from the source partition `<disk index>_<number>` to its device node here.
+    """
+
+    root: Path
+    boot_disk: Path
+    partitions: Mapping[str, Path]
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition of the copy; ids as its superblock and the partition table really have them."""
+
+    source: str
+    number: int
+    device: Path
+    role: Role
+    filesystem: str = ""
+    mount_point: str = ""
+    uuid: str = ""
+    label: str = ""
+    part_uuid: str = ""
+    part_label: str = ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name of it that stays right when the disk gets another place."""
+        tags = {
+            "UUID": self.uuid,
+            "LABEL": self.label,
+            "PARTUUID": self.part_uuid,
+            "PARTLABEL": self.part_label,
+        }
+        return frozenset(
+            name
+            for tag, value in tags.items()
+            if value
+            for name in (f"{tag}={value}", f"/dev/disk/by-{tag.lower()}/{value}")
+        )
+
+    @property
+    def stable(self) -> str:
+        return f"UUID={self.uuid}" if self.uuid else f"PARTUUID={self.part_uuid}"
+
+
+def read_volumes(copy: Copy, plan: Plan, run: Run) -> tuple[Volume, ...]:
+    """What the plan made, with the ids that the devices themselves tell."""
+    volumes = []
+    for disk in plan.disks:
+        for part in disk.partitions:
+            if part.source not in copy.partitions:
+                continue
+            device = copy.partitions[part.source]
+            told = _probe(device, run)
+            volumes.append(
+                Volume(
+                    source=part.source,
+                    number=part.number,
+                    device=device,
+                    role=part.role,
+                    filesystem=told.get("TYPE", part.filesystem),
+                    mount_point=part.mount_point,
+                    uuid=told.get("UUID", part.uuid),
+                    label=told.get("LABEL", part.label),
+                    part_uuid=told.get("PART_ENTRY_UUID", part.part_uuid),
+                    part_label=told.get("PART_ENTRY_NAME", part.part_label),
+                )
+            )
+    return tuple(volumes)
+
+
+def _probe(device: Path, run: Run) -> dict[str, str]:
+    """blkid -p reads the device itself, not a cache; status 2: nothing there that it knows."""
+    told = run("blkid", "-p", "-o", "export", device, timeout=PROBE_SECONDS, ok=(0, 2)).stdout
+    pairs = (line.split("=", 1) for line in told.splitlines() if "=" in line)
+    return {key: ESCAPED.sub(r"\1", value) for key, value in pairs}
