@@ -185,7 +185,7 @@ def _reading(device: Path, start: int = 0) -> Iterator[Read]:
     try:
         handle = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as e:
-        log.warning("%s cannot be opened: %s", device, e.strerror)
+        log.debug("%s cannot be opened: %s", device, e.strerror)
         yield lambda _offset, _size: b""
         return
 
@@ -193,7 +193,7 @@ def _reading(device: Path, start: int = 0) -> Iterator[Read]:
         try:
             return os.pread(handle, size, start + offset)
         except OSError as e:
-            log.warning("%s cannot be read at byte %d: %s", device, start + offset, e.strerror)
+            log.debug("%s cannot be read at byte %d: %s", device, start + offset, e.strerror)
             return b""
 
     try:
