@@ -6,6 +6,8 @@ Machines are not children of this program's life: they run on when it ends, and 
 import fcntl
 import hashlib
 import logging
+import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,7 +30,7 @@ from smc.rpc.dispatch import application
 
 log = logging.getLogger(__name__)
 
-RUNTIME = Path("/run/smc")
+RUNTIME = Path("/run/smc")  # for root; others have a folder of their own
 
 
 def serve(
@@ -88,9 +90,16 @@ def running(
 def runtime_folder(folder: Path) -> Path:
     """A short path for the sockets of this folder's machines, the same at every start."""
     name = hashlib.sha256(bytes(folder.resolve())).hexdigest()[:8]
-    path = RUNTIME / name
+    path = _runtime_base() / name
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
+
+
+def _runtime_base() -> Path:
+    if os.geteuid() == 0:
+        return RUNTIME
+    own = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(own) / "smc" if own else Path(tempfile.gettempdir()) / f"smc-{os.geteuid()}"
 
 
 @contextmanager
