@@ -60,7 +60,7 @@ class Runner:
         self._calls.submit(self._guard, partial(self._start, job_id), job_id)
 
     def stop(self, job_id: str) -> None:  # noqa: ARG002 (the contract's): the wish is in the store
-        self._work.bell.ring()
+        self._work.store.bell.ring()
 
     def delete(self, job_id: str) -> None:
         self._calls.submit(self._guard, partial(self._begin_delete, job_id), job_id)

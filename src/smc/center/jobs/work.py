@@ -11,7 +11,6 @@ import msgspec
 
 from smc.base.errors import Broken, Transient
 from smc.base.units import readable_seconds
-from smc.center.bell import Bell
 from smc.center.jobs.values import Overtaken
 from smc.center.store.resources import TEMPORARY
 from smc.center.store.store import Store
@@ -49,21 +48,18 @@ class CenterStops(BaseException):
 class Work:
     """One for the whole center; steps of several runs use it at once."""
 
-    def __init__(
-        self, store: Store, driver: Driver, tickets: Tickets, bell: Bell, settings: JobSettings
-    ) -> None:
+    def __init__(self, store: Store, driver: Driver, tickets: Tickets, settings: JobSettings) -> None:
         self.store = store
         self.driver = driver
         self.tickets = tickets
         self.settings = settings
-        self.bell = bell
         self.choosing_port = threading.Lock()
         self._closing = threading.Event()
 
     def close(self) -> None:
         """Every step that waits leaves."""
         self._closing.set()
-        self.bell.ring()
+        self.store.bell.ring()
 
     def current(self, run: str) -> tuple[Job, Run]:
         """Raises `Overtaken` when the run is not its job's current one."""
@@ -101,7 +97,7 @@ class Work:
 
     def pause(self) -> None:
         """Until the store may have changed, at most `poll_seconds`."""
-        self.bell.wait_here(self.settings.poll_seconds)
+        self.store.bell.wait_here(self.settings.poll_seconds)
 
     def rest(self) -> None:
         """Between two questions to the cloud. Raises `CenterStops`."""

@@ -17,7 +17,6 @@ def convert(work: Work, run: str, machine: Machine) -> None:
     _, now = work.current(run)
     work.store.runs.order_agent(now, on=False)
     work.store.runs.order_receiver(now, TaskKind.CONVERT)
-    work.bell.ring()
     work.store.jobs.reach(now, BusinessStatus.PROCESSING, note="Making the copy bootable", progress=81.0)
     limit = work.settings.convert_seconds
     end = time.monotonic() + limit

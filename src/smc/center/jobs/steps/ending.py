@@ -51,5 +51,4 @@ def failure_of(error: SmcError) -> Failure:
 def _end(work: Work, now: Run, status: JobStatus, ending: Ending, failure: Failure | None = None) -> str:
     if not work.store.jobs.end(now, status, failure=failure):
         raise Overtaken(f"run {now.id} is not the current one of its job")
-    work.bell.ring()
     return ending.value

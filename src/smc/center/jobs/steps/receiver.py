@@ -1,4 +1,4 @@
-"""Waiting for the receiver: it enrols with its ticket, gets a certificate, lays out the disks and listens."""
+"""Waiting for the receiver: it enrols with its ticket, lays out the disks and listens."""
 
 import time
 
@@ -8,7 +8,6 @@ from smc.center.jobs.steps.machine import running
 from smc.center.jobs.values import Machine
 from smc.center.jobs.work import Work
 from smc.center.store.values import Run
-from smc.center.trust.run_ca import RECEIVER, Authority, issue
 from smc.model.job import BusinessStatus
 from smc.model.progress import Failure, Phase
 from smc.wire.orders import TaskKind
@@ -21,7 +20,6 @@ KINDS = {"UserError": UserError, "Transient": Transient, "Broken": Broken}
 def await_receiver(work: Work, run: str, machine: Machine) -> None:
     _, now = work.current(run)
     work.store.runs.order_receiver(now, TaskKind.REPLICATE)
-    work.bell.ring()
     note = "Waiting for the receiver on the intermediate instance"
     work.store.jobs.reach(now, BusinessStatus.PREPARING, note=note, progress=3.0)
     end = time.monotonic() + work.settings.receiver_seconds
@@ -37,17 +35,14 @@ def await_receiver(work: Work, run: str, machine: Machine) -> None:
             )
         watch.look()
         work.pause()
-    host, port = work.wait_for(
-        run, lambda: work.driver.endpoint(machine.instance, machine.port), "the receiver's address"
-    )
-    work.store.runs.set_endpoint(now, host, port)
+    work.wait_for(run, lambda: _set_endpoint(work, run, machine), "the receiver's address")
 
 
 class Watch:
     """Looks at the intermediate instance now and then, not at each turn of a loop."""
 
     def __init__(self, work: Work, run: str, machine: Machine) -> None:
-        self._work, self._run, self._instance = work, run, machine.instance
+        self._work, self._run, self._machine = work, run, machine
         self._next = 0.0
 
     def look(self) -> None:
@@ -59,7 +54,8 @@ class Watch:
             self._work.current(self._run)[0].id, valid_seconds=self._work.settings.ticket_seconds
         )
         try:
-            running(self._work, self._run, self._instance)
+            if running(self._work, self._run, self._machine.instance):
+                _set_endpoint(self._work, self._run, self._machine)
         except Transient:
             return
 
@@ -76,14 +72,17 @@ def raise_failure(failure: Failure) -> None:
     raise KINDS.get(failure.kind, Broken)(failure.message, code=failure.code, hint=failure.hint)
 
 
+def _set_endpoint(work: Work, run: str, machine: Machine) -> tuple[str, int]:
+    """Where the agent reaches the receiver; another place after the instance was stopped and started."""
+    _, now = work.current(run)
+    endpoint = work.driver.endpoint(machine.instance, machine.port)
+    if endpoint != (now.host, now.port):
+        work.store.runs.set_endpoint(now, *endpoint)
+    return endpoint
+
+
 def _listens(work: Work, run: str) -> bool:
-    job, now = work.current(run)
-    receiver = work.store.receivers.find(job.id)
-    if receiver is not None and receiver.enrolled and not now.receiver_certificate:
-        certificate = issue(Authority(now.ca, now.ca_key), receiver.csr, RECEIVER)
-        work.store.runs.set_certificates(now, receiver=certificate)
-        work.bell.ring()
-        return False
+    _, now = work.current(run)
     if phase(now) is Phase.FAILED and now.progress and now.progress.failure:
         raise_failure(now.progress.failure)
     return phase(now) in READY

@@ -8,7 +8,6 @@ from smc.center.jobs.steps.receiver import Watch, phase, raise_failure
 from smc.center.jobs.values import Machine, Synced
 from smc.center.jobs.work import Work
 from smc.center.store.values import Run
-from smc.center.trust.run_ca import AGENT, Authority, issue
 from smc.model.job import BusinessStatus
 from smc.model.progress import Failure, Phase, Progress
 from smc.wire.orders import HEARTBEAT_SECONDS, TaskKind
@@ -27,7 +26,6 @@ def sync(work: Work, run: str, machine: Machine) -> str:
         if now.stop_wanted:
             work.store.runs.order_agent(now, on=False)
             work.store.runs.order_receiver(now, TaskKind.REST)
-            work.bell.ring()
             return Synced.STOPPED.value
         if phase(now) in DONE:
             return Synced.ALL.value
@@ -82,16 +80,11 @@ class Pace:
 
 
 def _order(work: Work, run: str) -> None:
-    """The agent may dial the receiver from now on: its certificate, the address, the wish."""
-    job, now = work.current(run)
-    source = work.store.sources.find(job.source_id)
-    if source is not None and not now.agent_certificate:
-        certificate = issue(Authority(now.ca, now.ca_key), source.csr, AGENT)
-        work.store.runs.set_certificates(now, agent=certificate)
+    """The agent may dial the receiver from now on; it gets address and certificate with its order."""
+    _, now = work.current(run)
     work.store.runs.order_receiver(now, TaskKind.REPLICATE)
     work.store.runs.order_agent(now, on=True)
     work.store.jobs.reach(now, BusinessStatus.SYNCING, note="Waiting for the agent", progress=BEGIN)
-    work.bell.ring()
 
 
 def _show(work: Work, now: Run) -> None:

@@ -1,0 +1,104 @@
+"""A center without HTTP: a store, the memory cloud, the workflows, one source, fake ends."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.unit.center.servers import GIB, server
+from tests.unit.jobs.ends import Ends, new_csr
+
+from smc.center.jobs.migrate import STORY
+from smc.center.jobs.runner import Runner, journal_url
+from smc.center.jobs.work import JobSettings, Work
+from smc.center.store.database import url_of
+from smc.center.store.jobs import NewJob
+from smc.center.store.store import open_store
+from smc.center.store.values import Job, JobRequest
+from smc.center.trust.run_ca import new_authority
+from smc.center.trust.tickets import Tickets
+from smc.cloud.memory import MemoryCloud
+from smc.model.job import JobStatus, RunType
+from smc.model.plan import Plan, TargetDisk
+from smc.model.server import Architecture, Firmware
+from smc.wire.orders import Enrol
+
+FAST = JobSettings(
+    receiver_host="gateway",
+    agent_port=8701,
+    ca_fingerprint="ab" * 32,
+    agent_sha256="cd" * 32,
+    poll_seconds=0.01,
+    cloud_seconds=0.005,
+    look_seconds=0.02,
+    patience_seconds=20.0,
+    receiver_seconds=20.0,
+    convert_seconds=20.0,
+    stall_seconds=20.0,
+)
+PLAN = Plan(
+    architecture=Architecture.X86_64,
+    firmware=Firmware.BIOS,
+    disks=(TargetDisk(index=0, size=20 * GIB), TargetDisk(index=1, size=4 * GIB)),
+)
+LIMIT = 30.0
+
+
+class Center:
+    """Everything that lives in `folder`; opened again it goes on."""
+
+    def __init__(
+        self, folder: Path, cloud: MemoryCloud, *, story: str = STORY, settings: JobSettings = FAST
+    ) -> None:
+        self.cloud = cloud
+        self.store = open_store(url_of(folder), "lcl")
+        self.work = Work(self.store, cloud, Tickets(folder), settings)
+        self.runner = Runner(self.work, journal_url(folder), story=story)
+        self.ends = Ends(self.store, cloud, new_csr())
+        self.ends.start()
+        self.runner.open()
+
+    def close(self) -> None:
+        self.runner.close()
+        self.ends.end()
+        self.store.close()
+
+    def import_source(self) -> str:
+        code, text = self.store.codes.create("test", "", 10, 1)
+        request = Enrol(token_id=code.id, token_code=text, server=server(), csr=new_csr())
+        return self.store.sources.enrol(request, "198.51.100.7")[0].id
+
+    def new_job(self, **request: object) -> str:
+        wishes = {"image_name": "web-image", **request}
+        return self.store.jobs.create(
+            NewJob(
+                name="",
+                description="",
+                region_id="local",
+                source_id=self.import_source(),
+                request=JobRequest(**wishes),  # type: ignore[arg-type]  # fields by name
+                plan=PLAN,
+                valid_until=time.time() + 86400,
+            )
+        )
+
+    def start(self, job: str) -> None:
+        self.store.jobs.begin_run(job, RunType.MANUAL, new_authority())
+        self.runner.start(job)
+
+    def job(self, job: str) -> Job:
+        found = self.store.jobs.find(job)
+        assert found
+        return found
+
+    def ends_as(self, job: str, status: JobStatus) -> Job:
+        until(lambda: self.job(job).status is not JobStatus.RUNNING)
+        found = self.job(job)
+        assert found.status is status, found.failure
+        return found
+
+
+def until(condition: Callable[[], object], limit: float = LIMIT) -> None:
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true in time"
+        time.sleep(0.005)

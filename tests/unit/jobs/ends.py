@@ -1,0 +1,128 @@
+"""A fake source with its agent and a fake receiver: a thread that reads what they should do, and does it.
+
+The data is a counter that outlives the ends, as a copy on disks does: a resumed run starts where it stopped.
+"""
+
+import threading
+from collections import Counter
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from smc.base.errors import UserError
+from smc.center.agents.work import order_for, task_for
+from smc.center.store.store import Store
+from smc.center.store.values import Receiver, Run
+from smc.cloud.driver import Power
+from smc.cloud.memory import MemoryCloud
+from smc.model.job import JobStatus
+from smc.model.progress import DiskProgress, Failure, Phase, Progress
+from smc.model.report import Report
+from smc.wire.orders import Task, TaskKind
+
+TOTAL = 1000
+STEP = 100
+TURN = 0.005  # seconds between two messages
+
+
+class Ends(threading.Thread):
+    """`hold_at`: bytes after which the agent sends no more until `go_on` is set."""
+
+    def __init__(self, store: Store, cloud: MemoryCloud, csr: str) -> None:
+        super().__init__(name="ends", daemon=True)
+        self.store, self.cloud, self.csr = store, cloud, csr
+        self.copied = 0
+        self.sent: Counter[str] = Counter()  # bytes by run
+        self.hold_at = TOTAL + 1
+        self.failure: Failure | None = None
+        self.agent_failure: Failure | None = None
+        self.report_lost = False
+        self._ending = threading.Event()
+        self._said: dict[str, Progress] = {}
+
+    def run(self) -> None:
+        while not self._ending.wait(TURN):
+            for job in self.store.jobs.in_status(JobStatus.RUNNING):
+                run = self.store.runs.find(job.id, job.run_number)
+                receiver = self._receiver(job.id, job.transition_instance_id)
+                if run is not None and receiver is not None:
+                    self._turn(run, receiver)
+
+    def end(self) -> None:
+        self._ending.set()
+        self.join(10)
+        assert not self.is_alive()
+
+    def _receiver(self, job: str, instance: str) -> Receiver | None:
+        """It is there while its instance runs; it enrols once with the ticket of its user data."""
+        seen = self.cloud.instance(instance) if instance else None
+        if seen is None or seen.power is not Power.RUNNING:
+            return None
+        receiver = self.store.receivers.find(job)
+        if receiver is None or not receiver.enrolled:
+            script = self.cloud.user_data(instance)
+            ticket = script.split("|| echo ")[1].split()[0]
+            try:
+                self.store.receivers.enrol(ticket, self.csr)
+            except UserError:
+                return None
+        return self.store.receivers.find(job)
+
+    def _turn(self, run: Run, receiver: Receiver) -> None:
+        said = self._said.get(run.job) or Progress(run=run.id, phase=Phase.IDLE)
+        if said.run != run.id:
+            said = Progress(run=run.id, phase=Phase.IDLE)
+        job = self.store.jobs.find(run.job)
+        task = task_for(self.store, job, run, receiver, said)
+        said = self._do(run, task, said)
+        self._said[run.job] = said
+        self.store.runs.record_progress({(run.job, run.number): said})
+
+    def _do(self, run: Run, task: Task, said: Progress) -> Progress:
+        phase = said.phase
+        if self.failure is not None:
+            return msgspec.structs.replace(said, phase=Phase.FAILED, failure=self.failure)
+        match task.kind:
+            case TaskKind.REST:
+                phase = Phase.IDLE
+            case TaskKind.REPLICATE if phase is Phase.IDLE:
+                assert task.plan
+                assert all(disk.serial for disk in task.plan.disks)
+                phase = Phase.LISTENING
+            case TaskKind.REPLICATE if phase in (Phase.LISTENING, Phase.SYNCING):
+                phase = self._copy(run, phase)
+            case TaskKind.CONVERT if phase is not Phase.CONVERTED:
+                if not self.report_lost:
+                    self.store.runs.record_report(run.job, run.number, Report(run=run.id))
+                phase = Phase.CONVERTED
+            case _:
+                pass
+        disks = (DiskProgress(index=0, done=self.copied, total=TOTAL),)
+        return Progress(run=run.id, phase=phase, disks=disks, speed=1.0)
+
+    def _copy(self, run: Run, phase: Phase) -> Phase:
+        job = self.store.jobs.find(run.job)
+        source = self.store.sources.find(job.source_id) if job else None
+        order = order_for(self.store, source) if source else None
+        if order is None or order.run != run.id:
+            return phase
+        assert order.host
+        if self.agent_failure is not None:
+            failure = self.agent_failure
+            self.store.runs.record_agent(
+                run.job, run.number, lambda state: msgspec.structs.replace(state, failure=failure)
+            )
+            return phase
+        if self.copied < min(self.hold_at, TOTAL):
+            self.copied += STEP
+            self.sent[run.id] += STEP
+        return Phase.SYNCED if self.copied >= TOTAL else Phase.SYNCING
+
+
+def new_csr() -> str:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(name)
+    return builder.sign(Ed25519PrivateKey.generate(), None).public_bytes(Encoding.PEM).decode()
