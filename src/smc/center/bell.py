@@ -13,6 +13,12 @@ class Bell:
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self.closed = False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait in event loops."""
+        with self._rung:
+            return len(self._waiting)
+
     def ring(self) -> None:
         with self._rung:
             self._rung.notify_all()

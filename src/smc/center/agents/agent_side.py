@@ -91,7 +91,10 @@ class AgentSide:
         """
         source = await self._source(request)
         self._pulse.beat(source.id, Sign(time=time.time(), address=address_of(request)))
-        mine = self._asking[source.id] = object()
+        mine = object()
+        if self._asking.pop(source.id, None):
+            self._store.bell.ring()
+        self._asking[source.id] = mine
         deadline = time.monotonic() + ORDERS_SECONDS
         try:
             while True:

@@ -1,0 +1,80 @@
+"""A center put together: the parts that stand by themselves, then the two web applications on them."""
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+
+from smc.center.agents.app import agents_app
+from smc.center.agents.downloads import AgentFile
+from smc.center.api.context import Context
+from smc.center.api.service import service
+from smc.center.jobs_port import JobsPort
+from smc.center.settings import Settings
+from smc.center.store.database import url_of
+from smc.center.store.store import Store, open_store
+from smc.center.trust.center_ca import CenterTrust, open_trust
+from smc.center.trust.tickets import Tickets
+from smc.cloud.driver import Driver
+from smc.rpc.dispatch import application
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What exists before cloud and workflows; the workflows are built on it."""
+
+    settings: Settings
+    store: Store
+    trust: CenterTrust
+    tickets: Tickets
+    agent: AgentFile
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def open_parts(settings: Settings) -> Parts:
+    """Make or open DATA_DIR: store, keys and certificates."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    pki = settings.data_dir / "pki"
+    trust = open_trust(pki, _names(settings))
+    return Parts(
+        settings=settings,
+        store=open_store(settings.database_url or url_of(settings.data_dir), settings.region_code),
+        trust=trust,
+        tickets=Tickets(pki),
+        agent=AgentFile(settings.agent_file),
+    )
+
+
+def api_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Starlette:
+    """What is on --listen."""
+    context = Context(
+        settings=parts.settings,
+        store=parts.store,
+        driver=driver,
+        jobs=jobs,
+        trust=parts.trust,
+        agent=parts.agent,
+    )
+    return application(service(context))
+
+
+def agents_of(parts: Parts) -> Starlette:
+    """What is on --agent-listen."""
+    return agents_app(parts.store, parts.trust, parts.agent)
+
+
+def _names(settings: Settings) -> list[str]:
+    """By which this machine is reached, as far as it knows itself."""
+    names = ["localhost", "127.0.0.1", "::1", socket.gethostname(), settings.public_host]
+    names += [settings.listen.host, settings.agent_listen.host]
+    return [name for name in names if name and not _is_any(name)]
+
+
+def _is_any(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_unspecified
+    except ValueError:
+        return False
