@@ -50,8 +50,11 @@ class Power(Enum):
 
 
 class DiskSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A blank disk, or with `snapshot` a copy of what that holds; `size_gib` 0 is then the snapshot's size."""
+
     name: str
     size_gib: int
+    snapshot: str = ""
 
 
 class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
