@@ -1,0 +1,117 @@
+"""Making, recognising and checking one ext filesystem or swap area as the plan describes it."""
+
+from pathlib import Path
+
+from smc.base.run import Run
+from smc.base.units import MIB
+from smc.model.ext import journal_bytes
+from smc.model.plan import TargetPartition
+
+MAKE_SECONDS = 1800.0  # inode tables of an old-format filesystem of terabytes are written out
+PROBE_SECONDS = 60.0
+CHECK_SECONDS = 4 * 3600.0
+NOTHING_FOUND = 2  # blkid
+RESERVED_PERCENT = 5  # mke2fs's own default, said aloud because /etc/mke2fs.conf may say another
+SAME_FEATURE = {"extents": "extent", "gdt_csum": "uninit_bg"}  # older spellings
+
+
+def make(part: TargetPartition, node: Path, run: Run) -> None:
+    """Make what `part` says on its device; what was there is lost."""
+    if part.filesystem == "swap":
+        _mkswap(part, node, run)
+    elif part.mount_point:
+        _mke2fs(part, node, run)
+
+
+def is_made(part: TargetPartition, node: Path, run: Run) -> bool:
+    """Whether the device already carries exactly what `make` would make, apart from the files on it."""
+    if not part.filesystem:
+        return True
+    told = probe(node, run)
+    names = (not part.uuid or told.get("UUID") == part.uuid) and told.get("LABEL", "") == part.label
+    if part.filesystem == "swap":
+        return names and told.get("TYPE") == "swap"
+    return names and told.get("TYPE", "").startswith("ext") and _has_shape(part, superblock(node, run))
+
+
+def probe(node: Path, run: Run) -> dict[str, str]:
+    """What blkid reads from the device itself (-p), not from a cache."""
+    words = ("blkid", "-p", "-o", "udev", node)
+    told = run(*words, timeout=PROBE_SECONDS, ok=(0, NOTHING_FOUND)).stdout
+    found = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    return {
+        "TYPE": found.get("ID_FS_TYPE", ""),
+        "UUID": found.get("ID_FS_UUID", ""),
+        "LABEL": unescaped(found.get("ID_FS_LABEL_ENC", "")),
+    }
+
+
+def unescaped(text: str) -> str:
+    r"""blkid's encoding: every odd byte as \xHH."""
+    raw = text.encode()
+    out = bytearray()
+    at = 0
+    while at < len(raw):
+        if raw[at : at + 2] == b"\\x":
+            out.append(int(raw[at + 2 : at + 4], 16))
+            at += 4
+        else:
+            out.append(raw[at])
+            at += 1
+    return out.decode(errors="replace")
+
+
+def superblock(node: Path, run: Run) -> dict[str, str]:
+    """`dumpe2fs -h`: {"Block size": "4096", ...}."""
+    told = run("dumpe2fs", "-h", node, timeout=PROBE_SECONDS).stdout
+    pairs = (line.split(":", 1) for line in told.splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def check(node: Path, run: Run) -> str:
+    """What e2fsck finds wrong on an unmounted ext filesystem, "" for nothing; it changes nothing."""
+    # -f: even when marked clean; -n: answer no to all questions. 4: errors left, 8: it could not go on.
+    done = run("e2fsck", "-f", "-n", node, timeout=CHECK_SECONDS, ok=(0, 4, 4 + 8))
+    return done.stdout.strip() if done.status else ""
+
+
+def _mke2fs(part: TargetPartition, node: Path, run: Run) -> None:
+    # `none` first: without it mke2fs.conf adds features that the source's kernel may not know.
+    features = ",".join(("none", *part.features))
+    words = [
+        *("mke2fs", "-q", "-t", part.filesystem),
+        "-F",  # do not ask when something was there before
+        *("-b", str(part.block_size), "-I", str(part.inode_size), "-N", str(part.inodes)),
+        *("-m", str(RESERVED_PERCENT)),
+        *("-O", features),
+        # The kernel zeroes inode tables later. Not the journal's: an older one could be replayed.
+        *("-E", "lazy_itable_init=1,lazy_journal_init=0,nodiscard"),
+        *("-L", part.label),
+    ]
+    if part.uuid:
+        words += ["-U", part.uuid]
+    if "has_journal" in part.features:  # the size that the planner counted on
+        words += ["-J", f"size={journal_bytes(part.size) // MIB}"]
+    run(*words, node, timeout=MAKE_SECONDS)
+
+
+def _mkswap(part: TargetPartition, node: Path, run: Run) -> None:
+    words = ["mkswap", "--force"]  # --force: also where something else was
+    words += ["--uuid", part.uuid] if part.uuid else []
+    words += ["--label", part.label] if part.label else []
+    run(*words, node, timeout=MAKE_SECONDS)
+
+
+def _has_shape(part: TargetPartition, told: dict[str, str]) -> bool:
+    block = int(told.get("Block size", "0"))
+    features = {SAME_FEATURE.get(name, name) for name in told.get("Filesystem features", "").split()}
+    planned = {SAME_FEATURE.get(name, name) for name in part.features}
+    return (
+        block == part.block_size
+        and int(told.get("Inode size", "0")) == part.inode_size
+        and abs(int(told.get("Block count", "0")) * block - part.size) < MIB
+        and int(told.get("Inode count", "0")) >= part.inodes
+        # The kernel adds these by itself when a file needs them or a mount is not yet closed.
+        and planned - {"uninit_bg"} <= features
+        and features - planned <= {"large_file", "needs_recovery", "orphan_present"}
+    )

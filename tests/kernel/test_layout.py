@@ -1,0 +1,177 @@
+"""A planned layout on real block devices, judged by sfdisk, blkid, dumpe2fs and e2fsck."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.kernel.loop_disks import loop_disk, tool
+from tests.unit.model.sources import server, system_disk
+
+from smc.base.errors import Transient
+from smc.base.run import run
+from smc.base.units import GIB
+from smc.model.disk import Disk
+from smc.model.plan import TargetDisk
+from smc.model.planner import Limits, Wishes, plan
+from smc.receiver import disks, filesystems, mounts
+from smc.receiver.layout import is_laid_out, lay_out, partition_nodes
+
+pytestmark = pytest.mark.kernel
+
+ROOT_UUID = "0f0f0f0f-1111-4222-8333-444444444444"
+
+
+def source() -> Disk:
+    """BIOS boot; ext2 /boot with few features; ext4 / with an odd label; swap."""
+    disk = system_disk(size=20 * GIB, used=GIB)
+    bios, boot, root, swap = disk.partitions
+    assert boot.filesystem
+    assert root.filesystem
+    assert swap.filesystem
+    boot_values = {
+        "type": "ext2",
+        "features": ("ext_attr", "resize_inode", "dir_index", "filetype", "sparse_super", "large_file"),
+        "block_size": 1024,
+        "inode_size": 128,
+        "uuid": "aaaaaaaa-0000-4000-8000-000000000001",
+        "label": "",
+    }
+    root_values = {"uuid": ROOT_UUID, "label": "my 'root' $(x)"}
+    return msgspec.structs.replace(
+        disk,
+        partitions=(
+            bios,
+            msgspec.structs.replace(
+                boot, filesystem=msgspec.structs.replace(boot.filesystem, **boot_values), part_label='b"oot\\'
+            ),
+            msgspec.structs.replace(
+                root,
+                filesystem=msgspec.structs.replace(root.filesystem, **root_values),
+                part_label="Linux filesystem, größer",
+            ),
+            msgspec.structs.replace(
+                swap, filesystem=msgspec.structs.replace(swap.filesystem, label="swäp one")
+            ),
+        ),
+    )
+
+
+def planned(disk: Disk) -> TargetDisk:
+    return plan(server(disk), Wishes(), Limits()).disks[0]
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Path]:
+    with loop_disk(tmp_path / "disk.img", 20 * GIB) as found:
+        yield found
+
+
+def test_the_table_reads_back_as_the_source_had_it(device: Path) -> None:
+    disk = planned(source())
+    assert lay_out(disk, device, run)
+    tool("sfdisk", "--verify", device)
+    table = json.loads(tool("sfdisk", "--json", device))["partitiontable"]
+    assert table["label"] == "gpt"
+    assert table["id"].lower() == "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
+    parts = table["partitions"]
+    assert [p["uuid"].lower() for p in parts] == [p.part_uuid for p in source().partitions]
+    assert parts[0]["type"] == "21686148-6449-6E6F-744E-656564454649"
+    assert parts[1]["name"] == 'b"oot\\'
+    assert parts[2]["name"] == "Linux filesystem, größer"
+
+
+def test_filesystems_have_the_sources_names_and_no_newer_features(device: Path) -> None:
+    original = source()
+    disk = planned(original)
+    lay_out(disk, device, run)
+    for part, node, old in zip(
+        disk.partitions, partition_nodes(disk, device), original.partitions, strict=True
+    ):
+        if part.mount_point:
+            assert old.filesystem
+            tool("e2fsck", "-f", "-n", node)
+            told = filesystems.superblock(node, run)
+            assert set(told["Filesystem features"].split()) <= set(old.filesystem.features)
+            assert int(told["Inode size"]) == old.filesystem.inode_size
+            assert int(told["Block size"]) == old.filesystem.block_size
+            assert told["Filesystem UUID"] == old.filesystem.uuid
+            assert int(told["Inode count"]) >= part.inodes
+        if part.filesystem:
+            assert tool("blkid", "-p", "-o", "value", "-s", "UUID", node).strip() == part.uuid
+    nodes = partition_nodes(disk, device)
+    assert tool("dumpe2fs", "-h", nodes[2]).count("my 'root' $(x)")
+    assert tool("swaplabel", nodes[3]).count("swäp one")
+
+
+def test_a_laid_out_disk_is_kept(device: Path) -> None:
+    disk = planned(source())
+    lay_out(disk, device, run)
+    root = partition_nodes(disk, device)[2]
+    before = filesystems.superblock(root, run)["Filesystem created"]
+    hashed = filesystems.superblock(root, run)["Directory Hash Seed"]
+    assert not lay_out(disk, device, run)
+    after = filesystems.superblock(root, run)
+    assert (after["Filesystem created"], after["Directory Hash Seed"]) == (before, hashed)
+
+
+def test_a_disk_with_another_layout_is_laid_out_anew(device: Path) -> None:
+    disk = planned(source())
+    lay_out(disk, device, run)
+    parts = list(disk.partitions)
+    for change in ({"label": "other"}, {"inode_size": 512}, {"features": ("has_journal", "filetype")}):
+        other = msgspec.structs.replace(
+            disk, partitions=(*parts[:2], msgspec.structs.replace(parts[2], **change), parts[3])
+        )
+        assert not is_laid_out(other, device, run)
+    assert lay_out(other, device, run)
+    assert is_laid_out(other, device, run)
+
+
+def test_a_disk_that_had_something_else_is_laid_out(device: Path) -> None:
+    tool("mkfs.ext4", "-q", "-F", "-L", "whole-disk", device)
+    assert lay_out(planned(source()), device, run)
+
+
+def test_files_of_all_filesystems_meet_below_one_root(tmp_path: Path, device: Path) -> None:
+    made = plan(server(source()), Wishes(), Limits())
+    disk = made.disks[0]
+    lay_out(disk, device, run)
+    nodes = {p.source: n for p, n in zip(disk.partitions, partition_nodes(disk, device), strict=True)}
+    with mounts.trees(made, nodes, tmp_path / "trees", run) as places:
+        assert set(places) == {"0_1", "0_2"}
+        (places["0_2"] / "boot").mkdir()
+        (places["0_1"] / "vmlinuz").write_text("kernel")
+        assert "nosuid,nodev,noexec" in Path("/proc/self/mountinfo").read_text()
+    with mounts.root(made, nodes, tmp_path / "root", run) as root:
+        assert (root / "boot" / "vmlinuz").read_text() == "kernel"
+    assert not [place for place in mounts.mounted_at() if place.is_relative_to(tmp_path)]
+    assert filesystems.check(nodes["0_2"], run) == ""
+
+
+def test_what_an_earlier_receiver_left_mounted_is_unmounted(tmp_path: Path, device: Path) -> None:
+    made = plan(server(source()), Wishes(), Limits())
+    disk = made.disks[0]
+    lay_out(disk, device, run)
+    odd = tmp_path / "odd name"
+    odd.mkdir()
+    tool("mount", partition_nodes(disk, device)[2], odd)
+    mounts.unmount_below(tmp_path, run)
+    assert not [place for place in mounts.mounted_at() if place.is_relative_to(tmp_path)]
+
+
+def test_damage_is_found_without_touching_it(device: Path) -> None:
+    disk = planned(source())
+    lay_out(disk, device, run)
+    node = partition_nodes(disk, device)[2]
+    subprocess.run(["debugfs", "-w", "-R", "clri <2>", node], check=True, capture_output=True)
+    found = filesystems.check(node, run)
+    assert "oot inode" in found
+    assert filesystems.check(node, run) == found
+
+
+def test_a_disk_that_is_not_there_is_waited_for_and_named() -> None:
+    with pytest.raises(Transient, match=r"disk 1 .* is not attached"):
+        disks.find(msgspec.structs.replace(TargetDisk(index=1, size=GIB), serial="smc-1"), timeout=0.1)
