@@ -13,7 +13,7 @@ from alibabacloud_tea_openapi.models import Config
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
 
-from smc.base.run import Arg, Output
+from smc.base.run import Arg, Output, Run
 from smc.localcloud import app
 from smc.localcloud.catalogue import SystemImage, register
 from smc.localcloud.cloud import Cloud
@@ -53,17 +53,18 @@ class FakeQemuImg:
 class World:
     """The cloud, what it stands on, and the SDK's clients. Work is done when a test says `work()`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, run: Run | None = None) -> None:
         self.folder = folder
         self.hypervisor = FakeHypervisor()
         self.qemu_img = FakeQemuImg()
+        self.run: Run = run or self.qemu_img
         self.seeds: dict[str, bytes] = {}
         self.clock = 1795341600.0
         self.cloud = self._open()
         self.storage, self.power = Storage(self.cloud), Power(self.cloud)
 
     def _open(self) -> Cloud:
-        layers = Layers(self.folder, run=self.qemu_img)
+        layers = Layers(self.folder, run=self.run)
         layers.forget_unfinished()
         return Cloud(
             folder=self.folder,
@@ -98,7 +99,7 @@ class World:
                 path.write_text(f"{name} {index}")
             files.append(path)
         image = SystemImage(name=name, files=tuple(files), platform="Debian")
-        return register(self.cloud.store, self.cloud.layers, image, self.clock, run=self.qemu_img)
+        return register(self.cloud.store, self.cloud.layers, image, self.clock, run=self.run)
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ def _address(cloud: Cloud, request: RunInstances, vswitch: VSwitch) -> str:
 
 
 def _disks(cloud: Cloud, request: RunInstances, image: Image, instance: Instance) -> list[Disk]:
-    """The system disk, the image's data disks, then those asked for."""
+    """The system disk, the image's data disks, then those asked for; all carry the instance's tags."""
     first, *rest = image.disks
     made = [
         new_disk(
@@ -205,6 +205,7 @@ def _disks(cloud: Cloud, request: RunInstances, image: Image, instance: Instance
     return [
         msgspec.structs.replace(
             disk,
+            tags=instance.tags,
             instance=instance.id,
             device=f"/dev/xvd{chr(ord('a') + index)}",
             attached=instance.created,
