@@ -1,0 +1,69 @@
+"""Failures that cross the wire: the peer's error is raised here as what it was there."""
+
+import time
+from contextlib import suppress
+
+from smc.base.errors import (
+    Broken,
+    SmcError,
+    SourceReadError,
+    TargetWriteError,
+    Transient,
+    UserError,
+    WireError,
+)
+from smc.model.progress import Failure
+from smc.transfer.pipeline import Crew
+from smc.wire.channel import Channel
+from smc.wire.messages import Failed
+
+KINDS: dict[str, type[SmcError]] = {
+    kind.__name__: kind
+    for kind in (UserError, Transient, Broken, WireError, SourceReadError, TargetWriteError)
+}
+
+FAREWELL_SECONDS = 5.0  # for the peer to read why
+
+
+class PeerFailed(Exception):
+    """The peer said why it ends."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def part(channel: Channel, crew: Crew, error: BaseException) -> BaseException:
+    """End the work of a connection after a failure, and tell the peer what it cannot know.
+
+    Returns the error to raise: the one that began it, the peer's as it was there.
+    """
+    crew.fail(error)
+    first = crew.failure or error
+    if not isinstance(first, PeerFailed | Transient):
+        crew.end(FAREWELL_SECONDS)
+        with suppress(Transient, WireError):
+            channel.send(Failed(describe(first)))
+            _hear_out(channel)
+    channel.abort()
+    crew.end()
+    return restore(first.failure) if isinstance(first, PeerFailed) else first
+
+
+def _hear_out(channel: Channel) -> None:
+    """A peer that is busy sending reads why before the connection goes."""
+    deadline = time.monotonic() + FAREWELL_SECONDS
+    while time.monotonic() < deadline:
+        channel.receive(timeout=1.0)
+
+
+def describe(error: BaseException) -> Failure:
+    """`kind` is the nearest of the classes that decide what happens next."""
+    if not isinstance(error, SmcError):
+        return Failure(kind="Broken", code="InternalError", message=f"{type(error).__name__}: {error}")
+    kind = next((base.__name__ for base in type(error).__mro__ if base.__name__ in KINDS), "Broken")
+    return Failure(kind=kind, code=error.code, message=error.message, hint=error.hint)
+
+
+def restore(failure: Failure) -> SmcError:
+    return KINDS.get(failure.kind, Broken)(failure.message, code=failure.code, hint=failure.hint)

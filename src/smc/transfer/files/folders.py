@@ -1,0 +1,114 @@
+"""Folders of one tree, opened step by step so that no path can lead out of it.
+
+Every step refuses symlinks and other filesystems. Neither PATH_MAX nor a rename by a hostile hand
+matters, because only single names are ever resolved.
+"""
+
+import errno
+import os
+from collections import OrderedDict
+from pathlib import Path
+
+from smc.base.errors import WireError
+
+FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+KEPT_OPEN = 24  # of the folders used last
+LONGEST_NAME = 255
+
+
+class Folders:
+    """Handles of folders by path relative to `root`; for one thread.
+
+    A handle that `open` returned is good until 8 other folders were opened.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._handles: OrderedDict[bytes, int] = OrderedDict()
+        self._root = os.open(root, FLAGS & ~os.O_NOFOLLOW)
+        self._device = os.fstat(self._root).st_dev
+
+    def __enter__(self) -> "Folders":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def device(self) -> int:
+        return self._device
+
+    def open(self, path: bytes) -> int:
+        """Raises OSError: ENOENT, ENOTDIR or ELOOP where a step is no folder, EXDEV at a mount point."""
+        if not path:
+            return self._root
+        handle = self._handles.get(path)
+        if handle is not None:
+            self._handles.move_to_end(path)
+            return handle
+        names = path.split(b"/")
+        known = len(names) - 1
+        while known and b"/".join(names[:known]) not in self._handles:
+            known -= 1
+        here = b"/".join(names[:known])
+        handle = self._handles[here] if here else self._root
+        for name in names[known:]:
+            handle = self._step(handle, name)
+            here = b"/".join((here, name)) if here else name
+            self._keep(here, handle)
+        return handle
+
+    def forget(self, path: bytes) -> None:
+        """Close what is open of `path` and below: it was removed or replaced."""
+        below = path + b"/"
+        for gone in [known for known in self._handles if known == path or known.startswith(below)]:
+            os.close(self._handles.pop(gone))
+
+    def close(self) -> None:
+        while self._handles:
+            os.close(self._handles.popitem()[1])
+        if self._root >= 0:
+            os.close(self._root)
+            self._root = -1
+
+    def _step(self, parent: int, name: bytes) -> int:
+        handle = os.open(name, FLAGS, dir_fd=parent)
+        if os.fstat(handle).st_dev != self._device:
+            os.close(handle)
+            raise OSError(errno.EXDEV, "another filesystem is mounted here", name)
+        return handle
+
+    def _keep(self, path: bytes, handle: int) -> None:
+        self._handles[path] = handle
+        if len(self._handles) > KEPT_OPEN:
+            os.close(self._handles.popitem(last=False)[1])
+
+
+def names_in(handle: int) -> list[bytes]:
+    """Of an open folder, in no order."""
+    with os.scandir(handle) as found:
+        return [os.fsencode(entry.name) for entry in found]
+
+
+def check_name(name: bytes) -> bytes:
+    """A peer's name of one entry; `WireError` for what could mean another place."""
+    if not name or len(name) > LONGEST_NAME or name in (b".", b"..") or b"/" in name or b"\0" in name:
+        raise WireError(f"not a name of a file: {name[:300]!r}")
+    return name
+
+
+def check_path(path: bytes) -> bytes:
+    """A peer's path relative to its tree, b"" for the tree's own folder."""
+    if path:
+        for name in path.split(b"/"):
+            check_name(name)
+    return path
+
+
+def join(folder: bytes, name: bytes) -> bytes:
+    return folder + b"/" + name if folder else name
+
+
+def split(path: bytes) -> tuple[bytes, bytes]:
+    """`a/b/c` -> (`a/b`, `c`)."""
+    folder, _, name = path.rpartition(b"/")
+    return folder, name

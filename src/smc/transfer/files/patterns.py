@@ -1,0 +1,111 @@
+"""Exclude patterns with rsync's meaning (rsync(1), PATTERN MATCHING RULES), relative to a tree's root.
+
+A pattern that begins with `/` is anchored at the root, any other may begin at any folder. One that holds
+a `/` (other than at its end) or `**` is matched against the whole path, else against the name alone. A
+`/` at the end matches folders only. `*` and `?` do not match a `/`, `**` does; `[...]` is a class of
+characters; `dir/***` is the folder and all below it; `\\` takes the meaning from the next character, but
+only in a pattern that has a wildcard. What is below an excluded folder is excluded with it.
+Only exclusion exists: a line that begins with `+ ` is refused, `- ` at the beginning is dropped.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+
+from smc.base.errors import UserError
+
+WILDCARDS = re.compile(rb"[*?\[]")
+CLASS = re.compile(rb"\[[!^]?\]?(?:\[:[a-z]+:\]|\\.|[^\]\\])*\]", re.DOTALL)
+POSIX_CLASSES = {
+    b"alnum": b"a-zA-Z0-9", b"alpha": b"a-zA-Z", b"blank": b" \\t", b"cntrl": b"\\x00-\\x1f\\x7f",
+    b"digit": b"0-9", b"graph": b"!-~", b"lower": b"a-z", b"print": b" -~",
+    b"punct": b"!-/:-@\\[-`{-~", b"space": b"\\s", b"upper": b"A-Z", b"xdigit": b"0-9a-fA-F",
+}  # fmt: skip
+
+
+class Excludes:
+    """Whether a path is left out. Ask from the root downwards: a folder that is left out is not entered."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._names: list[tuple[re.Pattern[bytes], bool]] = []
+        self._paths: list[tuple[re.Pattern[bytes], bool]] = []
+        for text in patterns:
+            if pattern := _clean(text):
+                self._add(pattern)
+
+    def __bool__(self) -> bool:
+        return bool(self._names or self._paths)
+
+    def match(self, path: bytes, *, folder: bool) -> bool:
+        """`path` is relative to the tree, without a slash in front."""
+        name = path.rpartition(b"/")[2]
+        if any(p.fullmatch(name) for p, only in self._names if folder or not only):
+            return True
+        return any(p.fullmatch(path) for p, only in self._paths if folder or not only)
+
+    def _add(self, pattern: bytes) -> None:
+        everything = pattern.endswith(b"/***")
+        folders_only = pattern.endswith(b"/")
+        body = pattern[: -len(b"/***")] if everything else pattern.rstrip(b"/")
+        anchored = body.startswith(b"/")
+        expression = _translate(body.removeprefix(b"/"), wild=bool(WILDCARDS.search(pattern)))
+        if everything:
+            expression += rb"(?:/.*)?"
+        if anchored or everything or b"/" in body or b"**" in body:
+            start = rb"" if anchored else rb"(?:.*/)?"
+            self._paths.append((re.compile(start + expression, re.DOTALL), folders_only))
+        else:
+            self._names.append((re.compile(expression, re.DOTALL), folders_only))
+
+
+def _clean(text: str) -> bytes:
+    line = text.rstrip("\r\n")
+    if not line.strip() or line[0] in "#;":
+        return b""
+    if line.startswith("+ "):
+        raise UserError(
+            f"the pattern {line!r} includes",
+            code="Excludes.Invalid",
+            hint="Only patterns that exclude are supported.",
+        )
+    return os.fsencode(line.removeprefix("- "))
+
+
+def _translate(pattern: bytes, *, wild: bool) -> bytes:
+    if not wild:
+        return re.escape(pattern)
+    out, at = b"", 0
+    while at < len(pattern):
+        rest = pattern[at:]
+        if rest.startswith(b"*"):
+            stars = len(rest) - len(rest.lstrip(b"*"))
+            out += rb".*" if stars > 1 else rb"[^/]*"
+            at += stars
+        elif rest.startswith(b"?"):
+            out += rb"[^/]"
+            at += 1
+        elif rest.startswith(b"\\") and len(rest) > 1:
+            out += re.escape(rest[1:2])
+            at += 2
+        elif rest.startswith(b"[") and (found := CLASS.match(rest)):
+            out += _class(found[0])
+            at += found.end()
+        else:
+            out += re.escape(rest[:1])
+            at += 1
+    return out
+
+
+def _class(text: bytes) -> bytes:
+    """A class never matches a slash."""
+    body = text[1:-1]
+    negated = body[:1] in (b"!", b"^")
+    body = body[1:] if negated else body
+    body = re.sub(rb"\[:([a-z]+):\]|\\(.)|([\[\]^&~|])", _class_part, body, flags=re.DOTALL)
+    return rb"(?!/)[" + (b"^" if negated else b"") + body + b"]"
+
+
+def _class_part(found: re.Match[bytes]) -> bytes:
+    if found[1] is not None:
+        return POSIX_CLASSES.get(found[1], re.escape(found[1]))
+    return re.escape(found[2] if found[2] is not None else found[3])

@@ -1,0 +1,84 @@
+"""Threads that work for one connection, and the bounded pipes between them: one fails, all end."""
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from smc.base.errors import Transient
+
+TICK_SECONDS = 0.2  # how soon a waiting thread sees that the work has ended
+JOIN_SECONDS = 30.0
+
+T = TypeVar("T")
+
+
+class Crew:
+    """`stop` is the caller's wish; the first failure of any thread ends the others."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.failure: BaseException | None = None
+        self._stop = stop
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, name: str, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def check(self) -> None:
+        """Raises when the work has ended, or should."""
+        if self._ended.is_set():
+            raise Transient("the transfer has ended", code="Transfer.Ended")
+        if self._stop.is_set():
+            raise Transient("the transfer was stopped", code="Transfer.Stopped")
+
+    def fail(self, error: BaseException) -> None:
+        """The first failure counts; what follows from it does not."""
+        if not self._ended.is_set():
+            self.failure = error
+            self._ended.set()
+
+    def end(self, timeout: float = JOIN_SECONDS) -> None:
+        """Let all threads end, at most `timeout` seconds for each."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def join(self) -> None:
+        """Wait for threads whose work is done."""
+        for thread in self._threads:
+            while thread.is_alive():
+                self.check()
+                thread.join(TICK_SECONDS)
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as e:  # noqa: BLE001 - the thread's edge: handed to the one who waits
+            self.fail(e)
+
+
+class Pipe(Generic[T]):
+    """A queue of at most `size` items whose waits end with the crew's work."""
+
+    def __init__(self, crew: Crew, size: int) -> None:
+        self._crew = crew
+        self._queue: queue.Queue[T] = queue.Queue(size)
+
+    def put(self, item: T) -> None:
+        while True:
+            self._crew.check()
+            try:
+                return self._queue.put(item, timeout=TICK_SECONDS)
+            except queue.Full:
+                continue
+
+    def get(self) -> T:
+        while True:
+            self._crew.check()
+            try:
+                return self._queue.get(timeout=TICK_SECONDS)
+            except queue.Empty:
+                continue

@@ -1,0 +1,63 @@
+"""What did not go smoothly in one pass at the source: files that move, and those that cannot be read."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from smc.model.report import Moving
+from smc.transfer.files.folders import join
+from smc.wire.messages import Folder
+
+CLOCK_NS = 20_000_000  # the kernel stamps changes by its tick, up to 10 ms behind the clock
+MOST = 10_000  # of each list: a report stays readable
+
+
+class Troubles:
+    """By tree and path; the last that was said of a path holds. Shared by the threads of the sender."""
+
+    def __init__(self, mount_points: list[str]) -> None:
+        self.recent_ns = time.time_ns() - CLOCK_NS  # what changed since may change again unseen
+        self._mount_points = mount_points
+        self._lock = threading.Lock()
+        self._moving: dict[tuple[int, bytes], str] = {}
+        self._unreadable: dict[tuple[int, bytes], str] = {}
+        self.read_at: dict[tuple[int, bytes], int] = {}  # ctime when it was read, of what changed lately
+        self.unsettled = 0
+
+    def saw(self, tree: int, folders: Iterable[Folder]) -> None:
+        """What changed since the pass began is remembered in the state in which it was listed."""
+        for folder in folders:
+            for entry in folder.entries:
+                if entry.changed_ns >= self.recent_ns:
+                    self.read_at[tree, join(folder.path, entry.name)] = entry.changed_ns
+
+    def moves(self, tree: int, path: bytes, why: str) -> None:
+        with self._lock:
+            if len(self._moving) < MOST:
+                self._moving[tree, path] = why
+
+    def cannot_read(self, tree: int, path: bytes, error: OSError) -> None:
+        with self._lock:
+            if len(self._unreadable) < MOST:
+                self._unreadable[tree, path] = f"cannot be read: {os.strerror(error.errno or 0)}"
+
+    def reader(self, tree: int) -> Callable[[bytes, OSError], None]:
+        return lambda path, error: self.cannot_read(tree, path, error)
+
+    def moving(self) -> tuple[Moving, ...]:
+        return self._as_values(self._moving)
+
+    def unreadable(self) -> tuple[Moving, ...]:
+        return self._as_values(self._unreadable)
+
+    def _as_values(self, found: dict[tuple[int, bytes], str]) -> tuple[Moving, ...]:
+        return tuple(
+            Moving(path=_whole(self._mount_points[tree], path), why=why)
+            for (tree, path), why in sorted(found.items())
+        )
+
+
+def _whole(mount_point: str, path: bytes) -> str:
+    """As on the source; bytes that are no UTF-8 as `\\xff`."""
+    return f"{mount_point.rstrip('/')}/{path.decode(errors='backslashreplace')}"

@@ -1,0 +1,93 @@
+"""Two ext4 filesystems, a copy between them over a real channel, and rsync and fsck as judges."""
+
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from smc.base.errors import SmcError
+from smc.transfer.memory import Memory
+from smc.transfer.sender import Sent, SourceTree, send
+from smc.transfer.tally import WriterProgress
+from smc.transfer.writer import Received, TargetTree, receive
+from smc.wire.channel import Channel, Listener, connect
+from smc.wire.orders import TransferSettings
+from tests.unit.wire.certificates import RunCa
+
+CA = RunCa()
+AGENT = CA.issue("agent")
+RECEIVER = CA.issue("receiver")
+SIZE = 256 << 20
+
+
+@dataclass
+class Ends:
+    """One run: the trees of both ends, and the receiver's memory, which outlives its connections."""
+
+    source: Path
+    target: Path
+    memory: Memory = field(default_factory=Memory)
+    progress: list[WriterProgress] = field(default_factory=list)
+    excludes: tuple[str, ...] = ()
+
+    def copy(
+        self, settings: TransferSettings = TransferSettings(), *, stop: threading.Event | None = None
+    ) -> tuple[Sent, Received]:
+        """Both ends over TLS on loopback; raises what the sender raises."""
+        with Listener("127.0.0.1", 0, RECEIVER) as listener:
+            received: list[Received | SmcError] = []
+            end = threading.Thread(target=lambda: received.append(self.serve(listener)))
+            end.start()
+            try:
+                with connect("127.0.0.1", listener.port, AGENT) as channel:
+                    sent = send(channel, self.source_trees(), settings, stop or threading.Event(), print)
+            finally:
+                end.join(60)
+        assert isinstance(received[0], Received), received
+        return sent, received[0]
+
+    def serve(self, listener: Listener) -> Received | SmcError:
+        try:
+            with listener.accept(10) as channel:
+                return self.receive(channel)
+        except SmcError as e:
+            return e
+
+    def receive(self, channel: Channel) -> Received:
+        trees = [TargetTree("0_1", 0, 1, self.target)]
+        return receive(channel, trees, threading.Event(), self.progress.append, self.memory)
+
+    def source_trees(self) -> Sequence[SourceTree]:
+        return [SourceTree("0_1", self.source, "/srv", self.excludes)]
+
+
+def differences(source: Path, target: Path, *excludes: str) -> str:
+    """What rsync would still do to make `target` equal to `source`."""
+    words = ["rsync", "-aHAXSn", "--numeric-ids", "--checksum", "--delete", "-i"]
+    words += [f"--exclude={pattern}" for pattern in excludes]
+    return tool(*words, f"{source}/", f"{target}/")
+
+
+def tool(*words: str | Path) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, errors="surrogateescape", check=False)
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@contextmanager
+def ext4(image: Path, size: int = SIZE, *options: str) -> Iterator[Path]:
+    """A mounted filesystem; clean by fsck when it is left."""
+    with image.open("wb") as made:
+        made.truncate(size)
+    tool("mkfs.ext4", "-q", "-b", "4096", *options, image)
+    mount_point = image.with_suffix(".mounted")
+    mount_point.mkdir()
+    tool("mount", "-o", "loop", image, mount_point)
+    try:
+        yield mount_point
+    finally:
+        tool("umount", mount_point)
+        mount_point.rmdir()
+    tool("fsck.ext4", "-fn", image)
