@@ -69,9 +69,9 @@ def journal_bytes(size: int) -> int:
 def inode_count(filesystem: Filesystem, size: int) -> int:
     """The source's density at the new size, and never too few for the files that are there."""
     block = filesystem.block_size or 4096
+    needed = filesystem.inodes_used * 11 // 10 + SPARE_INODES
     if not filesystem.inodes or not filesystem.size:
-        return max(size // INODE_RATIO, filesystem.inodes_used + SPARE_INODES)
-    needed = min(filesystem.inodes, filesystem.inodes_used * 11 // 10 + SPARE_INODES)
+        return max(size // INODE_RATIO, needed)
     tables = filesystem.inodes * (filesystem.inode_size or 256)  # statfs leaves them out of the size
     density = filesystem.inodes * size // (filesystem.size + tables)
     return max(min(density, size // block), needed)

@@ -32,7 +32,7 @@ class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[str, ...] = ()
     block_size: int = 0
     inode_size: int = 0
-    inodes: int = 0  # at least so many
+    inodes: int = 0  # about so many: mke2fs rounds them to whole blocks of every group
 
 
 class TargetDisk(msgspec.Struct, frozen=True, kw_only=True):
