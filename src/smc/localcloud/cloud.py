@@ -1,6 +1,5 @@
 """What every part of the cloud works on: its memory, its files, its machines, its clock."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from smc.localcloud.hypervisor import Hypervisor
 from smc.localcloud.layers import Layers
 from smc.localcloud.store import Store
 from smc.localcloud.things import Disk, Instance, Rule, SecurityGroup, Snapshot, SnapshotStatus
+from smc.localcloud.worker import Bell
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -35,12 +35,11 @@ class Cloud:
     zone: str = "local-a"
     host_address: str = "127.0.0.1"
     now: Callable[[], float] = time.time
-    changed: threading.Condition = field(default_factory=threading.Condition)
+    bell: Bell = field(default_factory=Bell)
 
     def stir(self) -> None:
         """Tell the workers that there is something to do."""
-        with self.changed:
-            self.changed.notify_all()
+        self.bell.ring()
 
     def machine_folder(self, instance: str) -> Path:
         return self.folder / "instances" / instance

@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from smc.base.errors import UserError
+from smc.base.run import Run, run
 from smc.localcloud import app
 from smc.localcloud.catalogue import SystemImage, register
 from smc.localcloud.cloud import Cloud
@@ -60,6 +61,7 @@ def running(
     host_address: str = "127.0.0.1",
     images: Sequence[SystemImage] = (),
     runtime: Path | None = None,
+    run: Run = run,
 ) -> Iterator[Cloud]:
     """The cloud of a folder with its workers at work. Raises `UserError` when another process has it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,7 +69,7 @@ def running(
         stack.enter_context(_sole_use(folder))
         store = Store(folder / "cloud.db")
         stack.callback(store.close)
-        layers = Layers(folder)
+        layers = Layers(folder, run)
         layers.forget_unfinished()
         cloud = Cloud(
             folder=folder,
@@ -79,9 +81,9 @@ def running(
             host_address=host_address,
         )
         for image in images:
-            log.info("image %s is %s", image.name, register(store, layers, image, cloud.now()))
+            log.info("image %s is %s", image.name, register(store, layers, image, cloud.now(), run))
         for name, step in (("storage", Storage(cloud).step), ("power", Power(cloud).step)):
-            worker = Worker(name, step, cloud.changed)
+            worker = Worker(name, step, cloud.bell)
             worker.start()
             stack.callback(worker.stop)
         yield cloud

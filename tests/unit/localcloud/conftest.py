@@ -1,7 +1,6 @@
 """A cloud on loopback with a fake hypervisor, driven by the official SDKs."""
 
 import base64
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from alibabacloud_ecs20140526.client import Client as EcsClient
 from alibabacloud_tea_openapi.models import Config
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
+from tests.unit.localcloud.fake_qemu_img import FakeQemuImg
 
-from smc.base.run import Arg, Output, Run
+from smc.base.run import Run
 from smc.localcloud import app
 from smc.localcloud.catalogue import SystemImage, register
 from smc.localcloud.cloud import Cloud
@@ -26,28 +26,6 @@ from smc.rpc.dispatch import application
 from smc.rpc.serving import serving
 
 KEYS = {"AK": "secret"}
-
-
-class FakeQemuImg:
-    """qemu-img on small text files: `create` and `convert` write what was asked; `fail` names a verb."""
-
-    def __init__(self) -> None:
-        self.calls: list[list[str]] = []
-        self.fail = ""
-
-    def __call__(self, *argv: Arg, timeout: float, stdin: str = "", ok: object = (0,)) -> Output:
-        words = [str(word) for word in argv]
-        self.calls.append(words)
-        verb = words[1]
-        if verb == self.fail:
-            raise OSError(28, "No space left on device")
-        if verb == "create":
-            Path(words[-2]).write_text(f"{' '.join(words[1:-2])} {words[-1]}")
-        elif verb == "convert":
-            shutil.copyfile(words[-2], words[-1])
-        elif verb == "info":
-            return Output('{"virtual-size": 2147483649, "format": "qcow2"}', "", 0)
-        return Output("", "", 0)
 
 
 class World:

@@ -42,7 +42,6 @@ from smc.rpc.params import Request
 
 BOOT_MODES = {"BIOS": Firmware.BIOS, "UEFI": Firmware.UEFI, "UEFI-Preferred": Firmware.UEFI}
 NAMES_OF_FIRMWARE = {Firmware.BIOS: "BIOS", Firmware.UEFI: "UEFI"}
-PLATFORMS_OF_WINDOWS = "Windows"
 
 
 class CreateSnapshot(Tagged, frozen=True, kw_only=True):
@@ -166,7 +165,7 @@ def create_image(cloud: Cloud, request: CreateImage) -> Reply:
 
 
 class DescribeImages(Paged, frozen=True, kw_only=True):
-    """Images of every status but failed ones, unless `Status` says otherwise (default: Available)."""
+    """Finished images, unless `Status` names others (`Creating,Available`)."""
 
     image_id: str = ""
     image_name: str = ""
@@ -174,6 +173,7 @@ class DescribeImages(Paged, frozen=True, kw_only=True):
     snapshot_id: str = ""
     architecture: str = ""
     image_owner_alias: str = ""
+    os_type: str = msgspec.field(name="OSType", default="")
     status: str = "Available"
 
 
@@ -192,6 +192,7 @@ def describe_images(cloud: Cloud, request: DescribeImages) -> Reply:
         if image.status.value in statuses
         and request.architecture in ("", image.architecture.value)
         and request.image_owner_alias in ("", _owner(image))
+        and request.os_type in ("", _os_type(image))
         and (not request.snapshot_id or request.snapshot_id in (disk.snapshot for disk in image.disks))
     ]
     counters, images = page(found, request, lambda image: _image(cloud, image))
@@ -273,6 +274,10 @@ def _owner(image: Image) -> str:
     return "system" if image.public else "self"
 
 
+def _os_type(image: Image) -> str:
+    return "windows" if image.platform.startswith("Windows") else "linux"
+
+
 def _progress(*, done: bool) -> str:
     return "100%" if done else "0%"
 
@@ -312,7 +317,7 @@ def _image(cloud: Cloud, image: Image) -> Mapping[str, object]:
         "Progress": _progress(done=done),
         "Size": image.disks[0].size_gib,
         "Platform": image.platform,
-        "OSType": "windows" if image.platform.startswith(PLATFORMS_OF_WINDOWS) else "linux",
+        "OSType": _os_type(image),
         "OSName": image.platform,
         "Architecture": image.architecture.value,
         "BootMode": NAMES_OF_FIRMWARE[image.firmware],
