@@ -79,6 +79,12 @@ class MemoryCloud:
         """What exists now."""
         return list(self.find({}))
 
+    def state(self, resource: str) -> str:
+        """As it is, without letting it pass on; "" when it is gone."""
+        with self._lock:
+            thing = self._world.things.get(resource)
+            return thing.state if thing else ""
+
     def user_data(self, instance: str) -> str:
         spec = self._world.things[instance].spec
         return spec.user_data if spec else ""

@@ -47,13 +47,20 @@ class Center:
     """Everything that lives in `folder`; opened again it goes on."""
 
     def __init__(
-        self, folder: Path, cloud: MemoryCloud, *, story: str = STORY, settings: JobSettings = FAST
+        self,
+        folder: Path,
+        cloud: MemoryCloud,
+        *,
+        story: str = STORY,
+        settings: JobSettings = FAST,
+        copied: int = 0,
     ) -> None:
         self.cloud = cloud
         self.store = open_store(url_of(folder), "lcl")
         self.work = Work(self.store, cloud, Tickets(folder), settings)
         self.runner = Runner(self.work, journal_url(folder), story=story)
         self.ends = Ends(self.store, cloud, new_csr())
+        self.ends.copied = copied
         self.ends.start()
         self.runner.open()
 

@@ -58,8 +58,7 @@ class Ends(threading.Thread):
 
     def _receiver(self, job: str, instance: str) -> Receiver | None:
         """It is there while its instance runs; it enrols once with the ticket of its user data."""
-        seen = self.cloud.instance(instance) if instance else None
-        if seen is None or seen.power is not Power.RUNNING:
+        if not instance or self.cloud.state(instance) != Power.RUNNING.value:
             return None
         receiver = self.store.receivers.find(job)
         if receiver is None or not receiver.enrolled:
