@@ -58,7 +58,7 @@ class Center:
         self.cloud = cloud
         self.store = open_store(url_of(folder), "lcl")
         self.work = Work(self.store, cloud, Tickets(folder), settings)
-        self.runner = Runner(self.work, journal_url(folder), story=story)
+        self.runner = Runner(self.work, journal_url(folder), story=story, turn=0.02)
         self.ends = Ends(self.store, cloud, new_csr())
         self.ends.copied = copied
         self.ends.start()

@@ -22,9 +22,12 @@ log = logging.getLogger(__name__)
 
 
 class Runner:
-    """A `JobsPort`. One a process: DBOS is a singleton. Its SQLite file is for this process alone."""
+    """A `JobsPort`. One a process: DBOS is a singleton. Its SQLite file is for this process alone.
 
-    def __init__(self, work: Work, database_url: str, *, story: str = STORY) -> None:
+    `turn` is how often the journal's listener looks, in seconds, and so how long `close` may take.
+    """
+
+    def __init__(self, work: Work, database_url: str, *, story: str = STORY, turn: float = 1.0) -> None:
         self._work = work
         self._story = story
         self._calls = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobs")
@@ -36,7 +39,7 @@ class Runner:
                 executor_id="center",
                 serializer=Journal(),
                 log_level="WARNING",
-                notification_listener_polling_interval_sec=1.0,
+                notification_listener_polling_interval_sec=turn,
             )
         )
         self._migrate, self._delete = register(work)
