@@ -41,7 +41,7 @@ unpack() {
 
 # On a source everything lives in /smc, and the copy is made without it. Elsewhere any folder will do in
 # which programs may run: /run and /tmp are often mounted noexec.
-case ${1-} in import | run | daemon) mine=/smc/.runtime ;; *) [ -d /smc ] && mine=/smc/.runtime || mine= ;; esac
+case ${1-} in import | run) mine=/smc/.runtime ;; *) [ -d /smc ] && mine=/smc/.runtime || mine= ;; esac
 for folder in $mine /var/lib/smc-runtime /opt/smc-runtime /usr/local/lib/smc-runtime /run/smc-runtime \
     /root/.smc-runtime /tmp/smc-runtime; do
     if is_ours "$folder" && is_ours "$folder/$key"; then start "$folder/$key" "$@"; fi

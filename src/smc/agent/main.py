@@ -1,14 +1,127 @@
 """The agent's command line."""
 
+import argparse
+import logging
 import sys
+import time
 from collections.abc import Sequence
 
+from smc.agent.home import Home, own_file
+from smc.agent.importing import Import, import_source
+from smc.agent.install import Service
+from smc.agent.service import running_pid, serve, stop_on_signals
 from smc.agent.version import VERSION
+from smc.agent.worker import VERB as WORK
+from smc.agent.worker import serve as work
+from smc.base import log as logs
+from smc.base.errors import SmcError
+
+DESCRIPTION = """\
+The agent of the Server Migration Center: it serves on a server that is to be moved. It only dials out, to
+the center and to the intermediate instance of a job, and keeps all it has in /smc."""
+EXAMPLES = """\
+  smc-agent import --center https://HOST:PORT --ca-fingerprint HEX --token-id ID --token-code CODE
+  smc-agent status
+  smc-agent --abort
+
+`smc-agent receive --help` is about the other role of this file: the receiver on an intermediate instance."""
 
 
-def main(words: Sequence[str]) -> int:
-    print(f"smc-agent {VERSION}")
+def main(words: Sequence[str], home: Home | None = None) -> int:
+    home = home or Home()
+    if words[:1] == [WORK]:
+        logs.set_up()
+        return work(int(words[1]), home)
+    options = _parser().parse_args(words)
+    try:
+        if options.abort:
+            return _abort(home)
+        match options.verb:
+            case "import":
+                return _import(options, home)
+            case "run":
+                serve(home, stop_on_signals())
+                return 0
+            case "status":
+                return _status(home)
+            case _:
+                _parser().print_help()
+                return 2
+    except PermissionError as e:
+        print(f"smc-agent: {e.strerror}: {e.filename or 'the agent'}: run it as root", file=sys.stderr)
+        return 1
+    except SmcError as e:
+        print(f"smc-agent: {e.message} ({e.code})", file=sys.stderr)
+        if e.hint:
+            print(e.hint, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="smc-agent", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=shape
+    )
+    parser.add_argument("--version", action="version", version=f"smc-agent {VERSION}")
+    parser.add_argument("--abort", action="store_true", help="stop the agent that runs on this machine")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    enrol = verbs.add_parser(
+        "import",
+        help="make this machine a migration source of a center, and start the agent",
+        description="Makes this machine a migration source of a center and starts the agent as a service. "
+        "Done again on the same machine it stays the same source. When it fails, nothing is left behind.",
+    )
+    enrol.add_argument("--center", required=True, metavar="URL", help="agent address: https://HOST:PORT")
+    enrol.add_argument(
+        "--ca-fingerprint", required=True, metavar="HEX", help="SHA-256 of the center's CA certificate"
+    )
+    enrol.add_argument("--token-id", required=True, metavar="ID", help="id of the activation code: at-...")
+    enrol.add_argument("--token-code", required=True, metavar="CODE", help="the activation code itself")
+    enrol.add_argument(
+        "--proxy",
+        metavar="URL",
+        help="HTTP proxy for all connections: http://[user:password@]host:port; "
+        'if not given, what https_proxy and no_proxy say now; "" for none',
+    )
+    verbs.add_parser("run", help="serve in the foreground (what the service does)")
+    verbs.add_parser("status", help="say whether the agent runs, for which center, and what it is doing")
+    return parser
+
+
+def _import(options: argparse.Namespace, home: Home) -> int:
+    logs.set_up(level=logging.WARNING)
+    wanted = Import(
+        url=options.center,
+        fingerprint=options.ca_fingerprint,
+        token_id=options.token_id,
+        token_code=options.token_code,
+        proxy=options.proxy,
+    )
+    source = import_source(wanted, home, Service(home), own_file())
+    print(f"Import Source Server [{source}] Successfully!")
     return 0
+
+
+def _abort(home: Home) -> int:
+    if Service(home).stop():
+        print("The agent has been stopped.")
+    else:
+        print("No agent is running on this machine.")
+    return 0
+
+
+def _status(home: Home) -> int:
+    """Exit status 0 when the agent runs and the center answers it, 3 otherwise (as service scripts do)."""
+    credentials, pulse, pid = home.credentials(), home.last_pulse(), running_pid(home)
+    age = time.time() - pulse.time if pulse else None
+    print(f"source     {credentials.source_id}")
+    print(f"center     {credentials.url}")
+    print(f"agent      {f'running, process {pid}' if pid else 'not running'}, version {VERSION}")
+    print(f"heartbeat  {f'answered {age:.0f} s ago' if age is not None else 'never answered'}")
+    print(f"run        {pulse.holding if pulse and pulse.holding else 'none'}")
+    print(f"log        {home.log}")
+    healthy = pid is not None and age is not None and age < 3 * credentials.heartbeat_seconds
+    return 0 if healthy else 3
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Asking the center: one JSON message of `orders.py` out, one typed answer or a typed error back."""
 
 import http.client
+import socket
 import ssl
 import time
+from contextlib import suppress
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -43,6 +45,7 @@ class Control:
         self._credential = credential
         self._proxy = proxy
         self._connection: http.client.HTTPConnection | None = None
+        self._ended = False
 
     def post(self, path: str, message: msgspec.Struct, reply: type[T], *, patience: float = 0.0) -> T:
         """Send `message` to `path`; `patience`: for so many seconds a `Transient` is tried again.
@@ -60,6 +63,14 @@ class Control:
                     raise
                 time.sleep(delay)
         raise AssertionError("delays() has no end")
+
+    def interrupt(self) -> None:
+        """From another thread: the `post` that waits for its answer, and any later one, is `Transient`."""
+        self._ended = True
+        connection = self._connection
+        if connection is not None and connection.sock is not None:
+            with suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -118,6 +129,8 @@ class Control:
     def _connected(self) -> http.client.HTTPConnection:
         if self._connection is not None and self._connection.sock is not None:
             return self._connection
+        if self._ended:
+            raise Transient("the connection to the center was given up", code="Center.Unreachable")
         plain = dial(self.host, self.port, proxy=self._proxy)
         plain.settimeout(ANSWER_SECONDS)
         connection = http.client.HTTPConnection(self.host, self.port)

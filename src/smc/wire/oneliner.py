@@ -8,7 +8,9 @@ from smc.wire.orders import AGENT_PATH
 # talks only to the holder of the CA with the pinned fingerprint. The folder need not allow execution:
 # the file is read by sh and unpacks itself where programs may run.
 SCRIPT = """
-set -eu; umask 077; d=$(mktemp -d "${{TMPDIR:-/tmp}}/smc.XXXXXX"); trap 'rm -rf "$d"' EXIT;
+set -eu; umask 077;
+[ "$(id -u)" = 0 ] || {{ echo "smc: importing a server needs root: run this with sudo" >&2; exit 1; }};
+d=$(mktemp -d "${{TMPDIR:-/tmp}}/smc.XXXXXX"); trap 'rm -rf "$d"' EXIT;
 f=$d/smc-agent; u={address};
 if command -v curl >/dev/null; then curl -fsSk --retry 3 -o "$f" "$u";
 elif command -v wget >/dev/null; then wget -q --no-check-certificate -O "$f" "$u";

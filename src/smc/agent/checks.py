@@ -1,0 +1,40 @@
+"""What is looked at before a machine is imported: who asks, on what, and whether there is room."""
+
+import os
+import shutil
+from pathlib import Path
+
+from smc.base.errors import UserError
+from smc.base.units import MIB, readable_size
+
+ROOM = 120 * MIB  # the agent's file (15 MB), what it unpacks (45 MB), and its log
+PROGRAMS = ("mount", "unshare")  # of util-linux: each filesystem is read in a namespace of the agent's own
+FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+def check_source(folder: Path) -> None:
+    """Raises `UserError` with what to do. `folder` is where the agent will live."""
+    if os.geteuid() != 0:
+        raise UserError(
+            "importing a server needs root: all of its files have to be read",
+            code="Agent.NotRoot",
+            hint="Run the same command with sudo, or as root.",
+        )
+    free = shutil.disk_usage(_existing(folder)).free
+    if free < ROOM:
+        raise UserError(
+            f"there is too little room for the agent: {readable_size(free)} free at {_existing(folder)}",
+            code="Agent.NoRoom",
+            hint=f"Make {readable_size(ROOM)} free and run the command again.",
+        )
+    for program in PROGRAMS:
+        if not any(Path(place, program).exists() for place in FOLDERS):
+            raise UserError(
+                f"the program {program} is missing on this machine",
+                code="Agent.ProgramMissing",
+                hint="Install the package util-linux and run the command again.",
+            )
+
+
+def _existing(folder: Path) -> Path:
+    return next(place for place in (folder, *folder.parents) if place.exists())

@@ -1,0 +1,137 @@
+"""One run of a job at the source: every planned filesystem by itself, read-only, sent to the receiver.
+
+This is a process of its own in a mount namespace of its own (worker.py starts it), so that what is
+mounted here is seen by nobody else and is gone with the process.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from smc.agent.home import Home
+from smc.base.errors import SmcError, Transient
+from smc.base.run import Run, run
+from smc.model.plan import Plan
+from smc.model.traces import AGENT_TRACES
+from smc.transfer.sender import SourceTree, send
+from smc.wire.backoff import delays
+from smc.wire.channel import Identity, connect
+from smc.wire.dial import is_loopback
+from smc.wire.orders import Event, EventKind, Order
+
+log = logging.getLogger(__name__)
+
+MOUNT_SECONDS = 30.0
+WORKED_SECONDS = 60.0  # a connection that held so long was a good one: the next wait is short again
+
+Emit = Callable[[Event], None]
+
+
+class Place(NamedTuple):
+    """A filesystem to send: its name in the plan, and where the source has it."""
+
+    name: str
+    disk: int
+    mount_point: str
+
+
+def replicate(order: Order, home: Home, center_host: str, proxy: str, emit: Emit) -> None:
+    """Works until the receiver has everything or it cannot go on; says which with an event."""
+    try:
+        trees = mount_trees(order.plan, home)
+        identity = Identity(ca=order.ca, certificate=order.certificate, key=home.key().to_pem())
+        host = center_host if is_loopback(order.host) else order.host
+        emit(_send_until_done(order, trees, identity, host, proxy, emit))
+    except SmcError as e:
+        log.error("run %s failed: %s (%s)", order.run, e.message, e.code)
+        emit(Event(run=order.run, kind=EventKind.FAILED, code=e.code, message=e.message, hint=e.hint))
+    except Exception as e:
+        log.exception("run %s failed", order.run)
+        message = f"the agent failed: {type(e).__name__}: {e}"
+        hint = f"Its log is in {home.logs} on the source."
+        emit(Event(run=order.run, kind=EventKind.FAILED, code="Agent.Failed", message=message, hint=hint))
+
+
+def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:
+    """Bind each planned filesystem below the agent's folder: what is mounted over it does not show there."""
+    places = planned(plan)
+    home.mounts.mkdir(mode=0o700, exist_ok=True)
+    # A filesystem in memory, so that no folder is made on the source's own.
+    do("mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "smc", home.mounts, timeout=MOUNT_SECONDS)
+    trees = []
+    for place in places:
+        path = home.mounts / place.name
+        path.mkdir()
+        do("mount", "--bind", place.mount_point, path, timeout=MOUNT_SECONDS)
+        do("mount", "-o", "remount,bind,ro", path, timeout=MOUNT_SECONDS)
+        trees.append(
+            SourceTree(
+                name=place.name,
+                path=path,
+                mount_point=place.mount_point,
+                excludes=(
+                    *below(AGENT_TRACES, place, places),
+                    *below(plan.excludes, place, places),
+                    *home.exclude_patterns(place.disk),
+                ),
+            )
+        )
+    return trees
+
+
+def planned(plan: Plan) -> list[Place]:
+    return [
+        Place(part.source, disk.index, part.mount_point)
+        for disk in plan.disks
+        for part in disk.partitions
+        if part.source and part.mount_point.startswith("/")
+    ]
+
+
+def below(patterns: Sequence[str], place: Place, places: Sequence[Place]) -> tuple[str, ...]:
+    """Patterns by the source's paths, as patterns of one filesystem.
+
+    One that begins with `/` belongs to the filesystem that holds the path; any other to all.
+    """
+    mine = []
+    for pattern in patterns:
+        if not pattern.startswith("/"):
+            mine.append(pattern)
+        elif _holder(pattern, places) == place.mount_point:
+            mine.append("/" + pattern.removeprefix(place.mount_point).lstrip("/"))
+    return tuple(mine)
+
+
+def _holder(path: str, places: Sequence[Place]) -> str:
+    points = [place.mount_point for place in places]
+    fitting = [point for point in points if point == "/" or path.startswith(f"{point}/")]
+    return max(fitting, key=len, default="")
+
+
+def _send_until_done(
+    order: Order, trees: Sequence[SourceTree], identity: Identity, host: str, proxy: str, emit: Emit
+) -> Event:
+    """A cut connection is made again for as long as the center wants this run: it ends this process."""
+    waits = delays()
+    told = False
+    while True:
+        began = time.monotonic()
+        try:
+            channel = connect(host, order.port, identity, proxy="" if is_loopback(host) else proxy)
+            if not told:
+                emit(Event(run=order.run, kind=EventKind.STARTED))
+                told = True
+            log.info("run %s: connected to %s:%d", order.run, host, order.port)
+            sent = send(channel, trees, order.settings, threading.Event(), log.info)
+        except Transient as e:
+            if time.monotonic() - began > WORKED_SECONDS:
+                waits = delays()
+            wait = next(waits)
+            log.warning("run %s: %s; trying again in %.1f s", order.run, e.message, wait)
+            time.sleep(wait)
+            continue
+        channel.close()
+        log.info("run %s: sent in %d passes", order.run, sent.passes)
+        return Event(run=order.run, kind=EventKind.FINISHED, moving=(*sent.moving, *sent.unreadable))

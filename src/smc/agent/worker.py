@@ -1,0 +1,179 @@
+"""The process that works on a run, as the agent sees it: started, heard, ended.
+
+One socket joins the two. The agent sends the `Job` line, the process answers with `Event` lines. When the
+agent dies, the process meets the end of the stream and dies too.
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import msgspec
+
+from smc.agent.home import Home, own_file
+from smc.agent.replicate import replicate
+from smc.base.errors import CommandFailed, UserError
+from smc.base.run import spawn
+from smc.model.codec import decode, encode
+from smc.wire.backoff import delays
+from smc.wire.orders import Event, EventKind, Order
+
+log = logging.getLogger(__name__)
+
+VERB = "replicate"
+END_SECONDS = 5.0  # for the process to end when asked, before it is killed
+TICK_SECONDS = 0.05
+DEATHS = 5  # so many times in a row the process may die without a word before the run has failed
+LASTING = frozenset({EventKind.FINISHED, EventKind.FAILED})
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    order: Order
+    center_host: str
+    proxy: str = ""
+
+
+class Child(Protocol):
+    """What is used of a process."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+
+Start = Callable[[int], Child]  # with the descriptor of its end of the socket
+
+
+class Worker:
+    """Keeps a process at work on one run until it has finished or failed, or `stop` is called."""
+
+    def __init__(self, job: Job, start: Start, emit: Callable[[Event], None]) -> None:
+        self._job = job
+        self._start = start
+        self._emit = emit
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keep_at_it, name=job.order.run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when the process is gone."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _keep_at_it(self) -> None:
+        for deaths, wait in enumerate(delays(), start=1):
+            if self._work() or self._stopping.is_set():
+                return
+            log.warning("the process of run %s ended without a word (%d)", self._job.order.run, deaths)
+            if deaths == DEATHS:
+                self._emit(self._failure("the agent's process ends before it has done anything"))
+                return
+            self._stopping.wait(wait)
+
+    def _work(self) -> bool:
+        """One life of the process; whether it said how the run went."""
+        mine, its = socket.socketpair()
+        with mine, its:
+            try:
+                child = self._start(its.fileno())
+            except (CommandFailed, OSError) as e:
+                log.error("the process of run %s did not start: %s", self._job.order.run, e)
+                return False
+            its.close()
+            try:
+                with suppress(BrokenPipeError):
+                    mine.sendall(encode(self._job) + b"\n")
+                return self._hear(mine)
+            finally:
+                _end(child)  # one that has ended has left nothing but what it started
+
+    def _hear(self, mine: socket.socket) -> bool:
+        mine.settimeout(0.5)
+        lines = b""
+        done = False
+        while not self._stopping.is_set():
+            try:
+                data = mine.recv(1 << 16)
+            except TimeoutError:
+                continue
+            if not data:
+                break
+            *whole, lines = (lines + data).split(b"\n")
+            for line in whole:
+                event = decode(line, Event)
+                self._emit(event)
+                done = done or event.kind in LASTING
+        return done
+
+    def _failure(self, message: str) -> Event:
+        return Event(
+            run=self._job.order.run,
+            kind=EventKind.FAILED,
+            code="Agent.WorkerDied",
+            message=message,
+            hint="Its log is in Logs/ of the agent's folder on the source.",
+        )
+
+
+def start_process(home: Home) -> Start:
+    """In a mount namespace of its own, from which nothing spreads to the source's."""
+
+    def start(descriptor: int) -> Child:
+        with (home.logs / "replicate.log").open("ab") as output:
+            return spawn(
+                *("unshare", "--mount", "--propagation", "private"),
+                *(*own_command(), VERB, str(descriptor)),
+                output=output,
+                pass_fds=(descriptor,),
+            )
+
+    return start
+
+
+def own_command() -> Sequence[str]:
+    """How to start this program once more."""
+    file = own_file()
+    return ("/bin/sh", str(file)) if file else (sys.executable, "-m", "smc.agent.main")
+
+
+def serve(descriptor: int, home: Home) -> int:
+    """The other side: what the process does."""
+    stream = socket.socket(fileno=descriptor)
+    line = b""
+    while not line.endswith(b"\n"):
+        if not (data := stream.recv(1 << 16)):
+            raise UserError("this verb is for the agent itself", code="Agent.WrongUse")
+        line += data
+    job = decode(line, Job)
+    threading.Thread(target=_die_with, args=(stream,), daemon=True).start()
+    replicate(
+        job.order, home, job.center_host, job.proxy, lambda event: stream.sendall(encode(event) + b"\n")
+    )
+    return 0
+
+
+def _die_with(stream: socket.socket) -> None:
+    """The agent never says more than the job: what can be read is the end."""
+    with suppress(OSError):
+        stream.recv(1)
+    os._exit(1)
+
+
+def _end(child: Child) -> None:
+    """It and all it started: it leads a session of its own."""
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal_number)
+        deadline = time.monotonic() + END_SECONDS
+        while child.poll() is None and time.monotonic() < deadline:
+            time.sleep(TICK_SECONDS)
+        if child.poll() is not None:
+            return
+    log.error("process %d does not end", child.pid)
