@@ -18,7 +18,7 @@ from smc.model.server import Architecture
 PATIENCE_SECONDS = 40.0  # clients wait a minute for an answer
 PAUSE_SECONDS = 0.5
 VPC_CIDR, VSWITCH_CIDR = "172.31.0.0/16", "172.31.0.0/24"
-ORDER = (Kind.INSTANCE, Kind.SECURITY_GROUP, Kind.VSWITCH, Kind.VPC)  # in which they can be deleted
+ORDER = (Kind.SECURITY_GROUP, Kind.VSWITCH, Kind.VPC)  # in which they can be deleted
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,14 +86,12 @@ def create_instance(
 
 def delete_instance(store: Store, driver: Driver, instance: str) -> None:
     """Release it with what was made for it. Raises `Transient` when the rest is not done yet: ask again."""
+    driver.delete(Kind.INSTANCE, instance)
+    _wait(lambda: not driver.exists(Kind.INSTANCE, instance), f"the release of {instance}")
     network = store.resources.kept(purpose=INSTANCE, parent=instance)
-    things = [(Kind.INSTANCE, instance), *((made.kind, made.id) for made in network)]
-    for kind, resource in sorted(things, key=lambda thing: ORDER.index(thing[0])):
-        if kind is not Kind.INSTANCE:
-            _delete_when_free(driver, kind, resource)
-            store.resources.released(kind, resource)
-        else:
-            driver.delete(kind, resource)
+    for made in sorted(network, key=lambda made: ORDER.index(made.kind)):
+        _delete_when_free(driver, made.kind, made.id)
+        store.resources.released(made.kind, made.id)
     store.resources.released(Kind.INSTANCE, instance)
 
 

@@ -66,7 +66,7 @@ class Api:
                 access_key_secret=Secret(login.access_key_secret).reveal(),
                 endpoint=host,
                 protocol=(scheme or "https").upper(),
-                ca=Path(login.ca_file).read_text() if login.ca_file else None,
+                ca=login.ca_file or None,  # a path: requests wants a bundle's file
             )
         )
 
