@@ -35,7 +35,7 @@ def lay_out(disk: TargetDisk, device: Path, run: Run) -> bool:
         return False
     log.info("laying out disk %s on %s", disk.index, device)
     _write_table(disk, device, run)
-    _show_partitions(disk, device, run)
+    show_partitions(disk, device, run)
     for part, node in zip(disk.partitions, nodes, strict=True):
         filesystems.make(part, node, run)
     if not is_laid_out(disk, device, run):
@@ -47,7 +47,7 @@ def is_laid_out(disk: TargetDisk, device: Path, run: Run) -> bool:
     if _read_table(device, run) != _planned_table(disk):
         return False
     nodes = partition_nodes(disk, device)
-    _show_partitions(disk, device, run)
+    show_partitions(disk, device, run)
     return all(
         filesystems.is_made(part, node, run) for part, node in zip(disk.partitions, nodes, strict=True)
     )
@@ -57,7 +57,7 @@ def partition_nodes(disk: TargetDisk, device: Path) -> list[Path]:
     return [disks.partition(device, part.number) for part in disk.partitions]
 
 
-def _show_partitions(disk: TargetDisk, device: Path, run: Run) -> None:
+def show_partitions(disk: TargetDisk, device: Path, run: Run) -> None:
     """The kernel makes the partitions' nodes: partx tells it even where it cannot read a GPT."""
     nodes = partition_nodes(disk, device)
     if not all(node.is_block_device() for node in nodes):

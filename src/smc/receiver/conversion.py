@@ -1,0 +1,102 @@
+"""CONVERT: make the complete copy bootable, check its filesystems, and report what was done."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from smc.base.errors import Broken
+from smc.guest.convert import convert
+from smc.guest.journal import Journal
+from smc.guest.volumes import Copy
+from smc.model.progress import Phase
+from smc.model.report import Check, Level, Report
+from smc.receiver import filesystems, layout, mounts
+from smc.receiver.home import Kept
+from smc.receiver.work import Bench, Work, partition_nodes
+from smc.wire.orders import Task
+
+FINDINGS_KEPT = 1000  # characters of what e2fsck says
+
+
+class Conversion(Work):
+    """Ends with `report` in the phase CONVERTING: CONVERTED is what the center has the report of.
+
+    While it works the receiver's key is on no disk: a copied system may be hostile.
+    """
+
+    def __init__(self, task: Task, bench: Bench) -> None:
+        super().__init__(task, bench, Phase.CONVERTING)
+        self.report: Report | None = None
+
+    def work(self) -> None:
+        kept = self.bench.home.kept(self.task.run)
+        if kept.report is None:
+            with self.bench.home.key_hidden():
+                kept = self._convert(kept)
+        self.report = kept.report
+
+    def _convert(self, kept: Kept) -> Kept:
+        if not kept.proof:
+            raise Broken(
+                f"this instance does not hold a complete copy of run {kept.run}",
+                code="Receiver.NothingToConvert",
+                hint="Start the job again: it copies what is missing.",
+            )
+        began = time.monotonic()
+        mounts.unmount_below(self.bench.mounts, self.bench.run)
+        devices = self.bench.devices(self.plan)
+        for disk in self.plan.disks:
+            layout.show_partitions(disk, devices[disk.index], self.bench.run)
+        nodes = partition_nodes(self.plan, devices)
+        journal = Journal(kept.changes)
+
+        def note(sentence: str) -> None:
+            self.bench.home.keep(msgspec.structs.replace(kept, changes=journal.changes))
+            self.note(sentence)
+
+        try:
+            with mounts.root(self.plan, nodes, self.bench.mounts / "root", self.bench.run) as root:
+                copy = Copy(root=root, boot_disk=devices[self.plan.disks[0].index], partitions=nodes)
+                converted = convert(copy, self.plan, note=note, run=self.bench.run, journal=journal)
+        finally:
+            note("unmounting the copy")
+        seconds = {**kept.seconds, "convert": time.monotonic() - began}
+        began = time.monotonic()
+        checks = self._check_filesystems(nodes)
+        seconds["check"] = time.monotonic() - began
+        report = Report(
+            run=kept.run,
+            changes=converted.changes,
+            checks=(*converted.checks, *checks),
+            proof=kept.proof,
+            left_behind=self.plan.left_behind,
+            differs=self.plan.warnings,
+            seconds={stage: round(spent, 1) for stage, spent in seconds.items()},
+        )
+        done = msgspec.structs.replace(kept, changes=(), report=report)
+        self.bench.home.keep(done)
+        return done
+
+    def _check_filesystems(self, nodes: Mapping[str, Path]) -> list[Check]:
+        found = []
+        for disk in self.plan.disks:
+            for part in disk.partitions:
+                if part.mount_point:
+                    self.note(f"checking the filesystem of {part.mount_point}")
+                    wrong = filesystems.check(nodes[part.source], self.bench.run)
+                    found.append(_verdict(part.mount_point, wrong))
+        return found
+
+
+def _verdict(mount_point: str, wrong: str) -> Check:
+    item = f"Filesystem of {mount_point}"
+    if not wrong:
+        return Check(item=item, level=Level.PASSED, finding="e2fsck finds nothing wrong")
+    return Check(
+        item=item,
+        level=Level.CRITICAL,
+        finding=wrong[:FINDINGS_KEPT],
+        cure="Delete the job and create it again; if it stays so, the disks of the cloud are at fault.",
+    )

@@ -1,0 +1,130 @@
+"""The receiver's folder: what lets it go on after its program or its machine was started again."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from smc.base.errors import Broken, UserError
+from smc.base.files import sync_folder, write_atomic
+from smc.model.codec import decode, encode
+from smc.model.report import Change, Proof, Report
+from smc.wire.trust import Key
+
+T = TypeVar("T")
+
+SECRET_MODE = 0o600
+FOLDER_MODE = 0o700
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """enrolment.json: what the ticket was traded for. `url` and `ca` are the center's."""
+
+    url: str
+    ca: str
+    credential: str
+    job: str
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """run.json: how far the disks are.
+
+    `proof` is there when all was received, `report` when it was converted; `changes` are those of a
+    conversion that did not end.
+    """
+
+    run: str
+    proof: tuple[Proof, ...] = ()
+    changes: tuple[Change, ...] = ()
+    seconds: dict[str, float] = {}
+    report: Report | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    root: Path
+
+    def make(self) -> None:
+        self.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Raises `UserError` when another receiver works here; the kernel ends the lock with the program."""
+        with (self.root / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as e:
+                raise UserError(
+                    f"another receiver works with {self.root}",
+                    code="Receiver.AlreadyRunning",
+                    hint="There is one receiver on an intermediate instance; this one ends.",
+                ) from e
+            yield
+
+    def key(self) -> Key:
+        """Raises `Broken` (`Receiver.KeyLost`) when it was killed while it had hidden the key."""
+        try:
+            return Key.from_pem(self._key.read_text())
+        except FileNotFoundError as e:
+            raise Broken(
+                "the receiver lost its key when it was ended while it converted the copy",
+                code="Receiver.KeyLost",
+                hint="Delete the job and create it again.",
+            ) from e
+
+    def make_key(self) -> Key:
+        """The same each time: a center that gave its answer to nobody gives it again to the same key."""
+        if not self._key.exists():
+            write_atomic(self._key, Key.generate().to_pem().encode(), mode=SECRET_MODE)
+        return self.key()
+
+    @contextmanager
+    def key_hidden(self) -> Iterator[None]:
+        """The key is on no disk of this machine meanwhile."""
+        if not self._key.exists():  # lost before
+            yield
+            return
+        pem = self._key.read_bytes()
+        self._key.unlink()
+        sync_folder(self.root)
+        try:
+            yield
+        finally:
+            write_atomic(self._key, pem, mode=SECRET_MODE)
+
+    def enrolment(self) -> Enrolment | None:
+        return _read(self.root / "enrolment.json", Enrolment)
+
+    def keep_enrolment(self, enrolment: Enrolment) -> None:
+        write_atomic(self.root / "enrolment.json", encode(enrolment), mode=SECRET_MODE)
+
+    def kept(self, run: str) -> Kept:
+        """How far the disks are in `run`."""
+        kept = _read(self.root / "run.json", Kept)
+        return kept if kept is not None and kept.run == run else Kept(run=run)
+
+    def keep(self, kept: Kept) -> None:
+        write_atomic(self.root / "run.json", encode(kept), mode=SECRET_MODE)
+
+    @property
+    def _key(self) -> Path:
+        return self.root / "key.pem"
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    try:
+        return decode(path.read_bytes(), kind)
+    except FileNotFoundError:
+        return None
+
+
+def drop_file(path: Path) -> None:
+    """Remove a secret and make that durable."""
+    if path.exists():
+        path.unlink()
+        os.sync()

@@ -1,0 +1,109 @@
+"""The receiver's loop: tell the center how far we are, hear what should be true, work towards it."""
+
+import logging
+import threading
+
+from smc.base.errors import SmcError, Transient, UserError
+from smc.model.job import run_job, run_number
+from smc.model.progress import Phase, Progress
+from smc.receiver.conversion import Conversion
+from smc.receiver.session import Session
+from smc.receiver.work import Bench, Work
+from smc.transfer.failures import describe
+from smc.wire.backoff import delays
+from smc.wire.control import Control
+from smc.wire.orders import RECEIVER_SECONDS, Accepted, ReceiverReport, Task, TaskKind
+
+log = logging.getLogger(__name__)
+
+PROGRESS_PATH = "/receiver/v1/progress"
+REPORT_PATH = "/receiver/v1/report"
+END_SECONDS = 60.0  # for unmounting, when the program is told to end
+KINDS: dict[TaskKind, type[Session] | type[Conversion]] = {
+    TaskKind.REPLICATE: Session,
+    TaskKind.CONVERT: Conversion,
+}
+
+
+class Loop:
+    def __init__(self, control: Control, job: str, bench: Bench) -> None:
+        self._control = control
+        self._job = job
+        self._bench = bench
+        self._work: Work | None = None
+        self._newest = 0  # number of the newest run that was worked on
+        self._delivered: Work | None = None  # the work whose report the center has
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set."""
+        waits = delays()
+        while not stop.is_set():
+            try:
+                self.turn()
+            except SmcError as e:
+                wait = next(waits)
+                log.warning("%s (%s); trying again in %.1f s", e.message, e.code, wait)
+                stop.wait(wait)
+            else:
+                waits = delays()
+                stop.wait(RECEIVER_SECONDS)
+        self.end()
+
+    def turn(self) -> None:
+        """One report and what the center answers to it. Raises what the control connection raises."""
+        if isinstance(self._work, Conversion):
+            self._deliver(self._work)
+        self._follow(self._control.post(PROGRESS_PATH, self.progress, Task))
+
+    @property
+    def progress(self) -> Progress:
+        if self._work is None:
+            return Progress(run="", phase=Phase.IDLE)
+        return self._work.progress
+
+    def end(self) -> None:
+        """Leave nothing mounted."""
+        if self._work is not None:
+            self._work.stop()
+            self._work.join(END_SECONDS)
+
+    def _follow(self, task: Task) -> None:
+        if task.kind is not TaskKind.REST and not self._is_ours(task):
+            return
+        if self._work is not None:
+            if self._work.task == task:
+                return
+            self._work.stop()  # ended first: two never work on the same disks
+            if not self._work.ended:
+                return
+            self._work = None
+        if task.kind is not TaskKind.REST:
+            log.info("run %s: %s", task.run, task.kind.value)
+            self._newest = run_number(task.run)
+            self._work = KINDS[task.kind](task, self._bench)
+            self._work.start()
+
+    def _is_ours(self, task: Task) -> bool:
+        try:
+            job, number = run_job(task.run), run_number(task.run)
+        except (ValueError, IndexError):
+            job, number = "", 0
+        if job == self._job and number >= self._newest:
+            return True
+        log.warning("a task of run %r is refused: this is job %s, run %d", task.run, self._job, self._newest)
+        return False
+
+    def _deliver(self, work: Conversion) -> None:
+        """The report, until the center has it; only then the phase is CONVERTED."""
+        if work.report is None or not work.ended or self._delivered is work:
+            return
+        try:
+            self._control.post(REPORT_PATH, ReceiverReport(report=work.report), Accepted)
+        except Transient:
+            raise
+        except UserError as e:  # the run is over: nobody waits for it any more
+            log.error("the center does not take the report of %s: %s", work.task.run, e.message)
+            work.show(phase=Phase.FAILED, failure=describe(e), note="")
+        else:
+            work.show(phase=Phase.CONVERTED, note="")
+        self._delivered = work
