@@ -1,13 +1,14 @@
 """A copied system becomes bootable on its new machine: the order of the work, told once.
 
-Every step can be repeated: it looks at what is there and changes what is not yet right, atomically. A conversion
-that failed is started again; one that is repeated changes nothing.
+Every step can be repeated: it looks at what is there and changes what is not yet right, atomically. A
+conversion that failed is started again; one that is repeated changes nothing.
 """
 
 from collections.abc import Callable
 
 import msgspec
 
+from smc.base.errors import TargetWriteError, UserError
 from smc.base.run import Run, run
 from smc.guest import check, cleanup, fstab, grub, initramfs, network, resume
 from smc.guest.detect import detect
@@ -17,6 +18,7 @@ from smc.guest.root import Root
 from smc.guest.volumes import Copy, read_volumes
 from smc.model.plan import Plan
 from smc.model.report import Change, Check
+from smc.model.server import Firmware
 
 
 class Converted(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,14 +33,27 @@ def convert(
 ) -> Converted:
     """Make the copy bootable by BIOS from `copy.boot_disk` on a machine with virtio devices.
 
-    `note` is told in a sentence what is going on. Hand the `journal` of earlier attempts in to have their changes
-    in the result too; it is up to date also when this raises.
-    Raises `UserError` (`Guest.*`) for a system that is not known here, `Broken` for a copy that cannot be used.
-    What does not hinder the next step is a check, critical where the copy would not boot.
+    `note` is told in a sentence what is going on. Hand in the `journal` of earlier attempts to have their
+    changes in the result too; it is up to date also when this raises.
+    Raises `UserError` (`Guest.*`) for a system that is not known here, `Broken` for a copy that cannot be
+    used. What does not hinder the next step is a check, critical where the copy would not boot.
     """
+    if plan.firmware is not Firmware.BIOS:
+        raise UserError(
+            "the copy is to start by UEFI, and only BIOS can be set up here",
+            code="Guest.FirmwareUnsupported",
+            hint="Migrate a server that starts by BIOS.",
+        )
     journal = journal if journal is not None else Journal()
     root = Root(copy.root, journal)
+    try:
+        checks = _convert(copy, plan, root, note, run)
+    except OSError as e:
+        raise TargetWriteError(f"the copy cannot be changed: {e}", code="Guest.Unusable") from e
+    return Converted(changes=journal.changes, checks=tuple(checks))
 
+
+def _convert(copy: Copy, plan: Plan, root: Root, note: Callable[[str], None], run: Run) -> list[Check]:
     note("Looking at the copied system")
     volumes = read_volumes(copy, plan, run)
     system = detect(root)
@@ -58,5 +73,4 @@ def convert(
     checks += grub.set_up(root, system, guest, volumes=volumes, resumes=resumes)
 
     note("Checking the image")
-    checks += check.check(root, system, plan)
-    return Converted(changes=journal.changes, checks=tuple(checks))
+    return checks + check.check(root, system, plan)

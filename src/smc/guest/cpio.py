@@ -1,8 +1,8 @@
 """The names in an initramfs image: archives in the kernel's cpio format one after another, packed or not.
 
-Format: linux/Documentation/driver-api/early-userspace/buffer-format.rst. Each archive is "newc" (magic 070701, or
-070702 with a checksum); zero bytes may stand between archives; each may be packed by itself. Nothing is kept of
-the contents, and a hostile image costs bounded memory and time.
+Format: linux/Documentation/driver-api/early-userspace/buffer-format.rst. Each archive is "newc" (magic
+070701, or 070702 with a checksum); zero bytes may stand between archives; each may be packed by itself.
+Nothing is kept of the contents, and a hostile image costs bounded memory and time.
 """
 
 import zlib
@@ -117,8 +117,8 @@ class _Source:
     def peek_past_zeros(self, count: int) -> bytes:
         """b"" at the end of the image or of the packed part."""
         while True:
-            while self._ready.startswith(b"\0", self._at):
-                self._at += 1
+            if self._ready.startswith(b"\0", self._at):
+                self._at = len(self._ready) - len(self._ready[self._at :].lstrip(b"\0"))
             if len(self._ready) - self._at >= count or not self._more():
                 return self._ready[self._at : self._at + count]
 

@@ -14,7 +14,7 @@ from smc.model.server import Architecture, OsRelease
 
 MODULE_FOLDERS = ("/lib/modules", "/usr/lib/modules")
 MACHINES = {62: Architecture.X86_64, 183: Architecture.ARM64, 3: Architecture.I386}  # ELF e_machine
-SYSTEMD_FOLDERS = ("/usr/lib/systemd", "/lib/systemd", "/usr/lib/x86_64-linux-gnu/systemd", "/usr/lib64/systemd")
+SYSTEMD_FOLDERS = ("/usr/lib/systemd", "/lib/systemd", "/usr/lib/x86_64-linux-gnu/systemd")
 SHELLS = ("/bin/sh", "/usr/bin/env", "/sbin/init")
 LOADERS = (  # the first that is there; what only configures is not enough
     ("grub2", ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")),

@@ -1,4 +1,4 @@
-"""Which drivers a kernel has, and which of them its initramfs can load before the root filesystem is there."""
+"""Which drivers a kernel has, and which of them its initramfs loads before the root filesystem is there."""
 
 import re
 from enum import Enum
@@ -11,10 +11,7 @@ MODULE_SUFFIX = re.compile(r"\.ko(\.(gz|xz|zst|bz2))?$")
 DISK = ("virtio_pci", "virtio_blk")  # the system disk of the new machine
 OTHER_DISKS = ("virtio_scsi", "nvme")  # of other instance types; welcome, not needed
 NETWORK = ("virtio_net",)  # loaded later, from the root filesystem
-FILESYSTEMS = {
-    "ext2": ("ext2", "ext4"),
-    "ext3": ("ext3", "ext4"),
-}  # any one of these reads it; others by own name
+FILESYSTEMS = {"ext2": ("ext4", "ext2"), "ext3": ("ext4", "ext3")}  # the first that the kernel has reads it
 
 
 class Where(Enum):
@@ -32,6 +29,13 @@ class Drivers(msgspec.Struct, frozen=True):
 
     built_in: frozenset[str]
     modules: dict[str, frozenset[str]]
+
+    def has(self, name: str) -> bool:
+        return name in self.built_in or name in self.modules
+
+    def reader_of(self, filesystem: str) -> str:
+        """The driver for a filesystem; its own name where this kernel has none."""
+        return next((name for name in FILESYSTEMS.get(filesystem, ()) if self.has(name)), filesystem)
 
     def where(self, name: str, image: frozenset[str]) -> Where:
         """`image` has the modules that its initramfs holds."""

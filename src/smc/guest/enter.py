@@ -1,10 +1,10 @@
 """Running the guest's own programs on its copy, in namespaces of their own that end with the program.
 
-The program sees the copy as its root and nothing of the intermediate instance: not its filesystems, not its network,
-of its devices only the disks of the copy, and no firmware, so that GRUB behaves as on the BIOS machine it will be.
-The boot disk has the name there that it will have on the new machine; what GRUB writes down is then right.
-This keeps a guest from harm by accident. It is no wall against a program that is out to break it: whoever runs
-this has given up its keys before.
+The program sees the copy as its root and nothing of the intermediate instance: not its filesystems, not its
+network, of its devices only the disks of the copy, and no firmware, so that GRUB behaves as on the BIOS
+machine it will be. The boot disk has the name there that it will have on the new machine; what GRUB writes
+down is then right. This keeps a guest from harm by accident. It is no wall against a program that is out to
+break it: whoever runs this has given up its keys before.
 """
 
 import os

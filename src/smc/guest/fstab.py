@@ -1,8 +1,8 @@
 """fstab on a machine whose disks have other names: stable names for what was copied, nofail for what was not.
 
-Filesystems keep their UUIDs and labels when they are copied, so entries by UUID or LABEL stay as they are. An entry
-by device name is told by its mount point: the plan knows which partition is mounted there. Swap has no mount point;
-it is told by the disk on which the mount points above were found, and by its number.
+Filesystems keep their UUIDs and labels when they are copied, so entries by UUID or LABEL stay as they are. An
+entry by device name is told by its mount point: the plan knows which partition is mounted there. Swap has no
+mount point; it is told by the disk on which mount points were found, and by its number.
 """
 
 import re
@@ -84,10 +84,10 @@ def rewrite(root: Root, volumes: Sequence[Volume]) -> list[Check]:
             old = entry
             entry, missing = _adapted(root, entry, volumes, disks)
             mounted.add(entry.mount_point)
-            if entry.line != old.line:
-                changed.append(f"{old.spec} on {old.mount_point}")
             if missing:
                 lost.append(entry)
+            elif entry.line != old.line:
+                changed.append(f"{old.spec} on {old.mount_point}")
             if entry.kind in REMOTE and not {"noauto", "nofail"} & set(entry.options):
                 remote.append(entry.mount_point)
         done.append(entry.line)
@@ -127,6 +127,8 @@ def _adapted(
     volume = _volume_of(entry, volumes, disks)
     if volume:
         return entry.replaced(0, volume.stable), False
+    if "noauto" in entry.options:
+        return entry, False
     return _nofail(entry), True
 
 
@@ -157,15 +159,15 @@ def _disks(entries: Sequence[Entry], volumes: Sequence[Volume]) -> dict[str, str
 
 
 def _nofail(entry: Entry) -> Entry:
-    """A start that does not wait for it; `noauto` entries do not either way."""
-    if {"nofail", "noauto"} & set(entry.options):
+    """A start that does not wait for it."""
+    if "nofail" in entry.options:
         return entry
     options = [option for option in entry.options if option != "defaults"]
     return entry.replaced(3, ",".join([*(options or ["defaults"]), "nofail"]))
 
 
 def _unmounted(root: Root, volume: Volume, mounted: set[str]) -> bool:
-    """A copied filesystem that was mounted by hand on the source; nothing would mount it on the new machine."""
+    """A copied filesystem that was mounted by hand on the source: nothing would mount it any more."""
     if volume.role is not Role.FILESYSTEM or volume.mount_point in {"", "/", *mounted} or not volume.uuid:
         return False
     unit = volume.mount_point.strip("/").replace("-", r"\x2d").replace("/", "-")

@@ -1,8 +1,8 @@
 """GRUB for BIOS on the new boot disk, with a serial console, by the guest's own tools.
 
-The settings are edited as an administrator would, then the guest's own grub-mkconfig writes grub.cfg: what it says
-is what the guest's next kernel upgrade will say again. grub.cfg is made anew only where the settings or a name in it
-ask for it; on failure the old one and the old settings stay.
+The settings are edited as an administrator would, then the guest's own grub-mkconfig writes grub.cfg: what
+it says is what the guest's next kernel upgrade will say again. grub.cfg is made anew only where the
+settings or a name in it ask for it; on failure the old one and the old settings stay.
 """
 
 import re
@@ -37,7 +37,7 @@ SEARCHED = re.compile(r"search .*--fs-uuid.* ([0-9A-Fa-f][0-9A-Fa-f-]{7,})\s*$",
 def set_up(
     root: Root, system: System, guest: Guest, *, volumes: Sequence[Volume], resumes: bool
 ) -> list[Check]:
-    """Settings, grub.cfg, boot sector; `resumes` False: the swap to resume from is gone, do not wait for it."""
+    """Settings, grub.cfg, boot sector; `resumes` False: the swap to resume from is gone."""
     grub = system.family.grub
     _forget_old_disks(root, grub)
     before = {path: root.read(path) for path in _files(root, grub)}
@@ -53,7 +53,7 @@ def set_up(
 
 
 def judge(root: Root, grub: Grub, guest: Guest, volumes: Sequence[Volume]) -> list[Check]:
-    """The boot sector is there, grub.cfg is a script that GRUB can read, and it names only what was copied."""
+    """The boot sector is there, grub.cfg is a script GRUB can read, and it names only what was copied."""
     cfg = f"{grub.folder}/grub.cfg"
     problems = []
     with guest.copy.boot_disk.open("rb") as disk:
@@ -87,13 +87,11 @@ def _files(root: Root, grub: Grub) -> list[str]:
 
 
 def _forget_old_disks(root: Root, grub: Grub) -> None:
-    """device.map and debconf name disks by the old machine's ids: grub-install and the next upgrade would fail."""
-    root.remove(
-        f"{grub.folder}/device.map", "names disks of the old machine; GRUB finds its disks without it"
-    )
+    """device.map and debconf name old disks: grub-install, then the next upgrade of GRUB, would fail."""
+    root.remove(f"{grub.folder}/device.map", "names disks of the old machine; not needed")
     text = root.read(DEBCONF)
     if text is not None:
-        why = f"the next upgrade of GRUB installs it on {SYSTEM_DISK}, the old disk's name is not there any more"
+        why = f"the next upgrade of GRUB installs it on {SYSTEM_DISK}; the old disk is not there"
         root.write(DEBCONF, "\n\n".join(_stanza(stanza) for stanza in text.split("\n\n")), why)
 
 

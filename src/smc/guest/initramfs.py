@@ -3,7 +3,7 @@
 Making one takes seconds on a machine and many minutes on an emulated one; reading takes a moment.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -12,7 +12,6 @@ from smc.guest import cpio
 from smc.guest.detect import Kernel, System
 from smc.guest.drivers import (
     DISK,
-    FILESYSTEMS,
     NETWORK,
     OTHER_DISKS,
     READY,
@@ -34,16 +33,17 @@ LIST_SECONDS = 900.0
 WHY_REBUILT = "made anew: drivers for the new machine's disks were missing in it"
 
 
-class State(msgspec.Struct, frozen=True):
-    """A kernel as it will start: where each driver is; `problem` says why the image could not be read."""
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """A kernel as it will start; `problem` says why its image could not be read."""
 
     kernel: Kernel
     image: str  # "" without an initramfs
+    needed: tuple[str, ...]  # drivers without which the root filesystem is not found
     drivers: dict[str, Where]
     problem: str = ""
 
-    def missing(self, names: Sequence[str]) -> list[str]:
-        return [name for name in names if self.drivers[name] not in READY]
+    def among(self, names: Sequence[str], *where: Where) -> list[str]:
+        return [name for name in names if self.drivers[name] in where]
 
 
 def prepare(
@@ -55,46 +55,50 @@ def prepare(
     stale: bool,
     note: Callable[[str], None],
 ) -> list[Check]:
-    """Make every kernel able to reach its root filesystem; `stale`: the images hold settings that have changed."""
-    needed = _needed(volumes)
+    """Make every kernel reach its root filesystem; `stale`: the images hold settings that have changed."""
+    filesystems = {volume.filesystem for volume in volumes if volume.mount_point in EARLY_MOUNTS}
     checks = []
     for number, kernel in enumerate(system.kernels):
-        state = read_state(root, system, guest, kernel, needed)
-        rebuildable = [name for name in state.missing(needed) if state.drivers[name] is Where.IN_KERNEL]
+        state = read_state(root, system, guest, kernel, filesystems)
+        rebuildable = state.among(state.needed, Where.IN_KERNEL)
         failure = ""
         if state.image and (rebuildable or (stale and number == 0)):
             note(f"Rebuilding the initramfs of {kernel.version}")
             failure = _rebuild(root, system, guest, state, rebuildable)
-            state = read_state(root, system, guest, kernel, needed)
-        checks += judge(state, needed, default=number == 0, failure=failure)
+            state = read_state(root, system, guest, kernel, filesystems)
+        checks += judge(state, default=number == 0, failure=failure)
     return checks
 
 
-def read_state(root: Root, system: System, guest: Guest, kernel: Kernel, needed: Sequence[str]) -> State:
+def read_state(
+    root: Root, system: System, guest: Guest, kernel: Kernel, filesystems: Collection[str]
+) -> State:
     drivers = read_drivers(root, kernel.modules) if kernel.modules else Drivers(frozenset(), {})
+    needed = (*DISK, *sorted(drivers.reader_of(kind) for kind in filesystems if kind))
     image = system.family.initramfs.image.format(version=kernel.version)
-    wanted = (*needed, *OTHER_DISKS, *NETWORK)
-    if not root.exists(image):
-        return State(kernel, "", {name: drivers.where(name, frozenset()) for name in wanted})
+    inside: frozenset[str] = frozenset()
     problem = ""
-    try:
-        inside = frozenset(
-            module_name(name) for name in _names(root, system, guest, image) if is_module(name)
-        )
-    except Broken as e:
-        inside, problem = frozenset(), e.message
-    return State(kernel, image, {name: drivers.where(name, inside) for name in wanted}, problem)
+    if not root.exists(image):
+        image, problem = "", "it has no initramfs"
+    else:
+        try:
+            names = _names(root, system, guest, image)
+            inside = frozenset(module_name(name) for name in names if is_module(name))
+        except Broken as e:
+            problem = e.message
+    places = {name: drivers.where(name, inside) for name in (*needed, *OTHER_DISKS, *NETWORK)}
+    return State(kernel=kernel, image=image, needed=needed, drivers=places, problem=problem)
 
 
-def judge(state: State, needed: Sequence[str], *, default: bool, failure: str) -> list[Check]:
+def judge(state: State, *, default: bool, failure: str) -> list[Check]:
     """The items Virtio and Nvme for one kernel; only the kernel that starts by default can be critical."""
     version = state.kernel.version
     worst = Level.CRITICAL if default else Level.WARNING
-    absent = [name for name in (*needed, *NETWORK) if state.drivers[name] is Where.ABSENT]
-    missing = state.missing(needed)
+    absent = state.among((*state.needed, *NETWORK), Where.ABSENT)
+    missing = state.among(state.needed, Where.IN_KERNEL)
     if absent:
         finding = f"kernel {version} has no driver {', '.join(absent)}"
-        cure = "Install a kernel with virtio drivers on the source (any distribution kernel since 2.6.32 has them)."
+        cure = "Install a kernel with virtio drivers on the source (distribution kernels have them)."
         virtio = Check(item="GUESTOS.Virtio", level=worst, finding=finding, cure=cure)
     elif missing:
         reason = failure or state.problem or "it could not be put there"
@@ -105,9 +109,9 @@ def judge(state: State, needed: Sequence[str], *, default: bool, failure: str) -
         virtio = Check(item="GUESTOS.Virtio", level=worst, finding=finding, cure=cure)
     else:
         finding = f"kernel {version}: " + "; ".join(
-            f"{', '.join(n for n in needed if state.drivers[n] is where)} {where.value}"
+            f"{', '.join(state.among(state.needed, where))} {where.value}"
             for where in READY
-            if any(state.drivers[n] is where for n in needed)
+            if state.among(state.needed, where)
         )
         virtio = Check(item="GUESTOS.Virtio", level=Level.PASSED, finding=finding)
     nvme = state.drivers["nvme"]
@@ -119,12 +123,6 @@ def judge(state: State, needed: Sequence[str], *, default: bool, failure: str) -
         virtio,
         Check(item="GUESTOS.Nvme", level=level, finding=f"kernel {version}: nvme is {nvme.value}", cure=cure),
     ]
-
-
-def _needed(volumes: Sequence[Volume]) -> tuple[str, ...]:
-    """Drivers without which the root filesystem is not found."""
-    kinds = {volume.filesystem for volume in volumes if volume.mount_point in EARLY_MOUNTS}
-    return (*DISK, *sorted(FILESYSTEMS.get(kind, (kind,))[-1] for kind in kinds if kind))
 
 
 def _names(root: Root, system: System, guest: Guest, image: str) -> list[str]:

@@ -1,10 +1,12 @@
-"""The record of what a conversion changed on a copy: one entry a path, the first `before`, the last `after`."""
+"""What a conversion changed on a copy: one entry a path, the first `before`, the last `after`."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 
 from smc.model.report import Change
 
+SECRET = re.compile(r"^(.*(?:password|psk|secret)[\w-]*\s*[=: ]\s*)\S.*$", re.IGNORECASE | re.MULTILINE)
 TEXT_KEPT = 64 << 10  # characters of a text in a Change (model/report.py)
 
 
@@ -25,11 +27,15 @@ class Journal:
         if before == after:
             self._changes.pop(path, None)
         else:
-            self._changes[path] = Change(path=path, why=why, before=before, after=after)
+            self._changes[path] = Change(path=path, why=why, before=_masked(before), after=_masked(after))
 
     @property
     def changes(self) -> tuple[Change, ...]:
         return tuple(self._changes[path] for path in sorted(self._changes))
+
+
+def _masked(text: str) -> str:
+    return SECRET.sub(r"\1***", text)
 
 
 def as_recorded(content: bytes | None) -> str:

@@ -1,11 +1,11 @@
 """The network on a machine whose card has another place and another hardware address.
 
-The new card gets the *name of the old one*, by a systemd .link file. Of all ways this leaves the guest's own
-configuration most intact: whatever speaks of ens3 (addresses, firewall, bridges, sysctl) stays true in every
-style, and one file undoes it. The other ways considered: patterns in /etc/network/interfaces (`auto /e*=ens3`) bring
-nothing up when the card appears after `ifup -a` or is renamed meanwhile; `net.ifnames=0` gives eth0, so every
-mention of the old name has to change. Cards found by hardware address are freed of it. IpMode.DHCP then turns static
-addresses of the card into DHCP, IpMode.KEEP leaves them.
+The new card gets the *name of the old one*, by a systemd .link file. Of all ways this leaves the guest's
+own configuration most intact: whatever speaks of ens3 (addresses, firewall, bridges, sysctl) stays true in
+every style, and removing one file undoes it. The other ways considered: patterns in /etc/network/interfaces
+(`auto /e*=ens3`) bring nothing up when the card appears after `ifup -a` or is renamed meanwhile;
+`net.ifnames=0` gives eth0, so every mention of the old name has to change. Cards found by hardware address
+are freed of it. IpMode.DHCP then turns static addresses of the card into DHCP, IpMode.KEEP leaves them.
 """
 
 import re

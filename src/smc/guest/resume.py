@@ -16,8 +16,8 @@ WHY = "the swap area it named is not on the new machine"
 def swap_remains(root: Root, system: System, volumes: Sequence[Volume]) -> bool:
     """Correct the setting that names a swap area; False when one was there on the source and is gone.
 
-    The images hold the name too. They are not made anew for it: `noresume` on the kernel's command line has the
-    same effect at once.
+    The images hold the name too. They are not made anew for it: `noresume` on the kernel's command line has
+    the same effect at once.
     """
     swaps = [volume for volume in volumes if volume.role is Role.SWAP]
     path = system.family.initramfs.resume

@@ -1,8 +1,8 @@
 """The root of a copied system: its files read and changed from outside, each change recorded.
 
-A copied disk is hostile: no path leaves the copy (walk.py), nothing but regular files is opened, sizes have limits.
-An edit keeps owner, mode, extended attributes and flags, is atomic, and leaves the times of its folder alone, so
-that a comparison with the source shows the edited files and nothing else.
+A copied disk is hostile: no path leaves the copy (walk.py), nothing but regular files is opened, sizes have
+limits. An edit keeps owner, mode, extended attributes and flags, is atomic, and leaves the times of its
+folder alone, so that a comparison with the source shows the edited files and nothing else.
 """
 
 import errno
@@ -68,10 +68,6 @@ class Root:
                 return os.stat(at.name, dir_fd=at.folder, follow_symlinks=False)
         except ABSENT:
             return None
-        except OSError as e:
-            if e.errno == errno.ELOOP:
-                return None
-            raise
 
     def names(self, folder: str) -> list[str]:
         """What is in a folder, sorted; nothing when there is no such folder."""
@@ -95,13 +91,16 @@ class Root:
         """Make the file's content `text`; a new file is root's with mode 0644, a missing folder is made."""
         self.make_folder(str(Path(path).parent), "holds a file of the conversion")
         content = text.encode(errors="surrogateescape")
-        with place(self.path, path) as at:
-            before = _content(at)
-            if before == content:
-                return
-            with _folder_untouched(at.folder):
-                _replace(at, content)
-            self.journal.record(at.path, why, as_recorded(before), as_recorded(content))
+        try:
+            with place(self.path, path) as at:
+                before = _content(at)
+                if before == content:
+                    return
+                with _folder_untouched(at.folder):
+                    _replace(at, content)
+                self.journal.record(at.path, why, as_recorded(before), as_recorded(content))
+        except (*ABSENT, IsADirectoryError) as e:
+            raise Broken(f"{path} on the copy cannot be written: {e.strerror}", code="Guest.NotAFile") from e
 
     def remove(self, path: str, why: str, *, secret: bool = False) -> None:
         """Remove a file, a link or a whole folder; of a `secret` the record keeps no content."""
@@ -159,12 +158,15 @@ def _content(at: Place) -> bytes | None:
 
 def _replace(at: Place, content: bytes) -> None:
     try:
-        old = os.open(at.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at.folder)
+        old = os.open(at.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at.folder)
     except FileNotFoundError:
         _write_new(at, content)
         return
     try:
-        if os.fstat(old).st_nlink > 1:  # its other names must show the new content too
+        found = os.fstat(old)
+        if not stat.S_ISREG(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "it is something else than a file", at.path)
+        if found.st_nlink > 1:  # its other names must show the new content too
             with flags.lifted(old):
                 _write_through(at, content)
         else:

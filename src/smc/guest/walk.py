@@ -52,7 +52,7 @@ def _walk(folders: list[tuple[int, str]], path: str, *, follow: bool) -> Place:
         if link is not None and (follow or not last):
             links += 1
             if links > LINKS_FOLLOWED:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ELOOP), path)
             if link.startswith("/"):
                 while len(folders) > 1:
                     os.close(folders.pop()[0])

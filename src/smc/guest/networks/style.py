@@ -17,8 +17,8 @@ WHY_OTHERS = "the new machine has one network card; a start does not wait for ot
 class Interface(msgspec.Struct, frozen=True, kw_only=True):
     """A network card as a configuration file speaks of it.
 
-    `name` is "" when the file finds it by a pattern or hardware address; `by_hardware` when it is bound to the
-    old machine's card; `gateway` when the way to the outside leads through it.
+    `name` is "" when the file finds it by a pattern or hardware address; `by_hardware` when it is bound to
+    the old machine's card; `gateway` when the way to the outside leads through it.
     """
 
     file: str
@@ -32,7 +32,7 @@ class Style(Protocol):
     name: str
 
     def interfaces(self, root: Root) -> list[Interface]:
-        """Physical cards that this style configures, in the order of its files; none when it is not in use."""
+        """Physical cards that it configures, in the order of its files; none when it is not in use."""
         ...
 
     def stacked(self, root: Root) -> list[str]:
