@@ -99,6 +99,11 @@ def report_progress(running: Center, credential: str, progress: Progress) -> Tas
         return control.post("/receiver/v1/progress", progress, Task)
 
 
+def run_is_reported(running: Center, run: Run) -> bool:
+    found = running.parts.store.runs.find(run.job, run.number)
+    return found is not None and found.reported
+
+
 def eventually(condition: object, seconds: float = 10.0) -> None:
     assert callable(condition)
     limit = time.monotonic() + seconds
@@ -181,9 +186,7 @@ def test_guessing_codes_is_slowed_down(running: Center) -> None:
     assert refused.value.code == "Enrolment.TooMany"
 
 
-def test_a_message_too_large_or_of_another_shape_is_refused(
-    running: Center, source: Enrolled
-) -> None:
+def test_a_message_too_large_or_of_another_shape_is_refused(running: Center, source: Enrolled) -> None:
     huge = OrdersRequest(holding="x" * 5000)
     with running.control(source.credential) as control:
         with pytest.raises(UserError) as refused:
@@ -368,9 +371,8 @@ def test_a_report_is_taken_from_the_current_run_only(running: Center, source: En
         with pytest.raises(UserError) as refused:
             control.post("/receiver/v1/report", ReceiverReport(report=Report(run="j-x.1")), Accepted)
     assert refused.value.code == "Run.Outdated"
-    found = running.parts.store.runs.find(run.job, 1)
-    assert found is not None
-    assert found.report == Report(run=run.id)
+    assert running.parts.store.runs.report(run.job, 1) == Report(run=run.id)
+    assert run_is_reported(running, run)
 
 
 def test_credentials_of_one_kind_are_worth_nothing_for_the_other(running: Center, source: Enrolled) -> None:

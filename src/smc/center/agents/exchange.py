@@ -1,5 +1,6 @@
 """One message in, one answer or one refusal out: JSON bodies of bounded size."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -31,8 +32,10 @@ STATUSES = {  # of refusals that are not 400
     "Source.OtherMachine": 409,
     "Run.Outdated": 409,
     "Message.TooLarge": 413,
+    "Message.TooSlow": 408,
     "Enrolment.TooMany": 429,
 }
+BODY_SECONDS = 120.0  # a megabyte over the slowest line anybody migrates over
 
 
 def post(
@@ -42,8 +45,11 @@ def post(
 
     async def serve(request: Request) -> Response:
         try:
-            message = decode(await _body(request, largest), kind)
+            body = await asyncio.wait_for(_body(request, largest), BODY_SECONDS)
+            message = decode(body, kind)
             return json(await handler(message, request))
+        except TimeoutError:
+            return refuse(Transient("The message did not arrive in time.", code="Message.TooSlow"))
         except ClientDisconnect:
             return Response(status_code=499)  # nobody reads it
         except Exception as e:  # noqa: BLE001  the edge: each failure becomes an answer

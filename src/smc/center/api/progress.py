@@ -92,7 +92,8 @@ class ProgressActions:
         """The reports of the job's runs, newest first, as the versioned document of docs/reference."""
         job = self._context.job(request.job_id)
         runs = reversed(self._store.runs.of_job(job.id))
-        reports = [to_builtins(complete(run, run.report)) for run in runs if run.report]
+        found = ((run, self._store.runs.report(job.id, run.number)) for run in runs if run.reported)
+        reports = [to_builtins(complete(run, report)) for run, report in found if report]
         return {"Reports": {"Report": reports}}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from smc.base.secret import Secret
 from smc.center.bell import Bell
@@ -18,6 +18,10 @@ from smc.model.progress import Progress
 from smc.model.report import Report
 from smc.wire.orders import TaskKind
 
+_QUERY: Select[tuple[object, ...]] = select(  # all but the report, which may have megabytes
+    *[column for column in table.c if column.name != "report"], (table.c.report != "").label("reported")
+)
+
 
 class Runs:
     def __init__(self, database: Database, bell: Bell) -> None:
@@ -26,33 +30,29 @@ class Runs:
 
     def find(self, job: str, number: int) -> Run | None:
         with self._database.read() as connection:
-            query = select(table).where(table.c.job == job, table.c.number == number)
+            query = _QUERY.where(table.c.job == job, table.c.number == number)
             row = connection.execute(query).one_or_none()
         return _value(row) if row else None
 
     def current(self, job: str) -> Run | None:
         """The latest run of a job, None before the first."""
-        query = select(table).where(table.c.job == job).order_by(table.c.number.desc()).limit(1)
+        query = _QUERY.where(table.c.job == job).order_by(table.c.number.desc()).limit(1)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         return _value(row) if row else None
 
     def of_job(self, job: str) -> Sequence[Run]:
         with self._database.read() as connection:
-            rows = connection.execute(select(table).where(table.c.job == job).order_by(table.c.number))
+            rows = connection.execute(_QUERY.where(table.c.job == job).order_by(table.c.number))
             return [_value(row) for row in rows]
 
     def ordered_for(self, source_id: str) -> Run | None:
         """The run that the agent of this source should work on now."""
-        query = (
-            select(table)
-            .join(jobs, (jobs.c.id == table.c.job) & (jobs.c.run_number == table.c.number))
-            .where(
-                jobs.c.source_id == source_id,
-                jobs.c.status == JobStatus.RUNNING.value,
-                table.c.agent_ordered,
-                table.c.ended.is_(None),
-            )
+        query = _QUERY.join(jobs, (jobs.c.id == table.c.job) & (jobs.c.run_number == table.c.number)).where(
+            jobs.c.source_id == source_id,
+            jobs.c.status == JobStatus.RUNNING.value,
+            table.c.agent_ordered,
+            table.c.ended.is_(None),
         )
         with self._database.read() as connection:
             row = connection.execute(query.limit(1)).one_or_none()
@@ -104,6 +104,12 @@ class Runs:
                 state = change(decode(text, AgentState))
                 _update(connection, job, number, agent_state=encode(state).decode())
 
+    def report(self, job: str, number: int) -> Report | None:
+        query = select(table.c.report).where(table.c.job == job, table.c.number == number)
+        with self._database.read() as connection:
+            text = connection.execute(query).scalar()
+        return decode(text, Report) if text else None
+
     def _write(self, job: str, number: int, **values: object) -> None:
         with self._database.write() as connection:
             _update(connection, job, number, **values)
@@ -130,10 +136,11 @@ def add(
         receiver_task=TaskKind.REST,
         agent_ordered=False,
         progress=None,
-        report=None,
+        reported=False,
         agent=AgentState(),
     )
     columns = msgspec.structs.asdict(run)
+    columns.pop("reported")
     columns |= {
         "type": run.type.value,
         "receiver_task": run.receiver_task.value,
@@ -179,7 +186,7 @@ def _value(row: Row[tuple[object, ...]]) -> Run:
         "ca_key": Secret(columns["ca_key"]),
         "receiver_task": TaskKind(columns["receiver_task"]),
         "progress": decode(columns["progress"], Progress) if columns["progress"] else None,
-        "report": decode(columns["report"], Report) if columns["report"] else None,
+        "reported": bool(columns["reported"]),
         "agent": decode(columns.pop("agent_state"), AgentState),
     }
     return Run(**columns)

@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from smc.base.errors import UserError
+from smc.base.errors import Transient, UserError
 from smc.center.store import tokens
 from smc.center.store.database import Database
 from smc.center.store.ids import new_id, random_text
@@ -84,42 +84,31 @@ class Sources:
         """The source and its new credential; the one it had is void.
 
         A machine that is known by its fingerprint stays the same source and spends no use of the code.
-        Raises `UserError` for a code that does not let it in.
+        Raises `UserError` for a code that does not let it in, `Transient` while the source is being deleted.
         """
         credential = random_text(CREDENTIAL_LENGTH)
         now = time.time()
+        described = {
+            "server": encode(request.server).decode(),
+            "csr": request.csr,
+            "credential_hash": tokens.hash_of(credential),
+            "address": address,
+            "last_beat": now,
+            "cpu_usage": request.server.cpu_usage,
+            "memory_usage": request.server.memory_usage,
+        }
         with self._database.write() as connection:
             code = _code(connection, request.token_id)
             tokens.check(code, request.token_code, now)
             assert code is not None
-            known = table.c.fingerprint == request.server.fingerprint
-            found = connection.execute(select(table.c.id).where(known).with_for_update()).scalar()
-            fresh = {
-                "server": encode(request.server).decode(),
-                "csr": request.csr,
-                "credential_hash": tokens.hash_of(credential),
-                "address": address,
-                "last_beat": now,
-                "cpu_usage": request.server.cpu_usage,
-                "memory_usage": request.server.memory_usage,
-            }
-            if found is None:
-                tokens.spend(connection, code)
-                found = new_id("s", self._region)
-                connection.execute(
-                    insert(table).values(
-                        id=found,
-                        name=_free_name(connection, request.server.hostname, found),
-                        description=_describe(request.server),
-                        fingerprint=request.server.fingerprint,
-                        created=now,
-                        deleting=False,
-                        **fresh,
-                    )
-                )
+            source_id = _known(connection, request.server.fingerprint)
+            if source_id:
+                connection.execute(update(table).where(table.c.id == source_id).values(**described))
             else:
-                connection.execute(update(table).where(table.c.id == found).values(**fresh))
-            row = connection.execute(_query().where(table.c.id == found)).one()
+                tokens.spend(connection, code)
+                source_id = new_id("s", self._region)
+                _add(connection, source_id, request.server, now, described)
+            row = connection.execute(_query().where(table.c.id == source_id)).one()
         return _value(row), credential
 
     def authenticate(self, credential: str) -> Source | None:
@@ -218,6 +207,35 @@ def _conditions(wanted: SourceFilter, now: float) -> list[ColumnElement[bool]]:
 def _code(connection: Connection, code_id: str) -> ActivationCode | None:
     row = connection.execute(select(activation_codes).where(activation_codes.c.id == code_id)).one_or_none()
     return ActivationCode(**row._mapping) if row else None
+
+
+def _known(connection: Connection, fingerprint: str) -> str:
+    """The id of the source this machine is already, "" when it is new. Raises `Transient`."""
+    query = select(table.c.id, table.c.deleting).where(table.c.fingerprint == fingerprint)
+    row = connection.execute(query.with_for_update()).one_or_none()
+    if row is not None and row.deleting:
+        raise Transient(
+            "This server was imported before and is being deleted at the center.",
+            code="Source.Deleting",
+            hint="Import it again when that is done.",
+        )
+    return row.id if row is not None else ""
+
+
+def _add(
+    connection: Connection, source_id: str, server: Server, now: float, described: Mapping[str, object]
+) -> None:
+    connection.execute(
+        insert(table).values(
+            id=source_id,
+            name=_free_name(connection, server.hostname, source_id),
+            description=_describe(server),
+            fingerprint=server.fingerprint,
+            created=now,
+            deleting=False,
+            **described,
+        )
+    )
 
 
 def _describe(server: Server) -> str:

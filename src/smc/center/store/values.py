@@ -7,7 +7,7 @@ from smc.cloud.driver import Kind
 from smc.model.job import BusinessStatus, JobStatus, RunType, run_id
 from smc.model.plan import Plan
 from smc.model.progress import Failure, Progress
-from smc.model.report import Moving, Report
+from smc.model.report import Moving
 from smc.model.server import Server
 from smc.wire.orders import TaskKind, TransferSettings
 
@@ -138,7 +138,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     receiver_task: TaskKind
     agent_ordered: bool
     progress: Progress | None
-    report: Report | None
+    reported: bool  # whether its report is here
     agent: AgentState
 
     @property

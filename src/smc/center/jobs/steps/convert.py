@@ -23,7 +23,7 @@ def convert(work: Work, run: str, machine: Machine) -> None:
     watch = Watch(work, run, machine)
     while True:
         _, now = work.current(run)
-        if phase(now) is Phase.CONVERTED and now.report is not None:
+        if phase(now) is Phase.CONVERTED and now.reported:
             return
         if now.progress and phase(now) is Phase.FAILED and now.progress.failure:
             try:
