@@ -35,7 +35,7 @@ agent: setup  ## the one-file agent: build/smc-agent
 	$(BIN)/python packaging/agent/build.py
 
 appliance: setup  ## the system image of intermediate instances, cached in ~/.cache/smc
-	$(BIN)/python -m smc.localcloud.appliance
+	$(BIN)/smc appliance
 
 setup: build/.setup
 

@@ -23,6 +23,8 @@ SECONDS_TO_SERVE = 20.0
 SECONDS_TO_STOP = 15.0
 RESTART_SECONDS = 1.0  # between the death of the cloud and its next start
 
+LOGIN = "login.json"  # in DATA_DIR/cloud
+
 log = logging.getLogger(__name__)
 
 
@@ -47,7 +49,7 @@ class EmbeddedCloud:
     def __init__(self, data_dir: Path, public_host: str) -> None:
         self._data_dir = data_dir
         self._public_host = public_host
-        self._file = data_dir / "cloud" / "login.json"
+        self._file = data_dir / "cloud" / LOGIN
         self._child: subprocess.Popen[bytes] | None = None
         self._ending = threading.Event()
         self._watcher = threading.Thread(target=self._keep_running, name="local-cloud", daemon=True)

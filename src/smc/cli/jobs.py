@@ -8,10 +8,10 @@ import typer
 from smc.base.errors import UserError
 from smc.cli.connection import DEFAULT_DATA_DIR, AsJson, DataDir, connect
 from smc.cli.output import out, show_json, show_table
-from smc.cli.progress import follow
+from smc.cli.progress import describe, follow
 from smc.client.api import Json
-from smc.client.views import jobs, operator_word
-from smc.client.watch import job_named
+from smc.client.views import jobs, operator_word, parse
+from smc.client.watch import Moment, ProgressView, job_named
 
 app = typer.Typer(no_args_is_help=True, help="Migration jobs.")
 
@@ -112,6 +112,17 @@ def show(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     api = connect(data_dir)
     found = api.call("DescribeReplicationJobs", {"JobId": [job_named(api, job).job_id]})
     show_json(found["ReplicationJobs"]["ReplicationJob"][0])
+
+
+@app.command("progress")
+def progress(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """How far a job is, once."""
+    api = connect(data_dir)
+    answer = api.call("DescribeJobProgress", {"JobId": job})
+    if as_json:
+        show_json(answer)
+        return
+    out.print(describe(Moment(job=job_named(api, job), progress=parse(answer, ProgressView))), markup=False)
 
 
 @app.command("report")

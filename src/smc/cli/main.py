@@ -6,13 +6,19 @@ import typer
 
 from smc.base.errors import SmcError
 from smc.cli import images, jobs, sources, tokens
+from smc.cli.appliance import appliance
+from smc.cli.cloud import cloud
 from smc.cli.output import show_error
+from smc.cli.serve import serve
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Move running servers into a cloud as bootable images.",
 )
+app.command()(serve)
+app.command()(appliance)
+app.command()(cloud)
 app.add_typer(tokens.app, name="token")
 app.add_typer(sources.app, name="source")
 app.add_typer(jobs.app, name="job")
@@ -27,3 +33,7 @@ def main() -> None:
     except SmcError as e:
         show_error(e)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

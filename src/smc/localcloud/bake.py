@@ -62,11 +62,10 @@ class Baked(msgspec.Struct, frozen=True, kw_only=True):
 def bake(recipe: Recipe, *, say: Say = log.info, cache: Path = CACHE) -> Baked:
     """The build of this recipe: the one there is, or a new one. Two callers wait for each other."""
     distribution = apt.host_distribution()
-    key = sha256(msgspec.json.encode([VERSION, recipe, distribution])).hexdigest()[:16]
-    shelf = cache / recipe.kind
-    finished = Baked(folder=shelf / key)
+    finished = _place_of(recipe, distribution, cache)
     if finished.folder.exists():
         return finished
+    shelf = finished.folder.parent
     shelf.mkdir(parents=True, exist_ok=True)
     with exclusively(shelf / ".lock", say=lambda: say(f"another program is building the {recipe.kind}")):
         if finished.folder.exists():
@@ -82,6 +81,17 @@ def bake(recipe: Recipe, *, say: Say = log.info, cache: Path = CACHE) -> Baked:
             shutil.rmtree(work, ignore_errors=True)
         say(f"{recipe.kind} built in {time.monotonic() - started:.0f} s: {finished.folder}")
     return finished
+
+
+def baked(recipe: Recipe, *, cache: Path = CACHE) -> Baked | None:
+    """The build of this recipe if there is one."""
+    found = _place_of(recipe, apt.host_distribution(), cache)
+    return found if found.folder.exists() else None
+
+
+def _place_of(recipe: Recipe, distribution: apt.Distribution, cache: Path) -> Baked:
+    key = sha256(msgspec.json.encode([VERSION, recipe, distribution])).hexdigest()[:16]
+    return Baked(folder=cache / recipe.kind / key)
 
 
 def _build(recipe: Recipe, distribution: apt.Distribution, work: Path, packages: Path, say: Say) -> None:

@@ -1,5 +1,6 @@
 """What runs the machines: a contract, and QEMU behind it (`memory.py` is the fake)."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -41,11 +42,13 @@ class Hypervisor(Protocol):
 
 
 class Qemu:
-    def __init__(self, accelerator: Accelerator) -> None:
+    """`accelerator` is asked at each start: its first answer may take a probe of many seconds."""
+
+    def __init__(self, accelerator: Callable[[], Accelerator]) -> None:
         self._accelerator = accelerator
 
     def start(self, spec: MachineSpec) -> Process:
-        return _process(qemu.start(spec, self._accelerator))
+        return _process(qemu.start(spec, self._accelerator()))
 
     def find(self, spec: MachineSpec) -> Process | None:
         handle = qemu.find(spec)

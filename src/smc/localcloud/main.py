@@ -8,7 +8,7 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def serve(
     host: str,
     port: int,
     keys: Mapping[str, str],
-    accelerator: Accelerator,
+    accelerator: Callable[[], Accelerator],
     *,
     host_address: str = "127.0.0.1",
     images: Sequence[SystemImage] = (),

@@ -1,0 +1,87 @@
+"""`smc serve`: a center with its destination cloud; the one place where all parts meet."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smc.base import log
+from smc.center.admin_key import AdminKey
+from smc.center.app import Parts, open_parts
+from smc.center.jobs.runner import Runner, journal_url
+from smc.center.jobs.work import JobSettings, Work
+from smc.center.serve import serve as serve_center
+from smc.center.settings import Settings, read_address
+from smc.cli.connection import DEFAULT_DATA_DIR, DataDir
+from smc.cli.destination import open_cloud
+from smc.cli.output import out
+from smc.cloud.driver import Driver
+
+AGENT_FILE = Path("build/smc-agent")
+
+
+def serve(
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT of API and console; HTTP on loopback, else HTTPS.")
+    ] = "127.0.0.1:8700",
+    agent_listen: Annotated[
+        str, typer.Option(help="HOST:PORT for agents and receivers, always TLS.")
+    ] = "0.0.0.0:8701",
+    public_host: Annotated[str, typer.Option(help="Address by which other machines reach this one.")] = "",
+    agent_file: Annotated[
+        Path, typer.Option(help="The agent as `make agent` builds it.", envvar="SMC_AGENT_FILE")
+    ] = AGENT_FILE,
+    database_url: Annotated[
+        str, typer.Option(help="SQLAlchemy URL of the store; default: SQLite in the data folder.")
+    ] = "",
+    cloud_endpoint: Annotated[
+        str, typer.Option(help="ECS endpoint of a real cloud; default: the embedded local cloud.")
+    ] = "",
+    region: Annotated[str, typer.Option(help="Region of a real cloud.")] = "local",
+) -> None:
+    """Run the center until Ctrl-C: API, agents' endpoint, jobs, and the embedded local cloud.
+
+    A real cloud's keys are read from ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    """
+    settings = Settings(
+        data_dir=data_dir,
+        listen=read_address(listen),
+        agent_listen=read_address(agent_listen),
+        public_host=public_host,
+        agent_file=agent_file,
+        database_url=database_url,
+        region=region,
+    )
+    log.set_up(file=data_dir / "logs" / "center.log")
+    with ExitStack() as stack:
+        parts = open_parts(settings)
+        stack.callback(parts.close)
+        driver = open_cloud(settings, cloud_endpoint, stack)
+        runner = Runner(_work(parts, driver, embedded=not cloud_endpoint), journal_url(data_dir))
+        stack.callback(runner.close)
+        runner.open()
+        serve_center(parts, driver, runner, ready=_announce)
+
+
+def _work(parts: Parts, driver: Driver, *, embedded: bool) -> Work:
+    settings = parts.settings
+    return Work(
+        parts.store,
+        driver,
+        parts.tickets,
+        JobSettings(
+            receiver_host="gateway" if embedded else settings.public_host,
+            agent_port=settings.agent_listen.port,
+            ca_fingerprint=parts.trust.fingerprint,
+            agent_sha256=parts.agent.sha256(),
+        ),
+    )
+
+
+def _announce(key: AdminKey, is_new: bool) -> None:
+    out.print(f"serving at {key.endpoint}")
+    if is_new:
+        out.print(f"admin access key, shown once: {key.access_key_id} {key.access_key_secret}", markup=False)
+        out.print("the command line finds it in admin-key.json of the data folder")
