@@ -1,21 +1,21 @@
 """The first Python that runs in the one-file agent: `receive` is the receiver, everything else the agent."""
 
 import hashlib
+import importlib
 import os
 import ssl
 import sys
-
-import smc.agent.main
-import smc.receiver.main
 
 LOADED = (hashlib, ssl)  # OpenSSL has read its (empty) settings, so the variable need not reach children
 
 
 def main() -> int:
+    """Each role loads its own part alone."""
     os.environ.pop("OPENSSL_CONF", None)
-    if sys.argv[1:2] == ["receive"]:
-        return smc.receiver.main.main(sys.argv[2:])
-    return smc.agent.main.main(sys.argv[1:])
+    receives = sys.argv[1:2] == ["receive"]
+    program = importlib.import_module("smc.receiver.main" if receives else "smc.agent.main")
+    status: int = program.main(sys.argv[2:] if receives else sys.argv[1:])
+    return status
 
 
 if __name__ == "__main__":

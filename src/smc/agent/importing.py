@@ -73,7 +73,7 @@ def _import(
         )
     settings = _settings(wanted, home)
     ca = fetch_ca(wanted.url, wanted.fingerprint, proxy=settings.proxy)
-    key = Key.generate()
+    key = _key(home)
     enrol = Enrol(
         token_id=wanted.token_id,
         token_code=wanted.token_code,
@@ -112,6 +112,14 @@ def _settings(wanted: Import, home: Home) -> Settings:
     """The proxy of this shell is kept: a service has another environment."""
     proxy = wanted.proxy if wanted.proxy is not None else proxy_for(wanted.url.split("/")[2].split(":")[0])
     return msgspec.structs.replace(home.settings(), proxy=proxy)
+
+
+def _key(home: Home) -> Key:
+    """The one it has: the certificate of a run that is under way is for that key."""
+    try:
+        return home.key()
+    except UserError:
+        return Key.generate()
 
 
 def _earlier_id(home: Home, ca: str) -> str:

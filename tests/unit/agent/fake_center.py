@@ -6,7 +6,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from smc.wire.orders import (
+    AGENT_PATH,
     CA_PATH,
     Accepted,
     Beat,
@@ -107,6 +108,7 @@ class FakeCenter:
         self.events: list[Event] = []
         self.credentials: list[str] = []
         self.order: Order | None = None
+        self.agent_file = b""
         self.failures: list[tuple[int, bytes]] = []  # answered first, one a request
 
     def answer(self, path: str, body: bytes, credential: str) -> tuple[int, bytes]:
@@ -165,9 +167,9 @@ class FakeCenter:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[FakeCenter]:
+def serving(folder: Path, center: FakeCenter | None = None) -> Iterator[FakeCenter]:
     """A center that answers until the end of the block; `folder` holds its certificate."""
-    center = FakeCenter()
+    center = center or FakeCenter()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(center.authority.issue_server(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(center))
@@ -189,8 +191,8 @@ def _handler(center: FakeCenter) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            found = self.path == CA_PATH
-            self._send(200 if found else 404, center.authority.pem.encode() if found else b"")
+            files = {CA_PATH: center.authority.pem.encode(), AGENT_PATH: center.agent_file}
+            self._send(200 if self.path in files else 404, files.get(self.path, b""))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -198,10 +200,11 @@ def _handler(center: FakeCenter) -> type[BaseHTTPRequestHandler]:
             self._send(*center.answer(self.path, body, credential))
 
         def _send(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            with suppress(OSError):  # who asked is gone
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # the name is http.server's
             pass
