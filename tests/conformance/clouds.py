@@ -5,7 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from tests.conformance.localcloud import local_cloud
+
+from smc.base.secret import Secret
 from smc.cloud.driver import Driver
+from smc.cloud.ecs.calls import EcsAccess
+from smc.cloud.ecs.driver import LOCAL_PORTS, EcsDriver
 from smc.cloud.memory import MemoryCloud
 
 LIMIT = 30.0
@@ -16,7 +21,23 @@ def memory(folder: Path) -> Iterator[Driver]:
     yield MemoryCloud(folder / "cloud.json")
 
 
-CLOUDS: dict[str, Callable[[Path], AbstractContextManager[Driver]]] = {"memory": memory}
+@contextmanager
+def ecs(folder: Path) -> Iterator[Driver]:
+    """The ECS driver against the local cloud, which runs no machines here."""
+    with local_cloud(folder) as access:
+        yield EcsDriver(
+            EcsAccess(
+                region=access.region,
+                key_id=access.access_key_id,
+                key_secret=Secret(access.access_key_secret),
+                endpoint=access.endpoint,
+                protocol="HTTP",
+            ),
+            ports=LOCAL_PORTS,
+        )
+
+
+CLOUDS: dict[str, Callable[[Path], AbstractContextManager[Driver]]] = {"memory": memory, "ecs": ecs}
 
 
 def eventually(condition: Callable[[], bool], limit: float = LIMIT) -> None:

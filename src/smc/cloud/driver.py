@@ -50,7 +50,7 @@ class Power(Enum):
 
 
 class DiskSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A blank disk, or with `snapshot` a copy of what that holds; `size_gib` 0 is then the snapshot's size."""
+    """A blank disk, or a copy of what `snapshot` holds; `size_gib` 0 is then the snapshot's size."""
 
     name: str
     size_gib: int

@@ -60,7 +60,9 @@ class World(msgspec.Struct, kw_only=True):
         if thing.spec is not None:
             self._add_disk(thing, "system", thing.spec.system_disk_gib, system=True)
             for disk in thing.spec.data_disks:
-                self._add_disk(thing, disk.name, disk.size_gib, system=False)
+                copied = self.things.get(disk.snapshot)
+                size = disk.size_gib or (copied.size_gib if copied else 0)
+                self._add_disk(thing, disk.name, size, system=False)
         return thing.id
 
     def step(self, thing: Thing) -> None:
