@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from smc.base.errors import Broken
-from smc.guest.convert import convert
 from smc.guest.journal import Journal
 from smc.guest.volumes import Copy
 from smc.model.progress import Phase
@@ -59,7 +58,9 @@ class Conversion(Work):
         try:
             with mounts.root(self.plan, nodes, self.bench.mounts / "root", self.bench.run) as root:
                 copy = Copy(root=root, boot_disk=devices[self.plan.disks[0].index], partitions=nodes)
-                converted = convert(copy, self.plan, note=note, run=self.bench.run, journal=journal)
+                converted = self.bench.convert(
+                    copy, self.plan, note=note, run=self.bench.run, journal=journal
+                )
         finally:
             note("unmounting the copy")
         seconds = {**kept.seconds, "convert": time.monotonic() - began}

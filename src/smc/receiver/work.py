@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import msgspec
 
 from smc.base.errors import Broken, SmcError
 from smc.base.run import Run, run
+from smc.guest.convert import Converted, convert
 from smc.model.plan import Plan
 from smc.model.progress import Phase, Progress
 from smc.receiver import disks, layout
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 SPEED_SECONDS = 5.0
 
+Convert = Callable[..., Converted]  # as guest.convert.convert
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -32,6 +35,7 @@ class Bench:
     mounts: Path
     find: disks.Find = disks.find
     run: Run = run
+    convert: Convert = convert
     host: str = "0.0.0.0"  # listens on every address: which one the agent dials is the cloud's matter
 
     def devices(self, plan: Plan) -> dict[int, Path]:
