@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 from demo.stages import Failed, wait_until
+from smc.cli.destination import local_driver
+from smc.cli.embedded import LOGIN, read_cloud_login
 from smc.client.api import Api, read_login
+from smc.cloud.driver import Kind
+from smc.cloud.ecs.driver import EcsDriver
 
 SMC = Path(sys.executable).parent / "smc"
 SECONDS_TO_SERVE = 30.0
@@ -46,6 +50,13 @@ class Center:
     def api(self) -> Api:
         return Api(read_login(self.folder / "admin-key.json"))
 
+    def driver(self) -> EcsDriver:
+        """To the local cloud of this center, as the center itself has it."""
+        login = read_cloud_login(self.folder / "cloud" / LOGIN)
+        if login is None:
+            raise Failed("the local cloud has no keys yet")
+        return local_driver(login)
+
     @property
     def pid(self) -> int:
         assert self._process is not None
@@ -58,8 +69,16 @@ class Center:
         self._process.wait(SECONDS_TO_STOP)
 
     def stop(self) -> None:
+        """End the center, its cloud, and whatever still runs in that cloud."""
         if self._process is None or self._process.poll() is not None:
             return
+        driver = self.driver()
+        for found in driver.find({}):
+            if found.kind is Kind.INSTANCE:
+                driver.delete(Kind.INSTANCE, found.id)
+                wait_until(
+                    found.id, SECONDS_TO_STOP, lambda gone=found.id: not driver.exists(Kind.INSTANCE, gone)
+                )
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(SECONDS_TO_STOP)

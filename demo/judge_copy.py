@@ -3,8 +3,10 @@
 rsync is the judge here because we did not write it; the product does not use it.
 """
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import msgspec
 
@@ -59,6 +61,11 @@ def judge_differences(differences: list[Difference], named: set[str], moving: se
     patterns = [pattern for pattern, _ in expected()]
     unexplained = tuple(d for d in differences if not _explained(d, named, moving, patterns))
     return Judgement(explained=len(differences) - len(unexplained), unexplained=unexplained)
+
+
+def named_by(report: Mapping[str, Any]) -> tuple[set[str], set[str]]:  # Any: JSON of model/report.py
+    """The paths that the conversion report names, and those on the agent's list of what did not hold still."""
+    return {change["path"] for change in report["changes"]}, {moved["path"] for moved in report["moving"]}
 
 
 def expected() -> list[tuple[str, str]]:

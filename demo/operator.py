@@ -69,11 +69,26 @@ class Operator:
             raise Failed(f"job {job} did not finish; its log: {self._log(job)}")
         return self._done(job)
 
+    def boot(self, image: str, ssh_port: int, web_port: int) -> str:
+        """An instance from the image, with its sshd and web server on ports of this machine."""
+        words = ("--open-port", f"22={ssh_port}", "--open-port", f"80={web_port}")
+        made = self.smc("instance", "create", image, "--name", "demo-copy", *words)
+        instance: str = made["InstanceId"]
+        return instance
+
+    def release(self, instance: str) -> None:
+        subprocess.run(
+            [str(SMC), "instance", "delete", instance, "--data-dir", str(self.data_dir)],
+            check=False,
+            timeout=VERB_SECONDS,
+            capture_output=True,
+        )
+
     def _done(self, job: str) -> Done:
         described = self.smc("job", "list")["ReplicationJobs"]["ReplicationJob"]
         image = next(j["ImageId"] for j in described if j["JobId"] == job)
         progress = self.smc("job", "progress", job)
-        report = self.smc("job", "report", job)["Reports"]["Report"][-1]
+        report = self.smc("job", "report", job)["Reports"]["Report"][0]
         return Done(
             job_id=job,
             image_id=image,

@@ -6,18 +6,21 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from demo import judge_boot, sample
-from demo.center import Center
+from demo.center import Center, free_port
 from demo.judge import compare_before_boot
+from demo.judge_copy import named_by
+from demo.leftovers import nothing_temporary
 from demo.operator import Operator
-from demo.ssh import Shell, make_key
+from demo.ssh import Shell
 from demo.stages import Failed, Stages, indent, say, verdict, wait_until
 from smc.base.errors import SmcError
 from smc.base.units import readable_size
 
 FOLDER = Path("build/demo")
-SECONDS_TO_BOOT = 240.0
-SECONDS_TO_MIGRATE = 2400.0
-HOST_FROM_SAMPLE = "10.0.2.2"  # how the sample source reaches this machine, as an operator would know it
+SECONDS_TO_BOOT = 300.0
+SECONDS_TO_IMPORT = 300.0
+SECONDS_TO_MIGRATE = 3000.0
+CENTER_FROM_SOURCE = "10.0.2.2"  # this machine as the sample source sees it: QEMU's user network
 
 
 def main() -> int:
@@ -33,47 +36,58 @@ def main() -> int:
 
 
 def story(stages: Stages, undo: ExitStack) -> str:
-    """The whole of it, in order. Everything that is started is registered in `undo`."""
+    """The whole of it, in order; what is started is ended by `undo`. Returns the figures of the run."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    key = make_key(FOLDER)
-
-    with stages.stage("build", "the sample source (cached)"):
-        disks = sample.build()
+    with stages.stage("build", "the sample source (kept for the next run)"):
+        built = sample.build()
     with stages.stage("center", "the center and its embedded local cloud start"):
         center = Center(FOLDER / "data")
         undo.callback(center.stop)
-        operator = Operator(center.start(), center.folder)
-    with stages.stage("source", "a sample server boots: Debian, GRUB, nginx, a second disk, a busy writer"):
-        source = sample.boot(disks, FOLDER / "source", key)
+        center.start()
+        operator = Operator(center.folder)
+    with stages.stage("source", "a server boots: Debian, GRUB, nginx, a second disk, a busy writer"):
+        source = sample.boot(built, FOLDER / "source")
         undo.callback(source.stop)
-        shell = Shell(port=source.ssh_port, key=key)
-        wait_until("the sample source is ready", SECONDS_TO_BOOT, lambda: source.ready(shell))
-        original = judge_boot.facts(shell)
-        page = judge_boot.page(source.web_port)
-    with stages.stage("import", "the operator's one line is run inside the source"):
-        line = operator.import_line(f"{HOST_FROM_SAMPLE}")
-        indent(shell.run(line, timeout=300))
-        source_id = operator.only_source()
-    with stages.stage("migrate", f"a job for {source_id}, through the CLI"):
-        job = operator.migrate(source_id, seconds=SECONDS_TO_MIGRATE)
-    with stages.stage("compare", "the image's disks beside the living source, by rsync"):
+        shell = Shell(port=source.ssh_port, key=built.key)
+        source.wait_ready(shell, SECONDS_TO_BOOT)
+        original, page = judge_boot.facts(shell), judge_boot.page(source.web_port)
+    with stages.stage("import", "the operator's one line, inside the source"):
+        indent(shell.run(operator.import_line(CENTER_FROM_SOURCE), timeout=SECONDS_TO_IMPORT))
+        imported = operator.only_source()
+    with stages.stage("migrate", f"{imported} becomes an image, through the command line"):
+        done = operator.migrate(imported, seconds=SECONDS_TO_MIGRATE)
+    with stages.stage("compare", "the image's disks beside the living source, by rsync; its writer rests"):
         shell.run("systemctl stop writer", timeout=60)
-        compare_before_boot(operator, job, shell, source.ssh_port, key, undo)
-    with stages.stage("boot", "an instance boots from the image"):
-        instance = operator.boot(job.image_id, undo)
-        wait_until("sshd of the instance", SECONDS_TO_BOOT, lambda: judge_boot.banner(instance.ssh_port))
-        copy_page = wait_until("its web server", SECONDS_TO_BOOT, lambda: judge_boot.page(instance.web_port))
+        named, moving = named_by(done.report)
+        judgement = compare_before_boot(center.driver(), done.image_id, shell, named, moving, undo)
+        for difference in judgement.unexplained:
+            say(f"    {difference.what} {difference.path}")
+        if judgement.unexplained:
+            raise Failed(f"{len(judgement.unexplained)} differences that nobody has explained")
+        say(f"    rsync names {judgement.explained} paths, each explained by the reports or the short list")
+    with stages.stage("boot", "an instance from the image"):
+        ssh_port, web_port = free_port(), free_port()
+        instance = operator.boot(done.image_id, ssh_port, web_port)
+        undo.callback(operator.release, instance)
+        said = wait_until("sshd of the copy", SECONDS_TO_BOOT, lambda: judge_boot.banner(ssh_port))
+        say(f"    {said}")
+    boot_seconds = stages.seconds["boot"]
     with stages.stage("judge", "is it the same server?"):
-        if copy_page != page or not page:
-            raise Failed("the web server's page is not the source's")
-        copy = Shell(port=instance.ssh_port, key=key)
+        copied = wait_until("the copy's web page", SECONDS_TO_BOOT, lambda: judge_boot.page(web_port))
+        if copied != page:
+            raise Failed("the web page of the copy is not the source's")
+        copy = Shell(port=ssh_port, key=built.key)
         same = judge_boot.same_machine(original, judge_boot.facts(copy))
         judge_boot.without_agent(copy)
-        say(f"    same on both: page, {', '.join(same)}; no trace of the agent on the copy")
+        operator.only_source()  # the copy sends no heartbeat
+        say(f"    the same: web page, {', '.join(same)}. No trace of the agent on the copy.")
     with stages.stage("clean", "nothing temporary is left"):
-        operator.nothing_temporary(job)
-    return f"{readable_size(job.bytes_done)} in {job.files_done:,} files, image {job.image_id}"
+        nothing_temporary(center.driver(), done.job_id)
+    return (
+        f"{readable_size(done.bytes_done)} in {done.files_done:,} files,"
+        f" the copy's sshd answers after {boot_seconds:.0f} s, image {done.image_id}"
+    )
 
 
 if __name__ == "__main__":

@@ -83,5 +83,6 @@ def _work(parts: Parts, driver: Driver, *, embedded: bool) -> Work:
 def _announce(key: AdminKey, is_new: bool) -> None:
     out.print(f"serving at {key.endpoint}")
     if is_new:
-        out.print(f"admin access key, shown once: {key.access_key_id} {key.access_key_secret}", markup=False)
-        out.print("the command line finds it in admin-key.json of the data folder")
+        words = f"admin access key, shown once: {key.access_key_id} {key.access_key_secret}"
+        out.print(words, markup=False, soft_wrap=True)
+        out.print("(kept in admin-key.json of the data folder, where the command line finds it)")
