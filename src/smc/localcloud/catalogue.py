@@ -33,14 +33,15 @@ class SystemImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def register(store: Store, layers: Layers, image: SystemImage, now: float, run: Run = run) -> str:
-    """Give the image's id. The same files under the same name are registered once; other files replace them.
+    """Give the image's id. The same files under the same name are registered once; a new image replaces what
+    had its name, or its family and architecture; instances of that one keep their disks.
 
     The files are linked, or copied from another filesystem: what becomes of the originals does not matter.
     """
     origin = _origin(image.files)
-    known = [item for item in store.all(Image) if item.public and item.name == image.name]
+    known = [item for item in store.all(Image) if item.public and _succeeds(image, item)]
     for item in known:
-        if item.origin == origin:
+        if item.origin == origin and item.name == image.name:
             return item.id
     identity = new_id("m")
     made = Image(
@@ -70,6 +71,11 @@ def register(store: Store, layers: Layers, image: SystemImage, now: float, run: 
         store.remove(*known)
         store.put(made, *(Layer(id=disk.layer) for disk in made.disks))
     return identity
+
+
+def _succeeds(image: SystemImage, earlier: Image) -> bool:
+    related = image.family and (image.family, image.architecture) == (earlier.family, earlier.architecture)
+    return bool(related) or image.name == earlier.name
 
 
 def _origin(files: Sequence[Path]) -> str:

@@ -2,6 +2,8 @@
 
 STATUSES = {
     "IncorrectDiskStatus": 403,
+    "IncorrectDiskStatus.CreatingSnapshot": 403,
+    "IncorrectDiskStatus.NeverAttached": 403,
     "IncorrectInstanceStatus": 403,
     "IncorrectSnapshotStatus": 403,
     "DependencyViolation": 403,
@@ -24,6 +26,5 @@ STATUSES = {
     "OperationDenied.NoStock": 403,
     "OperationDenied.SystemImage": 403,
     "SnapshotCreatedImage": 403,
-    "SnapshotsCreatingForThisDisk": 403,
     "AuthorizationLimitExceed": 403,
 }

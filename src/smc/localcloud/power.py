@@ -42,12 +42,14 @@ class Power:
         self._refused: dict[tuple[str, Forward], float] = {}
 
     def step(self) -> None:
-        """Take each instance one step further. What fails is written to it and logged."""
+        """Take each instance one step further; one that fails does not hold up the others."""
         for instance in self._store.all(Instance):
             try:
                 self._advance(instance)
             except (SmcError, OSError) as e:
                 log.error("instance %s (%s): %s", instance.id, instance.status.value, e)
+            except Exception:  # the edge of a step
+                log.exception("instance %s (%s)", instance.id, instance.status.value)
 
     def _advance(self, instance: Instance) -> None:
         match instance.status:
@@ -230,7 +232,6 @@ def detached(disk: Disk) -> Disk:
         disk,
         instance="",
         device="",
-        attached="",
         system=False,
         delete_with_instance=False,
         status=DiskStatus.AVAILABLE,

@@ -126,7 +126,7 @@ class Disk(Thing, frozen=True, kw_only=True):
     system: bool = False
     instance: str = ""
     device: str = ""
-    attached: str = ""
+    attached: str = ""  # when it was last; "": never
     delete_with_instance: bool = False
     base: str = ""
     source_snapshot: str = ""

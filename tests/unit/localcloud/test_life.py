@@ -323,3 +323,72 @@ def test_an_image_of_several_disks_runs_with_all_of_them(world: World, ecs: Clie
         True,
         True,
     ]
+
+
+def test_a_new_disk_has_no_snapshot_before_it_was_attached(world: World, ecs: Client, launch: Launch) -> None:
+    made = ecs.create_disk(
+        models.CreateDiskRequest(
+            region_id="local", zone_id="local-a", size=5, disk_name="new", client_token="t"
+        )
+    ).body.disk_id
+    world.work()
+    request = models.CreateSnapshotRequest(disk_id=made)
+    assert refusal(ecs.create_snapshot, request) == ("IncorrectDiskStatus.NeverAttached", 403)
+    name = launch()
+    world.work()
+    stop(world, ecs, name)
+    ecs.attach_disk(models.AttachDiskRequest(instance_id=name, disk_id=made))
+    ecs.create_snapshot(request)
+    assert refusal(ecs.create_snapshot, request) == ("IncorrectDiskStatus.CreatingSnapshot", 403)
+    ecs.start_instance(models.StartInstanceRequest(instance_id=name))
+    world.power.step()
+    assert instance(ecs, name).status == "Starting", "nobody writes to a disk whose file moves"
+    world.work()
+    assert instance(ecs, name).status == "Running"
+
+
+def test_a_disk_of_a_snapshot_holds_what_was_taken(world: World, ecs: Client, launch: Launch) -> None:
+    name = launch(data_disk=[models.RunInstancesRequestDataDisk(size=7)])
+    world.work()
+    stop(world, ecs, name)
+    taken = take(world, ecs, disks(ecs, name)[1].disk_id)
+    small = models.CreateDiskRequest(region_id="local", zone_id="local-a", size=6, snapshot_id=taken)
+    assert refusal(ecs.create_disk, small) == ("InvalidDiskSize.TooSmall", 400)
+    made = ecs.create_disk(
+        models.CreateDiskRequest(region_id="local", zone_id="local-a", snapshot_id=taken)
+    ).body.disk_id
+    world.work()
+    assert f"../snapshots/{taken}.qcow2" in (world.folder / "disks" / f"{made}.qcow2").read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"user_data": "%%%"}, "InvalidUserData.Base64FormatInvalid"),
+        ({"user_data": encoded("x" * (16385))}, "InvalidUserData.SizeExceeded"),
+        ({"instance_type": "ecs.none"}, "InvalidInstanceType.ValueNotSupported"),
+        ({"instance_type": "ecs.l1a.small"}, "InvalidParameter.NotMatch"),
+        ({"image_id": "m-0"}, "InvalidImageId.NotFound"),
+        ({"v_switch_id": "vsw-0"}, "InvalidVSwitchId.NotFound"),
+        ({"security_group_id": "sg-0"}, "InvalidSecurityGroupId.NotFound"),
+        (
+            {"data_disk": [models.RunInstancesRequestDataDisk(disk_name="x")]},
+            "MissingParameter.DataDisk.1.Size",
+        ),
+        (
+            {"system_disk": models.RunInstancesRequestSystemDisk(size="19")},
+            "InvalidParameter.SystemDisk.Size",
+        ),
+    ],
+)
+def test_a_bad_request_makes_nothing(
+    world: World,
+    ecs: Client,
+    launch: Launch,
+    more: dict[str, Any],
+    code: str,  # Any: fields of the SDK
+) -> None:
+    with pytest.raises(ClientException) as caught:
+        launch(**more)
+    assert caught.value.code == code
+    assert ecs.describe_disks(models.DescribeDisksRequest(region_id="local")).body.total_count == 0

@@ -256,7 +256,7 @@ def _disk(cloud: Cloud, disk: Disk) -> Mapping[str, object]:
         "SerialNumber": disk.serial,
         "InstanceId": disk.instance,
         "Device": disk.device,
-        "AttachedTime": disk.attached,
+        "AttachedTime": disk.attached if disk.instance else "",
         "Attachments": {"Attachment": [attachment] if disk.instance else []},
         "DeleteWithInstance": disk.delete_with_instance,
         "DeleteAutoSnapshot": True,

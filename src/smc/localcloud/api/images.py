@@ -234,7 +234,11 @@ def _expect_still(cloud: Cloud, disk: Disk) -> None:
         raise UserError(f"Disk {disk.id} is being made.", code="IncorrectDiskStatus")
     if cloud.is_being_copied([disk]):
         raise UserError(
-            f"Another snapshot of disk {disk.id} is being made.", code="SnapshotsCreatingForThisDisk"
+            f"Another snapshot of disk {disk.id} is being made.", code="IncorrectDiskStatus.CreatingSnapshot"
+        )
+    if not disk.attached:
+        raise UserError(
+            f"Disk {disk.id} was never attached to an instance.", code="IncorrectDiskStatus.NeverAttached"
         )
 
 
