@@ -269,6 +269,26 @@ def test_an_order_reaches_a_waiting_agent_at_once_and_is_taken_back(
     assert answers[1].order is None
 
 
+def test_a_server_imported_again_with_a_new_key_gets_a_certificate_for_that(
+    running: Center, source: Enrolled
+) -> None:
+    run = begin(running, source)
+    running.parts.store.runs.order_agent(run, on=True)
+
+    def public_key(credential: str) -> bytes:
+        with running.control(credential) as control:
+            order = control.post("/agent/v1/orders", OrdersRequest(), OrdersReply).order
+        assert order is not None
+        certificate = x509.load_pem_x509_certificate(order.certificate.encode())
+        return certificate.public_key().public_bytes_raw()  # type: ignore[union-attr]  # they are Ed25519
+
+    first = public_key(source.credential)
+    assert public_key(source.credential) == first
+    again = running.import_server()
+    assert again.source_id == source.source_id
+    assert public_key(again.credential) != first
+
+
 def test_a_newer_request_for_orders_ends_the_older_one(running: Center, source: Enrolled) -> None:
     ended = threading.Event()
 

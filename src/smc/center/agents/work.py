@@ -18,8 +18,8 @@ def order_for(store: Store, source: Source) -> Order | None:
         return None
     certificate = run.agent_certificate
     if not certificate:
-        certificate = issue(Authority(run.ca, run.ca_key), source.csr, AGENT)
-        store.runs.set_certificates(run, agent=certificate)
+        issued = issue(Authority(run.ca, run.ca_key), source.csr, AGENT)
+        certificate = store.runs.keep_agent_certificate(run, issued)
     return Order(
         run=run.id,
         host=run.host,
@@ -41,8 +41,8 @@ def task_for(store: Store, job: Job | None, run: Run | None, receiver: Receiver,
         return REST
     certificate = run.receiver_certificate
     if not certificate:
-        certificate = issue(Authority(run.ca, run.ca_key), receiver.csr, RECEIVER)
-        store.runs.set_certificates(run, receiver=certificate)
+        issued = issue(Authority(run.ca, run.ca_key), receiver.csr, RECEIVER)
+        certificate = store.runs.keep_receiver_certificate(run, issued)
     return Task(
         kind=run.receiver_task,
         run=run.id,

@@ -6,7 +6,7 @@ import time
 from sqlalchemy import Row, delete, insert, select, update
 
 from smc.base.errors import UserError
-from smc.center.store import tokens
+from smc.center.store import runs, tokens
 from smc.center.store.database import Database
 from smc.center.store.ids import random_text
 from smc.center.store.tables import receivers as table
@@ -57,6 +57,8 @@ class Receivers:
             row = connection.execute(query).one_or_none()
             _check(row, wanted, csr, now)
             assert row is not None
+            if not row.csr:
+                runs.forget_receiver_certificates(connection, row.job)
             values = {"csr": csr, "credential_hash": tokens.hash_of(credential), "last_seen": now}
             connection.execute(update(table).where(table.c.job == row.job).values(**values))
         return Receiver(job=row.job, ticket_expires=row.ticket_expires, csr=csr, last_seen=now), credential

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Column, Connection, Row, Select, insert, select, update
 
 from smc.base.secret import Secret
 from smc.center.bell import Bell
@@ -78,11 +78,13 @@ class Runs:
         self._write(run.job, run.number, agent_ordered=on)
         self._bell.ring()
 
-    def set_certificates(self, run: Run, *, agent: str = "", receiver: str = "") -> None:
-        if agent:
-            self._write(run.job, run.number, agent_certificate=agent)
-        if receiver:
-            self._write(run.job, run.number, receiver_certificate=receiver)
+    def keep_agent_certificate(self, run: Run, certificate: str) -> str:
+        """The certificate of the run's agent: the first that was issued stays."""
+        return self._keep_first(run, table.c.agent_certificate, certificate)
+
+    def keep_receiver_certificate(self, run: Run, certificate: str) -> str:
+        """As above: a receiver that is shown another one would begin anew."""
+        return self._keep_first(run, table.c.receiver_certificate, certificate)
 
     def record_progress(self, latest: Mapping[tuple[str, int], Progress]) -> None:
         """By job and number, in one transaction; the caller sees to it that counters only grow."""
@@ -109,6 +111,12 @@ class Runs:
         with self._database.read() as connection:
             text = connection.execute(query).scalar()
         return decode(text, Report) if text else None
+
+    def _keep_first(self, run: Run, column: Column[str], text: str) -> str:
+        here = (table.c.job == run.job) & (table.c.number == run.number)
+        with self._database.write() as connection:
+            connection.execute(update(table).where(here, column == "").values({column: text}))
+            return connection.execute(select(column).where(here)).scalar() or ""
 
     def _write(self, job: str, number: int, **values: object) -> None:
         with self._database.write() as connection:
@@ -159,6 +167,17 @@ def want_stop(connection: Connection, job: str, number: int) -> None:
 
 def set_image(connection: Connection, job: str, number: int, image: str) -> None:
     _update(connection, job, number, image_id=image)
+
+
+def forget_agent_certificates(connection: Connection, source_id: str) -> None:
+    """The agent of this source has another key now."""
+    mine = select(jobs.c.id).where(jobs.c.source_id == source_id)
+    connection.execute(update(table).where(table.c.job.in_(mine)).values(agent_certificate=""))
+
+
+def forget_receiver_certificates(connection: Connection, job: str) -> None:
+    """The receiver of this job has another key now."""
+    connection.execute(update(table).where(table.c.job == job).values(receiver_certificate=""))
 
 
 def end(connection: Connection, job: str, number: int, now: float) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from smc.base.errors import Transient, UserError
-from smc.center.store import tokens
+from smc.center.store import runs, tokens
 from smc.center.store.database import Database
 from smc.center.store.ids import new_id, random_text
 from smc.center.store.tables import activation_codes, jobs
@@ -103,6 +103,11 @@ class Sources:
             assert code is not None
             source_id = _known(connection, request.server.fingerprint)
             if source_id:
+                if (
+                    connection.execute(select(table.c.csr).where(table.c.id == source_id)).scalar()
+                    != request.csr
+                ):
+                    runs.forget_agent_certificates(connection, source_id)
                 connection.execute(update(table).where(table.c.id == source_id).values(**described))
             else:
                 tokens.spend(connection, code)
@@ -239,12 +244,10 @@ def _add(
 
 
 def _describe(server: Server) -> str:
+    """As the vendor's agent words it."""
     addresses = [address.split("/")[0] for nic in server.nics for address in nic.addresses]
-    return (
-        f"Server Source Imported By smc-agent. Hostname: {server.hostname} IP Address: {addresses[0]}"
-        if (addresses)
-        else f"Server Source Imported By smc-agent. Hostname: {server.hostname}"
-    )
+    at = f" IP Address: {addresses[0]}" if addresses else ""
+    return f"Server Source Imported By smc-agent. Hostname: {server.hostname}{at}"
 
 
 def _free_name(connection: Connection, hostname: str, source_id: str) -> str:
