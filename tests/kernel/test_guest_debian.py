@@ -5,18 +5,26 @@ Built once by mmdebstrap from the package sources of this machine, kept as a tar
 
 import os
 import subprocess
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.unit.guest.fake_guest import cpio
 
+from smc.base.errors import CommandFailed
+from smc.base.run import run
 from smc.guest.convert import Converted, convert
+from smc.guest.enter import Guest
 from smc.guest.journal import Journal
-from smc.guest.volumes import Copy
+from smc.guest.root import Root
+from smc.guest.volumes import Copy, read_volumes
 from smc.model.disk import Role
 from smc.model.plan import IpMode, Plan, TargetDisk, TargetPartition
+from smc.model.report import Level
 from smc.model.server import Architecture, Firmware
 
 pytestmark = pytest.mark.kernel
@@ -44,7 +52,7 @@ NETWORKS = {
 }
 
 
-def sh(*argv: str | Path, **options: object) -> str:
+def sh(*argv: str | Path) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
     return done.stdout.strip()
@@ -100,6 +108,11 @@ class Machine:
         return (self.root / path.lstrip("/")).read_text()
 
 
+def unmount(folder: Path) -> None:
+    if folder.is_mount():
+        sh("umount", folder)
+
+
 def plan(mode: IpMode) -> Plan:
     parts = (
         TargetPartition(number=1, size=MIB, role=Role.BIOS_BOOT),
@@ -135,11 +148,12 @@ def build(image: Path, debian: Path, style: str, mode: IpMode, undo: ExitStack) 
     root = image.with_suffix(".root")
     root.mkdir()
     sh("mount", f"{disk}p2", root)
-    undo.callback(sh, "umount", root)
+    undo.callback(unmount, root)
     sh("tar", "-C", root, "--xattrs", "--xattrs-include=*", "--numeric-owner", "-xf", debian)
-    (root / "srv/data").mkdir(parents=True)
+    for folder in ("srv/data", "mnt/backup", "media/cdrom0"):
+        (root / folder).mkdir(parents=True)
     sh("mount", f"{disk}p4", root / "srv/data")
-    undo.callback(sh, "umount", root / "srv/data")
+    undo.callback(unmount, root / "srv/data")
     files = NETWORKS[style] | {
         "/etc/hostname": "source-1\n",
         "/etc/fstab": (
@@ -169,3 +183,124 @@ def build(image: Path, debian: Path, style: str, mode: IpMode, undo: ExitStack) 
         debconf.read_text().replace(stanza, f"{stanza}Value: /dev/disk/by-id/ata-OLD_DISK_1\n", 1)
     )
     return Machine(image, disk, root, plan(mode))
+
+
+@pytest.fixture
+def undo(tmp_path: Path) -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+    assert mounts(tmp_path) == []
+
+
+@pytest.fixture(params=sorted(NETWORKS))
+def machine(request: pytest.FixtureRequest, tmp_path: Path, debian: Path, undo: ExitStack) -> Machine:
+    return build(tmp_path / "disk.img", debian, request.param, IpMode.DHCP, undo)
+
+
+@pytest.fixture
+def one(tmp_path: Path, debian: Path, undo: ExitStack) -> Machine:
+    return build(tmp_path / "disk.img", debian, "ifupdown", IpMode.DHCP, undo)
+
+
+def mounts(below: Path) -> list[str]:
+    """Where something is mounted below a folder, or from one of ours."""
+    table = Path("/proc/self/mountinfo").read_text().splitlines()
+    return sorted(line.split()[4] for line in table if str(below) in line or "smc-guest" in line)
+
+
+def test_a_converted_debian_satisfies_grub_findmnt_and_fsck(machine: Machine, undo: ExitStack) -> None:
+    mounted = mounts(machine.root)
+    result = machine.convert()
+    assert mounts(machine.root) == mounted, "nothing of the conversion stays mounted"
+    assert not [check for check in result.checks if check.level is Level.CRITICAL]
+    assert not (machine.root / "smc").exists()
+    with machine.disk.open("rb") as disk:
+        sector = disk.read(512)
+    assert b"GRUB" in sector
+    assert sector.endswith(b"\x55\xaa")
+    sh("chroot", machine.root, "grub-script-check", "/boot/grub/grub.cfg")
+    cfg = machine.read("/boot/grub/grub.cfg")
+    assert f"root=UUID={ROOT_UUID} ro console=tty0 console=ttyS0,115200" in cfg
+    assert "/dev/" not in "".join(line for line in cfg.splitlines() if "linux\t" in line)
+    told = inside(machine)("findmnt", "--verify", timeout=60)
+    assert "0 parse errors, 0 errors" in told.stdout + told.stderr
+    assert "UUID" not in told.stdout, "each UUID is found"
+    unmount(machine.root / "srv/data")
+    unmount(machine.root)
+    sh("e2fsck", "-fn", f"{machine.disk}p2")
+
+
+def test_a_second_conversion_changes_nothing(machine: Machine) -> None:
+    machine.convert()
+    assert machine.convert().changes == ()
+
+
+def test_the_guests_own_next_update_grub_writes_the_same_grub_cfg(one: Machine) -> None:
+    one.convert()
+    before = one.read("/boot/grub/grub.cfg")
+    inside(one)("update-grub", timeout=300)
+    assert one.read("/boot/grub/grub.cfg") == before
+
+
+def test_an_initramfs_without_virtio_is_made_anew_by_the_guests_own_tool(one: Machine) -> None:
+    (kernel,) = (path.name.removeprefix("vmlinuz-") for path in (one.root / "boot").glob("vmlinuz-*"))
+    image = one.root / f"boot/initrd.img-{kernel}"
+    image.write_bytes(cpio("init", f"lib/modules/{kernel}/kernel/drivers/ata/ahci.ko"))
+    result = one.convert()
+    (check,) = (check for check in result.checks if check.item == "GUESTOS.Virtio")
+    assert check.level is Level.PASSED
+    assert image.stat().st_size > 4 * MIB
+    assert {f"/boot/initrd.img-{kernel}", "/etc/initramfs-tools/modules"} <= {c.path for c in result.changes}
+
+
+def test_an_immutable_fstab_is_edited_and_stays_immutable_with_owner_and_attributes(one: Machine) -> None:
+    fstab = one.root / "etc/fstab"
+    os.chown(fstab, 7, 8)
+    fstab.chmod(0o640)
+    os.setxattr(fstab, "user.note", b"mine")
+    sh("chattr", "+i", fstab)
+    one.convert()
+    assert ROOT_UUID in fstab.read_text()
+    found = fstab.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (7, 8, 0o640)
+    assert os.getxattr(fstab, "user.note") == b"mine"
+    assert "i" in sh("lsattr", fstab).split()[0]
+
+
+def test_a_program_of_the_guest_sees_its_copy_and_nothing_of_this_machine(one: Machine) -> None:
+    look = "cat /proc/mounts; ls /dev /sys/firmware /sys/class/net; cat /proc/[0-9]*/comm; ls /"
+    seen = inside(one)("sh", "-c", look, timeout=60).stdout
+    assert "vda2" in seen, "the boot disk has the name of the new machine"
+    assert str(one.root) not in seen
+    assert f"{os.getpid()}" not in seen.split()
+    assert "python" not in seen
+    assert "eth" not in seen
+
+
+def test_a_program_of_the_guest_that_runs_over_is_ended_with_all_it_started(one: Machine) -> None:
+    mark = "31536001"  # a number of seconds that no other program sleeps
+    mounted = mounts(one.root)
+    with pytest.raises(CommandFailed, match="no end after"):
+        inside(one)("sh", "-c", f"setsid sleep {mark} & sleep {mark}", timeout=3)
+    wait_until(lambda: not any(mark in line for line in command_lines()))
+    assert mounts(one.root) == mounted
+
+
+def inside(machine: Machine) -> Guest:
+    root = Root(machine.root, Journal())
+    return Guest(root, machine.copy, read_volumes(machine.copy, machine.plan, run), run)
+
+
+def command_lines() -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+def wait_until(true: Callable[[], bool], limit: float = 20) -> None:
+    end = time.monotonic() + limit
+    while not true():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.05)

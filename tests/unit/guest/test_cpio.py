@@ -63,7 +63,7 @@ def test_an_image_that_ends_in_the_middle_is_damaged(pack: "type[bytes]") -> Non
         names(image[: len(image) // 2])
 
 
-def test_a_tiny_image_that_unpacks_to_gigabytes_is_read_in_bounded_memory() -> None:
+def test_an_image_of_zeros_has_no_names() -> None:
     zeros = zstandard.ZstdCompressor().compress(bytes(64 << 20))
     assert len(zeros) < 10_000
     assert names(zeros) == []
