@@ -73,12 +73,14 @@ class Center:
         if self._process is None or self._process.poll() is not None:
             return
         driver = self.driver()
-        for found in driver.find({}):
-            if found.kind is Kind.INSTANCE:
-                driver.delete(Kind.INSTANCE, found.id)
-                wait_until(
-                    found.id, SECONDS_TO_STOP, lambda gone=found.id: not driver.exists(Kind.INSTANCE, gone)
-                )
+        running = [found.id for found in driver.find({}) if found.kind is Kind.INSTANCE]
+        for instance in running:
+            driver.delete(Kind.INSTANCE, instance)
+        wait_until(
+            "instances end",
+            SECONDS_TO_STOP,
+            lambda: not any(driver.exists(Kind.INSTANCE, instance) for instance in running),
+        )
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(SECONDS_TO_STOP)

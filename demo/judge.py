@@ -1,7 +1,7 @@
-"""The comparison before the first boot: an appliance instance with copies of the image's disks, and rsync on it."""
+"""The comparison before the first boot: an appliance instance with copies of the image's disks, and rsync."""
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import msgspec
@@ -35,7 +35,7 @@ def compare_before_boot(
 ) -> Judgement:
     """Every mounted disk filesystem of the source against the image's copy of it.
 
-    The source must be quiet. Nothing is booted from the image: its snapshots become data disks of an appliance.
+    The source must be quiet. Nothing boots from the image: its snapshots are data disks of an appliance.
     """
     judge = _appliance(driver, image, source.key, undo)
     judge.run(f"umask 077; cat > {KEY_ON_JUDGE}", timeout=60, stdin=source.key.read_text())
@@ -112,8 +112,6 @@ def _delete(driver: Driver, kind: Kind, resource: str) -> None:
     """Ask until nothing depends on it any more."""
     deadline = time.monotonic() + SECONDS_TO_DELETE
     while driver.exists(kind, resource) and time.monotonic() < deadline:
-        try:
+        with suppress(Transient):
             driver.delete(kind, resource)
-        except Transient:
-            pass
         time.sleep(0.5)

@@ -64,7 +64,7 @@ def judge_differences(differences: list[Difference], named: set[str], moving: se
 
 
 def named_by(report: Mapping[str, Any]) -> tuple[set[str], set[str]]:  # Any: JSON of model/report.py
-    """The paths that the conversion report names, and those on the agent's list of what did not hold still."""
+    """Paths that the conversion report names, and those on the agent's list of what did not hold still."""
     return {change["path"] for change in report["changes"]}, {moved["path"] for moved in report["moving"]}
 
 
