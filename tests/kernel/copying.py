@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.unit.wire.certificates import RunCa
+
 from smc.base.errors import SmcError
 from smc.transfer.memory import Memory
 from smc.transfer.sender import Sent, SourceTree, send
@@ -14,12 +16,12 @@ from smc.transfer.tally import WriterProgress
 from smc.transfer.writer import Received, TargetTree, receive
 from smc.wire.channel import Channel, Listener, connect
 from smc.wire.orders import TransferSettings
-from tests.unit.wire.certificates import RunCa
 
 CA = RunCa()
 AGENT = CA.issue("agent")
 RECEIVER = CA.issue("receiver")
 SIZE = 256 << 20
+DEFAULT = TransferSettings()
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Ends:
     excludes: tuple[str, ...] = ()
 
     def copy(
-        self, settings: TransferSettings = TransferSettings(), *, stop: threading.Event | None = None
+        self, settings: TransferSettings = DEFAULT, *, stop: threading.Event | None = None
     ) -> tuple[Sent, Received]:
         """Both ends over TLS on loopback; raises what the sender raises."""
         with Listener("127.0.0.1", 0, RECEIVER) as listener:

@@ -31,14 +31,13 @@ def release(root: Path) -> None:
 
 
 def names_and_kinds(root: Path, chance: random.Random) -> None:
-    odd = os.fsencode(root / "odd")
-    os.mkdir(odd)
+    odd = root / "odd"
+    odd.mkdir()
     for name in (
         b"with space", b"new\nline", b"-rf", b"*", b"[a]", b"back\\slash", b"caf\xe9 latin1", b"\xff\xfe",
         "schön".encode(), b"quote'\"", b"." * 3, b"x" * 255, b"\x01\x7f", b"tab\t", b"#hash", b"~",
     ):  # fmt: skip
-        with open(odd + b"/" + name, "wb") as file:
-            file.write(name * 3)
+        (odd / os.fsdecode(name)).write_bytes(name * 3)
     deep = root / "deep"
     deep.mkdir()
     here = os.open(deep, os.O_RDONLY)
@@ -47,8 +46,9 @@ def names_and_kinds(root: Path, chance: random.Random) -> None:
         below = os.open("d" * 100, os.O_RDONLY, dir_fd=here)
         os.close(here)
         here = below
-    with open(os.open("bottom", os.O_CREAT | os.O_WRONLY, dir_fd=here), "wb") as file:
-        file.write(b"deep down")
+    bottom = os.open("bottom", os.O_CREAT | os.O_WRONLY, dir_fd=here)
+    os.write(bottom, b"deep down")
+    os.close(bottom)
     os.close(here)
     kinds = root / "kinds"
     kinds.mkdir()
@@ -62,7 +62,7 @@ def names_and_kinds(root: Path, chance: random.Random) -> None:
     (kinds / "link").symlink_to("nowhere/at all")
     (kinds / "absolute").symlink_to("/etc/passwd")
     (kinds / "long link").symlink_to("l" * 4000)
-    os.symlink(b"\xff\xfe", os.fsencode(kinds / "bytes link"))
+    (kinds / "bytes link").symlink_to(os.fsdecode(b"\xff\xfe"))
     (kinds / "empty").touch()
     (kinds / "empty folder").mkdir()
     (kinds / "one byte").write_bytes(b"\0")

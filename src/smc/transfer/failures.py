@@ -17,11 +17,12 @@ from smc.transfer.pipeline import Crew
 from smc.wire.channel import Channel
 from smc.wire.messages import Failed
 
-KINDS: dict[str, type[SmcError]] = {
-    kind.__name__: kind
-    for kind in (UserError, Transient, Broken, WireError, SourceReadError, TargetWriteError)
-}
-
+KINDS = {kind.__name__: kind for kind in (UserError, Transient, Broken)}
+BLAMED = {
+    "Source": SourceReadError,
+    "Target": TargetWriteError,
+    "Wire": WireError,
+}  # by the code's first word
 FAREWELL_SECONDS = 5.0  # for the peer to read why
 
 
@@ -58,12 +59,15 @@ def _hear_out(channel: Channel) -> None:
 
 
 def describe(error: BaseException) -> Failure:
-    """`kind` is the nearest of the classes that decide what happens next."""
+    """`kind` is the class that decides what happens next."""
     if not isinstance(error, SmcError):
         return Failure(kind="Broken", code="InternalError", message=f"{type(error).__name__}: {error}")
-    kind = next((base.__name__ for base in type(error).__mro__ if base.__name__ in KINDS), "Broken")
+    kind = next(name for name, kind in [*KINDS.items(), ("Broken", SmcError)] if isinstance(error, kind))
     return Failure(kind=kind, code=error.code, message=error.message, hint=error.hint)
 
 
 def restore(failure: Failure) -> SmcError:
-    return KINDS.get(failure.kind, Broken)(failure.message, code=failure.code, hint=failure.hint)
+    kind = KINDS.get(failure.kind, Broken)
+    if kind is Broken:
+        kind = BLAMED.get(failure.code.partition(".")[0], Broken)
+    return kind(failure.message, code=failure.code, hint=failure.hint)

@@ -12,7 +12,7 @@ ZSTD_LEVELS = (None, -50, -20, -10, -5, -3, -1, 1, 3, 7, 12)
 
 
 class Pace:
-    """A bucket of tokens: `__call__(size)` returns when `size` bytes may go out, or when `stop` is set."""
+    """A bucket of tokens: told of bytes that went out, it returns when more may, or when `stop` is set."""
 
     def __init__(self, rate_mbit: int, stop: threading.Event) -> None:
         self.rate_mbit = rate_mbit

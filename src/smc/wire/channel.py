@@ -26,7 +26,7 @@ HANDSHAKE_SECONDS = 20.0
 PULSE_SECONDS = 10.0  # a peer that has nothing to say says so
 SILENCE_SECONDS = 60.0  # no byte from the peer for so long: the connection is dead
 TICK_SECONDS = 1.0
-AT_ONCE = 256 * 1024  # bytes taken from the socket in one call
+AT_ONCE = 256 * 1024  # bytes handed to the socket or taken from it in one call
 RECORD = 16 * 1024  # TLS never hands out more at a time
 
 
@@ -40,7 +40,7 @@ class Identity:
 
 
 class Pace(Protocol):
-    """Called before bytes go out; returns when they may."""
+    """Called after bytes went out; returns when more may."""
 
     def __call__(self, size: int, /) -> None: ...
 
@@ -117,7 +117,6 @@ class Channel:
     def send(self, message: Message, content: bytes | memoryview = b"") -> None:
         with self._sending:
             header, payload = self._encoder.encode(*encode(message, content))
-            self.pace(len(header) + len(payload))
             self._push(self._tls.seal(header, payload))
 
     def receive(self, timeout: float | None = None) -> tuple[Message, memoryview] | None:
@@ -158,7 +157,7 @@ class Channel:
         view = memoryview(data)
         while view:
             try:
-                count = self._socket.send(view)
+                count = self._socket.send(view[:AT_ONCE])
             except TimeoutError:
                 self._check_silence()
                 continue
@@ -166,6 +165,7 @@ class Channel:
                 raise _cut(e) from e
             view = view[count:]
             self._last_sent = time.monotonic()
+            self.pace(count)
         self.sent_bytes += len(data)
 
     def _pull(self) -> bytes:

@@ -94,12 +94,13 @@ def unlock(folder: int, name: bytes) -> None:
         os.close(handle)
 
 
-def unlock_open(handle: int) -> bool:
-    """Returns whether it was locked."""
+def unlock_open(handle: int) -> int:
+    """Returns the flags that it had, 0 when it was not locked."""
     flags = read_flags(handle)
-    if flags & LOCKING_FLAGS:
-        write_flags(handle, flags & ~LOCKING_FLAGS)
-    return bool(flags & LOCKING_FLAGS)
+    if not flags & LOCKING_FLAGS:
+        return 0
+    write_flags(handle, flags & ~LOCKING_FLAGS)
+    return flags
 
 
 def remove(folder: int, path: bytes, name: bytes, removed: Callable[[bytes], None]) -> None:

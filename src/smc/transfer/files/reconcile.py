@@ -12,7 +12,7 @@ from pathlib import Path
 
 from smc.base.errors import TargetWriteError, WireError
 from smc.transfer.files.content import hash_content
-from smc.transfer.files.entry import open_quietly, read_entry, read_flags, same_metadata, write_flags
+from smc.transfer.files.entry import open_quietly, read_entry, same_metadata, write_flags
 from smc.transfer.files.folders import Folders, check_name, check_path, join, names_in, split
 from smc.transfer.files.incoming import TEMPORARY, temporary_name
 from smc.transfer.files.patterns import Excludes
@@ -53,6 +53,7 @@ class Reconciler:
         self._made: list[tuple[bytes, Entry]] = []
         self._links: list[tuple[bytes, Entry]] = []
         self._claimed: dict[int, bytes] = {}
+        self._unlocked: dict[bytes, int] = {}  # folders with the flags that they had
 
     def begin_pass(self, root: Entry) -> None:
         self.changes = 0
@@ -60,6 +61,7 @@ class Reconciler:
         self._made = [(b"", root)]
         self._links = []
         self._claimed = {}
+        self._unlocked = {}
 
     def take(self, folder: Folder) -> list[FileAnswer]:
         """Answers for the part's files without a link, in order."""
@@ -103,6 +105,8 @@ class Reconciler:
                 handle = self.folders.open(path)
             except FileNotFoundError:  # its parent vanished at the source and was listed without it
                 continue
+            if path in self._unlocked:  # only for this pass
+                write_flags(handle, self._unlocked[path])
             if change_open(handle, entry):
                 self.changes += 1
 
@@ -124,7 +128,8 @@ class Reconciler:
                 ) from e
             raise
         if folder.first:
-            unlock_open(handle)
+            if locked := unlock_open(handle):
+                self._unlocked[path] = locked
             there = set(names_in(handle))
             self._names = _Names(path, there, {name for name in there if name.startswith(TEMPORARY)})
         if self._names is None or self._names.path != path:
@@ -237,8 +242,7 @@ def _link_to(there: int, first: bytes, here: int, name: bytes) -> None:
     except PermissionError:  # an immutable file gets no new name
         handle = open_quietly(there, first)
         try:
-            flags = read_flags(handle)
-            unlock_open(handle)
+            flags = unlock_open(handle)
             os.link(first, name, src_dir_fd=there, dst_dir_fd=here, follow_symlinks=False)
             write_flags(handle, flags)
         finally:
