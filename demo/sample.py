@@ -18,6 +18,7 @@ from demo import judge_boot
 from demo.sample_content import DATA, NIC_SLOT, PAGE_MARKER, PROVISIONED, SYSTEM, recipe
 from demo.ssh import Shell, make_key
 from demo.stages import Failed, say, wait_until
+from smc.base.lock import exclusively
 from smc.localcloud import accelerator, qemu
 from smc.localcloud.bake import CACHE, Baked, bake
 from smc.localcloud.machine import Forward, MachineDisk, MachineSpec, UserNetwork
@@ -70,8 +71,9 @@ def build() -> Sample:
     key = make_key(SHELF)
     baked = bake(recipe(key.with_suffix(".pub").read_text()), say=lambda line: say(f"    {line}"))
     finished = SHELF / f"{baked.folder.name}-provisioned"
-    if not finished.exists():
-        _provision(baked, finished)
+    with exclusively(SHELF / ".first-boot.lock"):
+        if not finished.exists():
+            _provision(baked, finished)
     return Sample(
         system=finished / f"{SYSTEM}.qcow2", data=finished / f"{DATA}.qcow2", kernel=baked.kernel, key=key
     )
@@ -98,7 +100,7 @@ def _provision(baked: Baked, finished: Path) -> None:
     found = accelerator.find(baked.kernel, CACHE / "accelerator.json")
     say(f"    {found.note}")
     with ExitStack() as undo:
-        work = Path(tempfile.mkdtemp(prefix=".work-", dir=SHELF))
+        work = Path(tempfile.mkdtemp(prefix=".first-boot-", dir=SHELF))
         undo.callback(shutil.rmtree, work, ignore_errors=True)
         disks = {name: baked.disk(name) for name in (SYSTEM, DATA)}
         spec = _machine(work, disks, ())

@@ -90,7 +90,10 @@ WantedBy=multi-user.target
 """
 
 SCRIPT = rf"""
-! command -v python3 && ! ls -d /usr/lib/python3* 2>/dev/null || {{ echo "the sample has Python" >&2; exit 1; }}
+if command -v python3 || ls -d /usr/lib/python3* 2>/dev/null; then
+    echo "the sample has Python" >&2
+    exit 1
+fi
 
 echo sample > /etc/hostname
 printf '127.0.0.1 localhost\n127.0.1.1 sample.example sample\n' > /etc/hosts
@@ -141,8 +144,9 @@ PROVISION = rf"""#!/bin/sh
 set -eux
 
 # boot loader and menu, as an installer leaves them
-echo "grub-pc grub-pc/install_devices multiselect /dev/disk/by-id/virtio-sample-system" | debconf-set-selections
-grub-install /dev/disk/by-id/virtio-sample-system
+disk=/dev/disk/by-id/virtio-sample-system
+echo "grub-pc grub-pc/install_devices multiselect $disk" | debconf-set-selections
+grub-install "$disk"
 update-grub
 
 # on both filesystems: one of each kind of file

@@ -11,6 +11,7 @@ folder of the build.
 import io
 import logging
 import os
+import resource
 import shlex
 import shutil
 import signal
@@ -256,9 +257,14 @@ def _follow(words: list[str], handles: tuple[int, ...], work: Path, say: Say) ->
 
 
 def _make_swap(disk: Path, placed: Placed) -> None:
-    """mkswap(8) takes the end of a file for the end of the swap space, unless told its size in KiB."""
-    uuid = placed.volume.uuid
-    run("mkswap", "-q", "-U", uuid, "-o", str(placed.start), disk, str(placed.size >> 10), timeout=60)
+    """All that mkswap(8) writes is the first page; older versions cannot write it at an offset."""
+    alone = disk.with_suffix(".swap")
+    with alone.open("wb") as file:
+        file.truncate(placed.size)
+    run("mkswap", "--quiet", "--uuid", placed.volume.uuid, alone, timeout=60)
+    with alone.open("rb") as made, disk.open("r+b") as file:
+        file.seek(placed.start)
+        file.write(made.read(resource.getpagesize()))
 
 
 def _install_boot_loader(disk: Path, layout: tuple[Placed, ...], work: Path) -> None:
