@@ -1,0 +1,184 @@
+"""One migration on real machines, driven by the official SDK alone; the center is killed in its middle."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alibabacloud_smc20190601 import models
+from alibabacloud_smc20190601.client import Client
+from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
+from alibabacloud_tea_openapi.utils import Utils
+from darabonba.exceptions import DaraException
+from darabonba.runtime import RuntimeOptions
+from demo import judge_boot, sample
+from demo.center import Center, free_port
+from demo.judge import compare_before_boot
+from demo.judge_copy import named_by
+from demo.leftovers import nothing_temporary
+from demo.run import CENTER_FROM_SOURCE
+from demo.ssh import Shell
+
+from smc.client.api import read_login
+from smc.cloud.driver import TAG_JOB, Kind
+
+pytestmark = pytest.mark.machines
+
+BOOT_SECONDS = 400.0
+MIGRATE_SECONDS = 3000.0
+ENOUGH = 20 << 20  # bytes that have arrived when the center is killed
+
+
+class Sdk:
+    """The vendor's client with only endpoint and keys changed; `ours` is its generic call."""
+
+    def __init__(self, center: Center) -> None:
+        login = read_login(center.folder / "admin-key.json")
+        self.client = Client(
+            Config(
+                access_key_id=login.access_key_id,
+                access_key_secret=login.access_key_secret,
+                endpoint=login.endpoint.removeprefix("http://"),
+                protocol="HTTP",
+            )
+        )
+
+    def ours(self, action: str, **query: object) -> Any:  # Any: JSON of the action
+        parameters = Params(
+            action=action,
+            version="2019-06-01",
+            pathname="/",
+            method="POST",
+            auth_type="AK",
+            style="RPC",
+            req_body_type="formData",
+            body_type="json",
+        )
+        request = OpenApiRequest(query=Utils.query(query))
+        return self.client.call_api(parameters, request, RuntimeOptions())["body"]
+
+    def job(self, job_id: str) -> Any:  # Any: the SDK's model is not typed
+        request = models.DescribeReplicationJobsRequest(job_id=[job_id])
+        return self.client.describe_replication_jobs(request).body.replication_jobs.replication_job[0]
+
+    def sources(self) -> list[Any]:  # Any: the SDK's model is not typed
+        request = models.DescribeSourceServersRequest()
+        return list(self.client.describe_source_servers(request).body.source_servers.source_server)
+
+
+@pytest.fixture
+def center(tmp_path: Path) -> Iterator[Center]:
+    started = Center(tmp_path / "data")
+    started.start()
+    yield started
+    started.stop()
+    print(started.last_lines())
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[sample.Source]:
+    booted = sample.boot(sample.build(), tmp_path / "source")
+    yield booted
+    booted.stop()
+
+
+def test_a_server_becomes_an_image_that_boots_though_the_center_is_killed_while_data_flows(
+    center: Center, source: sample.Source
+) -> None:
+    key = sample.build().key
+    shell = Shell(port=source.ssh_port, key=key)
+    source.wait_ready(shell, BOOT_SECONDS)
+    original, page = judge_boot.facts(shell), judge_boot.page(source.web_port)
+    sdk = Sdk(center)
+    source_id = import_source(sdk, shell)
+
+    job = sdk.client.create_replication_job(
+        models.CreateReplicationJobRequest(
+            region_id="local",
+            source_id=source_id,
+            target_type="Image",
+            image_name="machine-test",
+            system_disk_size=20,
+            client_token="machine-test",
+        )
+    ).body.job_id
+    sdk.client.start_replication_job(models.StartReplicationJobRequest(job_id=job))
+    wait(lambda: sdk.ours("DescribeJobProgress", JobId=job)["BytesDone"] > ENOUGH, "data flows")
+
+    made = ids(center, job)
+    center.kill()
+    center.start()
+    finish(sdk, job)
+    assert {i for i in made if i.startswith("i-")} == {sdk.job(job).transition_instance_id}, "made twice"
+
+    with ExitStack() as undo:
+        image = sdk.job(job).image_id
+        shell.run("systemctl stop writer", timeout=60)
+        named, moving = named_by(sdk.ours("DescribeReports", JobId=job)["Reports"]["Report"][0])
+        judgement = compare_before_boot(center.driver(), image, shell, named, moving, undo)
+        assert judgement.unexplained == ()
+
+    ssh_port, web_port = free_port(), free_port()
+    opened = [f"22={ssh_port}", f"80={web_port}"]
+    copy = sdk.ours("CreateInstanceFromImage", ImageId=image, OpenPort=opened)["InstanceId"]
+    wait(lambda: judge_boot.banner(ssh_port).startswith("SSH-2.0"), "sshd of the copy", BOOT_SECONDS)
+    wait(lambda: judge_boot.page(web_port) == page, "the web page of the copy", BOOT_SECONDS)
+    inside = Shell(port=ssh_port, key=key)
+    judge_boot.same_machine(original, judge_boot.facts(inside))
+    judge_boot.without_agent(inside)
+    assert len(sdk.sources()) == 1, "the copy sends no heartbeat"
+
+    nothing_temporary(center.driver(), job)
+    sdk.ours("DeleteInstanceFromImage", InstanceId=copy)
+    sdk.client.delete_replication_job(models.DeleteReplicationJobRequest(job_id=job))
+    wait(lambda: sdk.sources()[0].state == "Available", "the source is free again")
+    sdk.ours("DeleteImage", ImageId=image)
+    wait(lambda: not ids(center, job), "image and snapshots are gone together")
+
+
+def import_source(sdk: Sdk, shell: Shell) -> str:
+    """By the operator's line, twice: the same machine is the same source."""
+    token = sdk.client.create_access_token(models.CreateAccessTokenRequest(name="machine-test", count="5"))
+    command = sdk.ours(
+        "DescribeImportCommand",
+        AccessTokenId=token.body.access_token_id,
+        AccessTokenCode=token.body.access_token_code,
+        Host=CENTER_FROM_SOURCE,
+    )["LinuxCommand"]
+    first = shell.run(command, timeout=300)
+    assert "Import Source Server [s-" in first
+    assert shell.run(command, timeout=300).splitlines()[-1] == first.splitlines()[-1]
+    (found,) = sdk.sources()
+    assert (found.state, found.platform, found.architecture) == ("Available", "Debian", "x86_64")
+    return str(found.source_id)
+
+
+def finish(sdk: Sdk, job: str) -> None:
+    """Wait for the end; a job that fails tells why."""
+
+    def ended() -> bool:
+        found = sdk.job(job)
+        assert found.status in {"Running", "Finished"}, (
+            f"{found.status} {found.error_code} {found.status_info}"
+        )
+        return bool(found.status == "Finished")
+
+    wait(ended, "the job finishes", MIGRATE_SECONDS)
+
+
+def ids(center: Center, job: str) -> set[str]:
+    return {found.id for found in center.driver().find({TAG_JOB: job}) if found.kind is not Kind.DISK}
+
+
+def wait(condition: Any, what: str, seconds: float = 600.0) -> None:  # Any: a probe that may fail for a while
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return
+        except (DaraException, OSError) as e:
+            print(f"{what}: {e}")
+        time.sleep(1)
+    pytest.fail(f"{what}: not within {seconds:g} s")
