@@ -11,6 +11,7 @@ Only exclusion exists: a line that begins with `+ ` is refused, `- ` at the begi
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from smc.base.errors import UserError
 
@@ -27,35 +28,49 @@ class Excludes:
     """Whether a path is left out. Ask from the root downwards: a folder that is left out is not entered."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        self._names: list[tuple[re.Pattern[bytes], bool]] = []
-        self._paths: list[tuple[re.Pattern[bytes], bool]] = []
-        for text in patterns:
-            if pattern := _clean(text):
-                self._add(pattern)
+        self._rules = [_rule(line) for line in map(_clean, patterns) if line]
 
     def __bool__(self) -> bool:
-        return bool(self._names or self._paths)
+        return bool(self._rules)
 
     def match(self, path: bytes, *, folder: bool) -> bool:
         """`path` is relative to the tree, without a slash in front."""
-        name = path.rpartition(b"/")[2]
-        if any(p.fullmatch(name) for p, only in self._names if folder or not only):
-            return True
-        return any(p.fullmatch(path) for p, only in self._paths if folder or not only)
+        return any(rule.match(path, folder=folder) for rule in self._rules)
 
-    def _add(self, pattern: bytes) -> None:
-        everything = pattern.endswith(b"/***")
-        folders_only = pattern.endswith(b"/")
-        body = pattern[: -len(b"/***")] if everything else pattern.rstrip(b"/")
-        anchored = body.startswith(b"/")
-        expression = _translate(body.removeprefix(b"/"), wild=bool(WILDCARDS.search(pattern)))
-        if everything:
-            expression += rb"(?:/.*)?"
-        if anchored or everything or b"/" in body or b"**" in body:
-            start = rb"" if anchored else rb"(?:.*/)?"
-            self._paths.append((re.compile(start + expression, re.DOTALL), folders_only))
-        else:
-            self._names.append((re.compile(expression, re.DOTALL), folders_only))
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    expression: re.Pattern[bytes]
+    name_only: bool
+    folders_only: bool
+    slash_before: bool  # `**/x` is to match at the root too
+    slash_after: bool  # `x/***` is to match the folder x, but no file of that name
+
+    def match(self, path: bytes, *, folder: bool) -> bool:
+        if self.folders_only and not folder:
+            return False
+        if self.name_only:
+            return self.expression.fullmatch(path.rpartition(b"/")[2]) is not None
+        before = b"/" if self.slash_before else b""
+        after = b"/" if self.slash_after and folder else b""
+        return self.expression.fullmatch(before + path + after) is not None
+
+
+def _rule(pattern: bytes) -> _Rule:
+    folders_only = len(pattern) > 1 and pattern.endswith(b"/")
+    body = pattern[:-1] if folders_only else pattern
+    anchored = body.startswith(b"/")
+    from_the_root = anchored or body.startswith(b"**")
+    expression = _translate(body.removeprefix(b"/"), wild=bool(WILDCARDS.search(pattern)))
+    name_only = b"/" not in body and b"**" not in body
+    start = b"" if from_the_root or name_only else rb"(?:.*/)?"
+    return _Rule(
+        expression=re.compile(start + expression, re.DOTALL),
+        name_only=name_only,
+        folders_only=folders_only,
+        slash_before=not anchored and from_the_root,
+        slash_after=body.endswith(b"/***"),
+    )
 
 
 def _clean(text: str) -> bytes:

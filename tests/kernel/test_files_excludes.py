@@ -1,0 +1,68 @@
+"""The meaning of exclude patterns, with rsync as the judge."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from smc.transfer.files.folders import Folders
+from smc.transfer.files.patterns import Excludes
+from smc.transfer.files.walk import scan
+
+pytestmark = pytest.mark.kernel
+
+TREE = (
+    "a", "b.o", "b.c", "foo/", "foo/bar", "foo/bar.o", "foo/foo", "x/foo/", "x/foo/bar", "x/foo/y/bar",
+    "x/y/foo", "x/y/z/foo", "x/y/z/bar", "tmp/", "tmp/one", "tmp/sub/", "tmp/sub/two", "var/tmp/",
+    "var/tmp/t", "var/log/a.log", "var/log/b.log.1", "var/log/old/a.log", "star*", "star", "q?", "qx",
+    "[a]", "back\\slash", "backslash", "ab", "ac", "ad", "a-", "a]", "a^", "A1", "é", "with space/in it",
+    "lost+found/", "lost+found/x", "-x", "#x", "d.d/e.e/f.f", ".hidden", ".h/x", "x/.hidden", "foo bar",
+    "w/x/foo", "w/x/bar", "foo/x/q",
+)  # fmt: skip
+PATTERNS = (
+    "/foo", "foo", "foo/", "/foo/", "foo/*", "/foo/*", "foo/**", "/foo/***", "foo/***", "x/***", "*.o",
+    "/*.o", "*", "/*", "**", "*/", "/*/", "foo/bar", "/foo/bar", "x/**/foo", "x/*/foo", "/x/**/bar",
+    "**/foo", "**/bar", "**foo", "/**/foo", "foo**", "x**", "/x**r", "/tmp/*", "tmp/*", "tmp", "/tmp/",
+    "/var/log/*.log", "/var/log/**.log", "*.log*", "star*", "star\\*", "star[*]", "q?", "q\\?", "[a]",
+    "\\[a]", "[[]a]", "a[b-c]", "a[!b]", "a[^b]", "a[]]", "a[]-]", "a[[:alpha:]]", "a[![:lower:]]",
+    "[[:upper:]][[:digit:]]", "a[\\]]", "a[\\^]", "a[^^]", "back\\slash", "back\\\\slash", "back*slash",
+    "back\\\\*", "?", "??", "é", "??n", "with space", "with*", "lost+found/*", "lost+found", "- foo", "-x",
+    "/-x", "f*/b*", "y/foo", "/y/foo", "y/z/", ".*", "/.*", "*/.*", "**.f", "d.d/**", "/d.d/*/f.f",
+    "/d.d/**/f.f", "/", "foo//", "/x/y/z/foo/", "***", "x/y/***", "**/z/***", "/**/z", "foo*bar", "a[",
+    "a[b", "[", "a\\", "/var/*/*", "/var/**/", "*/*", "*/*/*", "/*/*/", "tmp/sub/**", "*o", "f?o",
+    "/f[o]o/b?r", "/***", "x/**/***", "*/***", "/*/***", "x/foo/***", "**/x/foo", "foo/x/***",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("patterns")
+    for name in TREE:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(exist_ok=True) if name.endswith("/") else path.touch()
+    return root
+
+
+def left_by_rsync(tree: Path, *patterns: str) -> set[str]:
+    options = [word for pattern in patterns for word in ("--exclude", pattern)]
+    words = ["rsync", "-r", "-n", "--out-format=%n", *options, f"{tree}/", "/nonexistent/"]
+    done = subprocess.run(words, capture_output=True, check=True)
+    names = done.stdout.decode().splitlines()
+    return {name.rstrip("/") for name in names if not name.startswith(("created", "./"))}
+
+
+def left_by_us(tree: Path, *patterns: str) -> set[str]:
+    with Folders(tree) as folders:
+        found = scan(folders, Excludes(patterns), lambda: None)
+        return {b"/".join(filter(None, (folder, name))).decode() for folder, name, _ in found}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_leaves_what_rsync_leaves(tree: Path, pattern: str) -> None:
+    assert left_by_us(tree, pattern) == left_by_rsync(tree, pattern)
+
+
+def test_several_patterns_leave_what_rsync_leaves(tree: Path) -> None:
+    patterns = ("/tmp/*", "*.o", "/x/**/bar", "lost+found/*")
+    assert left_by_us(tree, *patterns) == left_by_rsync(tree, *patterns)
