@@ -46,10 +46,20 @@ class Beats:
         self._told: Server | None = None
         self._trouble = ""
 
+        self._thread = threading.Thread(target=self._beat_on, name="beats", daemon=True)
+
     def start(self) -> None:
-        threading.Thread(target=self._beat_on, name="beats", daemon=True).start()
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """After `stop` is set."""
+        self._thread.join(seconds)
 
     def _beat_on(self) -> None:
+        with self._control:
+            self._beat_until_stopped()
+
+    def _beat_until_stopped(self) -> None:
         while True:
             try:
                 self._beat()

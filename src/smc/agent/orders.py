@@ -52,6 +52,11 @@ class Orders:
         return self._held
 
     def follow_until_stopped(self) -> None:
+        with self._control:
+            self._follow_until_stopped()
+        self._drop()
+
+    def _follow_until_stopped(self) -> None:
         waits, trouble = delays(), ""
         while not self._stop.is_set():
             try:
@@ -68,7 +73,6 @@ class Orders:
                 log.info("the center gives orders again")
                 waits, trouble = delays(), ""
             self.follow(reply.order)
-        self._drop()
 
     def follow(self, order: Order | None) -> None:
         wanted = order.run if order else ""

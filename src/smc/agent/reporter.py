@@ -33,6 +33,10 @@ class Reporter:
         self._thread.join(seconds)
 
     def _send_all(self) -> None:
+        with self._control:
+            self._send_until_stopped()
+
+    def _send_until_stopped(self) -> None:
         while True:
             try:
                 event = self._waiting.get(timeout=TICK_SECONDS)

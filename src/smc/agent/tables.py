@@ -50,8 +50,8 @@ def read_layout(read: Read, size: int, sector: int) -> Layout:
     if len(first) < 512 or first[510:512] != MBR_SIGNATURE:
         return _read_gpt(read, size, sector) or Layout(table=Table.NONE)
     kinds = [first[MBR_ENTRIES + 16 * row + 4] for row in range(4)]
-    if PROTECTIVE in kinds and (layout := _read_gpt(read, size, sector)):
-        return layout
+    if PROTECTIVE in kinds:
+        return _read_gpt(read, size, sector) or Layout(table=Table.NONE)
     indicators = {first[MBR_ENTRIES + 16 * row] for row in range(4)}
     if not any(kinds) or not indicators <= BOOT_INDICATORS:
         return Layout(table=Table.NONE)  # a boot sector of a filesystem ends with the same signature

@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -54,10 +54,13 @@ Start = Callable[[int], Child]  # with the descriptor of its end of the socket
 class Worker:
     """Keeps a process at work on one run until it has finished or failed, or `stop` is called."""
 
-    def __init__(self, job: Job, start: Start, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self, job: Job, start: Start, emit: Callable[[Event], None], waits: Iterable[float] | None = None
+    ) -> None:
         self._job = job
         self._start = start
         self._emit = emit
+        self._waits = delays() if waits is None else waits
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_at_it, name=job.order.run, daemon=True)
         self._thread.start()
@@ -68,7 +71,7 @@ class Worker:
         self._thread.join()
 
     def _keep_at_it(self) -> None:
-        for deaths, wait in enumerate(delays(), start=1):
+        for deaths, wait in enumerate(self._waits, start=1):
             if self._work() or self._stopping.is_set():
                 return
             log.warning("the process of run %s ended without a word (%d)", self._job.order.run, deaths)

@@ -1,0 +1,146 @@
+"""The process that works on a run, played by a thread at the other end of its socket."""
+
+import os
+import queue
+import socket
+import threading
+from collections.abc import Callable
+from itertools import repeat
+from pathlib import Path
+
+from smc.agent.home import Home
+from smc.agent.replicate import Place, below, mount_trees, planned
+from smc.agent.worker import DEATHS, Child, Job, Worker
+from smc.base.run import Arg, Output
+from smc.model.codec import decode, encode
+from smc.model.disk import Role
+from smc.model.plan import Plan, TargetDisk, TargetPartition
+from smc.model.server import Architecture, Firmware
+from smc.wire.orders import Event, EventKind, Order
+
+
+def part(name: str, mount_point: str) -> TargetPartition:
+    return TargetPartition(number=1, size=1, role=Role.FILESYSTEM, source=name, mount_point=mount_point)
+
+
+PLAN = Plan(
+    architecture=Architecture.X86_64,
+    firmware=Firmware.BIOS,
+    excludes=("*.tmp", "/var/cache/", "/srv/data/old"),
+    disks=(
+        TargetDisk(index=0, size=1, partitions=(part("0_2", "/"), part("0_3", ""), part("", "/new"))),
+        TargetDisk(index=1, size=1, partitions=(part("1_1", "/srv/data"),)),
+    ),
+)
+JOB = Job(
+    order=Order(run="j-1.1", host="127.0.0.1", port=1, ca="", certificate="", plan=PLAN),
+    center_host="center.example",
+)
+FINISHED = Event(run="j-1.1", kind=EventKind.FINISHED)
+
+
+class FakeChild:
+    """A process that has ended; its pid is nobody's."""
+
+    pid = 2**22 + 1  # above the kernel's largest
+
+    def poll(self) -> int | None:
+        return 0
+
+
+def playing(lives: list[Callable[[socket.socket], None]]) -> Callable[[int], Child]:
+    """Each start is the next life."""
+
+    def start(descriptor: int) -> Child:
+        end = socket.socket(fileno=os.dup(descriptor))
+        life = lives.pop(0)
+
+        def live() -> None:
+            with end:
+                life(end)
+
+        threading.Thread(target=live, daemon=True).start()
+        return FakeChild()
+
+    return start
+
+
+def says(*events: Event) -> Callable[[socket.socket], None]:
+    def life(end: socket.socket) -> None:
+        assert decode(end.makefile("rb").readline(), Job) == JOB
+        for event in events:
+            end.sendall(encode(event) + b"\n")
+
+    return life
+
+
+def next_of(events: "queue.SimpleQueue[Event]") -> Event:
+    return events.get(timeout=20)
+
+
+def test_events_of_the_process_are_told() -> None:
+    told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    started = Event(run="j-1.1", kind=EventKind.STARTED)
+    worker = Worker(JOB, playing([says(started, FINISHED)]), told.put)
+    assert [next_of(told), next_of(told)] == [started, FINISHED]
+    worker.stop()
+
+
+def test_a_process_that_dies_without_a_word_is_started_again() -> None:
+    told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    worker = Worker(JOB, playing([says(), says(FINISHED)]), told.put)
+    assert next_of(told) == FINISHED
+    worker.stop()
+
+
+def test_a_process_that_always_dies_has_failed() -> None:
+    told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    worker = Worker(JOB, playing([says() for _ in range(DEATHS)]), told.put, repeat(0.01))
+    event = next_of(told)
+    assert (event.kind, event.code) == (EventKind.FAILED, "Agent.WorkerDied")
+    worker.stop()
+
+
+def test_stop_ends_a_process_that_would_go_on() -> None:
+    met_the_end = threading.Event()
+
+    def life(end: socket.socket) -> None:
+        lines = end.makefile("rb")
+        lines.readline()
+        lines.read()
+        met_the_end.set()
+
+    worker = Worker(JOB, playing([life]), lambda event: None)
+    worker.stop()
+    assert met_the_end.wait(10)
+
+
+def test_only_mounted_filesystems_of_the_source_are_sent() -> None:
+    assert planned(PLAN) == [Place("0_2", 0, "/"), Place("1_1", 1, "/srv/data")]
+
+
+def test_patterns_belong_to_the_filesystem_that_holds_the_path() -> None:
+    places = planned(PLAN)
+    assert below(PLAN.excludes, places[0], places) == ("*.tmp", "/var/cache/")
+    assert below(PLAN.excludes, places[1], places) == ("*.tmp", "/old")
+    assert below(("/srv/database", "/srv/data"), places[0], places) == ("/srv/database", "/srv/data")
+
+
+def test_filesystems_are_bound_read_only_and_the_agent_is_left_out(tmp_path: Path) -> None:
+    home = Home(tmp_path / "smc")
+    home.create()
+    (home.excludes / "rsync_excludes_linux_disk1.txt").write_text("# not needed there\n/scratch/\n")
+    calls: list[str] = []
+
+    def do(*argv: Arg, timeout: float, stdin: str = "", ok: object = ()) -> Output:
+        calls.append(" ".join(map(str, argv)))
+        return Output("", "", 0)
+
+    root, data = mount_trees(PLAN, home, do)
+    assert calls[1:3] == [
+        f"mount --bind / {home.mounts}/0_2",
+        f"mount -o remount,bind,ro {home.mounts}/0_2",
+    ]
+    assert {"/smc", "/etc/systemd/system/smc-agent.service", "/var/cache/"} <= set(root.excludes)
+    assert data.excludes == ("*.tmp", "/old", "/scratch/")
+    assert (data.name, data.mount_point, data.path) == ("1_1", "/srv/data", home.mounts / "1_1")
