@@ -53,14 +53,14 @@ class Center:
         *,
         story: str = STORY,
         settings: JobSettings = FAST,
-        copied: int = 0,
+        before_open: Callable[[Ends], None] = lambda ends: None,
     ) -> None:
         self.cloud = cloud
         self.store = open_store(url_of(folder), "lcl")
         self.work = Work(self.store, cloud, Tickets(folder), settings)
         self.runner = Runner(self.work, journal_url(folder), story=story, turn=0.02)
         self.ends = Ends(self.store, cloud, new_csr())
-        self.ends.copied = copied
+        before_open(self.ends)
         self.ends.start()
         self.runner.open()
 

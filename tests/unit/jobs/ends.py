@@ -39,12 +39,14 @@ class Ends(threading.Thread):
         self.hold_at = TOTAL + 1
         self.failure: Failure | None = None
         self.agent_failure: Failure | None = None
-        self.report_lost = False
+        self.silent = False
         self._ending = threading.Event()
         self._said: dict[str, Progress] = {}
 
     def run(self) -> None:
         while not self._ending.wait(TURN):
+            if self.silent:
+                continue
             for job in self.store.jobs.in_status(JobStatus.RUNNING):
                 run = self.store.runs.find(job.id, job.run_number)
                 receiver = self._receiver(job.id, job.transition_instance_id)
@@ -94,8 +96,7 @@ class Ends(threading.Thread):
             case TaskKind.REPLICATE if phase in (Phase.LISTENING, Phase.SYNCING):
                 phase = self._copy(run, phase)
             case TaskKind.CONVERT if phase is not Phase.CONVERTED:
-                if not self.report_lost:
-                    self.store.runs.record_report(run.job, run.number, Report(run=run.id))
+                self.store.runs.record_report(run.job, run.number, Report(run=run.id))
                 phase = Phase.CONVERTED
             case _:
                 pass

@@ -4,10 +4,16 @@ from pathlib import Path
 
 from dbos import DBOS
 from tests.unit.jobs.center import Center, until
+from tests.unit.jobs.ends import Ends
 from tests.unit.jobs.test_story import made_once, only_the_image_is_left
 
 from smc.cloud.memory import MemoryCloud
 from smc.model.job import JobStatus
+
+
+def copied_300(ends: Ends) -> None:
+    """What is on the disks of the intermediate instance outlives the center."""
+    ends.copied = 300
 
 
 def held(folder: Path, cloud: MemoryCloud) -> tuple[Center, str]:
@@ -25,7 +31,7 @@ def test_a_center_started_again_goes_on_with_the_same_run(tmp_path: Path) -> Non
     center, job = held(tmp_path, cloud)
     center.close()
     assert center.job(job).status is JobStatus.RUNNING
-    center = Center(tmp_path, cloud, copied=300)
+    center = Center(tmp_path, cloud, before_open=copied_300)
     try:
         done = center.ends_as(job, JobStatus.FINISHED)
         assert done.run_number == 1
@@ -40,7 +46,7 @@ def test_a_center_with_another_story_goes_on_with_a_new_run(tmp_path: Path) -> N
     cloud = MemoryCloud()
     center, job = held(tmp_path, cloud)
     center.close()
-    center = Center(tmp_path, cloud, story="2", copied=300)
+    center = Center(tmp_path, cloud, story="2", before_open=copied_300)
     try:
         done = center.ends_as(job, JobStatus.FINISHED)
         assert done.run_number == 2

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
-from tests.unit.jobs.center import Center, until
+from tests.unit.jobs.center import FAST, Center, until
 
 from smc.base.errors import Transient, UserError
 from smc.cloud.driver import TAG_IMAGE, TAG_JOB, TAG_PURPOSE, TAG_RUN, Kind
@@ -243,3 +244,71 @@ def test_the_journal_holds_neither_tickets_nor_keys(center: Center, tmp_path: Pa
     assert f"{job}.1".encode() in written
     assert center.work.tickets.ticket(f"{job}.1").reveal().encode() not in written
     assert b"PRIVATE KEY" not in written
+
+
+def impatient(folder: Path) -> Center:
+    settings = msgspec.structs.replace(
+        FAST, patience_seconds=0.3, receiver_seconds=0.3, convert_seconds=0.3, stall_seconds=0.3
+    )
+    return Center(folder, MemoryCloud(), settings=settings)
+
+
+def test_what_cannot_be_released_is_named_and_tried_again(tmp_path: Path) -> None:
+    center = impatient(tmp_path)
+    try:
+        center.ends.silent = True
+        job = center.new_job()
+        center.start(job)
+        center.ends_as(job, JobStatus.IN_ERROR)
+        center.cloud.hook = failing("delete", UserError("locked", code="Forbidden.RAM"), times=10_000)
+        center.store.jobs.begin_deleting(job)
+        center.runner.delete(job)
+        until(lambda: center.store.log.page(job, offset=0, limit=100)[0] >= 4)
+        _, lines = center.store.log.page(job, offset=0, limit=100)
+        named = [line.message for line in lines if line.code == "Cleaning.Incomplete"]
+        (instance,) = [r.id for r in center.cloud.left if r.kind is Kind.INSTANCE]
+        assert any(instance in sentence and "locked" in sentence for sentence in named)
+        center.cloud.hook = no_hook
+
+        def deleted() -> bool:
+            center.runner.delete(job)
+            return center.store.jobs.find(job) is None
+
+        until(deleted)
+        assert center.cloud.left == []
+    finally:
+        center.close()
+
+
+def test_a_receiver_that_does_not_answer_ends_in_error_and_can_be_resumed(tmp_path: Path) -> None:
+    center = impatient(tmp_path)
+    try:
+        center.ends.silent = True
+        job = center.new_job()
+        center.start(job)
+        failed = center.ends_as(job, JobStatus.IN_ERROR)
+        assert failed.failure
+        assert failed.failure.code == "Receiver.NotReady"
+        center.ends.silent = False
+        center.start(job)
+        center.ends_as(job, JobStatus.FINISHED)
+        assert made_once(center)
+    finally:
+        center.close()
+
+
+def test_copying_that_stands_still_ends_in_error_and_can_be_resumed(tmp_path: Path) -> None:
+    center = impatient(tmp_path)
+    try:
+        center.ends.hold_at = 300
+        job = center.new_job()
+        center.start(job)
+        failed = center.ends_as(job, JobStatus.IN_ERROR)
+        assert failed.failure
+        assert failed.failure.code == "Sync.Stalled"
+        center.ends.hold_at = 2000
+        center.start(job)
+        center.ends_as(job, JobStatus.FINISHED)
+        assert center.ends.sent == {f"{job}.1": 300, f"{job}.2": 700}
+    finally:
+        center.close()

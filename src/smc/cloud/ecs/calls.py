@@ -1,5 +1,6 @@
 """Calls of the official SDKs: one door with time limits, our errors, and paging."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -30,7 +31,7 @@ class EcsAccess(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str
     key_secret: Secret
     endpoint: str = ""
-    vpc_endpoint: str = ""  # "": as `endpoint`
+    vpc_endpoint: str = ""  # "": ecs.<region>... has a vpc.<region>... beside it; else as `endpoint`
     protocol: str = "HTTPS"
 
 
@@ -40,7 +41,7 @@ class Calls:
     def __init__(self, access: EcsAccess) -> None:
         self.region = access.region
         self.ecs = EcsClient(_config(access, access.endpoint))
-        self.vpc = VpcClient(_config(access, access.vpc_endpoint or access.endpoint))
+        self.vpc = VpcClient(_config(access, access.vpc_endpoint or _beside(access.endpoint)))
 
     def ask(self, method: Callable[..., Any], request: object) -> Any:  # Any: the SDKs are not typed
         """The body of the answer. Raises our errors with the cloud's code."""
@@ -72,6 +73,10 @@ class Calls:
             yield from found
             if number * PAGE >= (body.total_count or 0) or not found:
                 return
+
+
+def _beside(endpoint: str) -> str:
+    return "vpc" + endpoint.removeprefix("ecs") if re.match(r"ecs[.-]", endpoint) else endpoint
 
 
 def _config(access: EcsAccess, endpoint: str) -> Config:

@@ -3,11 +3,11 @@
 import time
 
 from smc.base.errors import Broken, UserError
-from smc.center.jobs.steps.machine import disk_name, target_disks, target_gib
+from smc.center.jobs.steps.machine import disk_name, lost, target_disks, target_gib
 from smc.center.jobs.values import Machine
 from smc.center.jobs.work import Work, tags, token
 from smc.center.store.resources import IMAGE
-from smc.cloud.driver import Image, ImageDisk, ImageSpec, ImageState, Kind, Power
+from smc.cloud.driver import ImageDisk, ImageSpec, ImageState, Kind, Power
 from smc.model.job import BusinessStatus, run_job, run_number
 from smc.model.server import platform
 from smc.wire.orders import TaskKind
@@ -29,7 +29,7 @@ def switch_off(work: Work, run: str, machine: Machine) -> None:
     def off() -> bool | None:
         seen = work.driver.instance(machine.instance)
         if seen is None:
-            raise Broken(f"The intermediate instance {machine.instance} was released.")
+            raise lost(machine.instance)
         if seen.power is Power.STOPPED:
             return True
         if seen.power is not Power.STOPPING or time.monotonic() > force_at:
@@ -90,9 +90,16 @@ def make_image(work: Work, run: str, name: str, snapshots: list[str]) -> str:
         "making the image",
     )
     work.record(run, Kind.IMAGE, image, name, purpose=IMAGE)
-    work.wait_for(
-        run, lambda: _available(work.driver.image(image), name), f"the image {name}", limit=IMAGE_SECONDS
-    )
+
+    def available() -> bool | None:
+        seen = work.driver.image(image)
+        if seen is None or seen.state is ImageState.FAILED:
+            raise Broken(f"The cloud could not make the image {name}.", code="Image.CreateFailed")
+        note = f"Making the image {name}: {seen.percent} %"
+        work.store.jobs.reach(now, BusinessStatus.PROCESSING, note=note, progress=90 + seen.percent * 0.06)
+        return seen.state is ImageState.AVAILABLE or None
+
+    work.wait_for(run, available, f"the image {name}", limit=IMAGE_SECONDS)
     return image
 
 
@@ -131,9 +138,3 @@ def _give_up(work: Work, run: str, image: str) -> None:
 
     work.wait_for(run, gone, f"deleting {image}")
     work.store.resources.released(Kind.IMAGE, image)
-
-
-def _available(image: Image | None, name: str) -> Image | None:
-    if image is None or image.state is ImageState.FAILED:
-        raise Broken(f"The cloud could not make the image {name}.", code="Image.CreateFailed")
-    return image if image.state is ImageState.AVAILABLE else None

@@ -73,15 +73,19 @@ def running(work: Work, run: str, instance: str) -> bool:
     """Whether it runs; started again when somebody stopped it. Raises `InstanceLost`."""
     seen = work.driver.instance(instance)
     if seen is None:
-        raise InstanceLost(
-            f"The intermediate instance {instance} was released; the copy is gone with it.",
-            hint="Delete the job and create it again.",
-        )
+        raise lost(instance)
     if seen.power is Power.STOPPED:
         log.warning("run %s: the intermediate instance %s is stopped: starting it", run, instance)
         work.store.log.add(run_job(run), f"The intermediate instance {instance} was stopped: starting it.")
         work.driver.start(instance)
     return seen.power is Power.RUNNING
+
+
+def lost(instance: str) -> InstanceLost:
+    return InstanceLost(
+        f"The intermediate instance {instance} was released; the copy is gone with it.",
+        hint="Delete the job and create it again.",
+    )
 
 
 def _choose_port(work: Work, run: str) -> int:

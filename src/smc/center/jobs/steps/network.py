@@ -29,7 +29,14 @@ def make_network(work: Work, run: str) -> Network:
         return Network(vpc=work.driver.vpc_of(given), vswitch=given, zone="")
     vpc = work.kept(run, Kind.VPC) or _make_vpc(work, run)
     work.wait_for(run, lambda: work.driver.vpc_ready(vpc) or None, f"the VPC {vpc}")
-    zone = work.driver.zones()[0]
+    zones = work.driver.zones()
+    if not zones:
+        raise UserError(
+            "The region has no zone where an intermediate instance can be had.",
+            code="OperationDenied.NoStock",
+            hint="Choose a vSwitch or another region.",
+        )
+    zone = zones[0]
     vswitch = work.kept(run, Kind.VSWITCH) or _make_vswitch(work, run, vpc, zone)
     work.wait_for(run, lambda: work.driver.vswitch_ready(vswitch) or None, f"the vSwitch {vswitch}")
     return Network(vpc=vpc, vswitch=vswitch, zone=zone)

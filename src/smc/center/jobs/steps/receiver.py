@@ -1,5 +1,6 @@
 """Waiting for the receiver: it enrols with its ticket, lays out the disks and listens."""
 
+import logging
 import time
 
 from smc.base.errors import Broken, Transient, UserError
@@ -8,12 +9,13 @@ from smc.center.jobs.steps.machine import running
 from smc.center.jobs.values import Machine
 from smc.center.jobs.work import Work
 from smc.center.store.values import Run
-from smc.model.job import BusinessStatus
+from smc.model.job import BusinessStatus, run_job
 from smc.model.progress import Failure, Phase
 from smc.wire.orders import TaskKind
 
 READY = (Phase.LISTENING, Phase.SYNCING, Phase.SYNCED)
 CONSOLE_KEPT = 2000  # characters of the console that go into an error
+log = logging.getLogger(__name__)
 KINDS = {"UserError": UserError, "Transient": Transient, "Broken": Broken}
 
 
@@ -33,7 +35,8 @@ def await_receiver(work: Work, run: str, machine: Machine) -> None:
                 hint="Look whether it reaches the center on the agents' port. The end of its console: "
                 + work.driver.console_output(machine.instance)[-CONSOLE_KEPT:],
             )
-        watch.look()
+        if watch.look():
+            work.store.receivers.renew(run_job(run), valid_seconds=work.settings.ticket_seconds)
         work.pause()
     work.wait_for(run, lambda: _set_endpoint(work, run, machine), "the receiver's address")
 
@@ -45,19 +48,17 @@ class Watch:
         self._work, self._run, self._machine = work, run, machine
         self._next = 0.0
 
-    def look(self) -> None:
+    def look(self) -> bool:
         """Raises `InstanceLost`; starts a stopped instance; asks a cloud that does not answer later."""
         if time.monotonic() < self._next:
-            return
+            return False
         self._next = time.monotonic() + self._work.settings.look_seconds
-        self._work.store.receivers.renew(
-            self._work.current(self._run)[0].id, valid_seconds=self._work.settings.ticket_seconds
-        )
         try:
             if running(self._work, self._run, self._machine.instance):
                 _set_endpoint(self._work, self._run, self._machine)
-        except Transient:
-            return
+        except Transient as e:
+            log.info("run %s: %s (%s)", self._run, e.message, e.code)
+        return True
 
 
 def phase(now: Run) -> Phase:

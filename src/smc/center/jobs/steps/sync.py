@@ -14,6 +14,7 @@ from smc.wire.orders import HEARTBEAT_SECONDS, TaskKind
 
 DONE = (Phase.SYNCED, Phase.CONVERTING, Phase.CONVERTED)
 BEGIN, END = 10.0, 80.0  # percent of the whole job
+SHOW_SECONDS = 2.0  # a commit each: no oftener than a person reads
 OFFLINE_SECONDS = 3 * HEARTBEAT_SECONDS
 
 
@@ -21,6 +22,7 @@ def sync(work: Work, run: str, machine: Machine) -> str:
     """The answer is the value of a `Synced`."""
     _order(work, run)
     watch, pace = Watch(work, run, machine), Pace(work)
+    shown = 0.0
     while True:
         job, now = work.current(run)
         if now.stop_wanted:
@@ -30,7 +32,9 @@ def sync(work: Work, run: str, machine: Machine) -> str:
         if phase(now) in DONE:
             return Synced.ALL.value
         pace.check(job.source_id, now)
-        _show(work, now)
+        if time.monotonic() - shown > SHOW_SECONDS:
+            shown = time.monotonic()
+            _show(work, now)
         watch.look()
         work.pause()
 
