@@ -1,5 +1,6 @@
 """The cloud's endpoint: every action of both APIs by its name."""
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,7 +14,10 @@ from smc.rpc.dispatch import Action, Actions, Caller, Reply, Service, action
 
 ECS = "2014-05-26"
 VPC = "2016-04-28"
+QUESTIONS = ("Describe", "List", "Get")  # asked all the time and change nothing: not logged
 R = TypeVar("R", bound=msgspec.Struct)
+
+log = logging.getLogger(__name__)
 
 
 def service(cloud: Cloud, secret_of: Callable[[str], str | None]) -> Service:
@@ -89,7 +93,7 @@ def _vpc(cloud: Cloud) -> Actions:
 
 
 def _bind(cloud: Cloud, request: type[R], handler: Callable[[Cloud, R], Reply]) -> Action:
-    def answer(asked: R, _: Caller) -> Reply:
+    def answer(asked: R, caller: Caller) -> Reply:
         region = getattr(asked, "region_id", "")
         if region not in ("", cloud.region):
             raise UserError(
@@ -97,6 +101,9 @@ def _bind(cloud: Cloud, request: type[R], handler: Callable[[Cloud, R], Reply]) 
                 code="InvalidRegionId.NotFound",
                 hint=f"The region of the local cloud is {cloud.region}.",
             )
-        return handler(cloud, asked)
+        reply = handler(cloud, asked)
+        if not request.__name__.startswith(QUESTIONS):
+            log.info("%s by %s: %s", request.__name__, caller.access_key_id, dict(reply))
+        return reply
 
     return action(request, answer)

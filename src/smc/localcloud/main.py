@@ -50,7 +50,7 @@ def serve(
     """
     with running(folder, Qemu(accelerator), host_address=host_address, images=images) as cloud:
         endpoint = application(app.service(cloud, keys.get))
-        uvicorn.run(endpoint, host=host, port=port, log_config=None, lifespan="off")
+        uvicorn.run(endpoint, host=host, port=port, log_config=None, access_log=False, lifespan="off")
 
 
 @contextmanager

@@ -179,6 +179,9 @@ def test_a_machine_that_does_not_start_is_stopped_with_the_cause(
     world.work()
     assert instance(ecs, name).status == "Stopped"
     assert "did not start" in caplog.text
+    request = models.GetInstanceConsoleOutputRequest(region_id="local", instance_id=name)
+    console = base64.b64decode(ecs.get_instance_console_output(request).body.console_output)
+    assert b"[local cloud] the machine did not start" in console
 
 
 def test_releasing_takes_the_disks_that_go_with_it(world: World, ecs: Client, launch: Launch) -> None:

@@ -126,6 +126,37 @@ def test_a_rule_forwards_its_port_at_once_and_no_longer_when_it_is_revoked(
     assert forwards(world, name) == set()
 
 
+def test_a_rule_may_name_a_range_of_the_newer_addresses(ecs: EcsClient, network: Network) -> None:
+    open_port(ecs, network[2], "22/22", source_cidr_ip="", ipv_6source_cidr_ip="2001:db8::7/128")
+    attribute = models.DescribeSecurityGroupAttributeRequest(region_id="local", security_group_id=network[2])
+    (rule,) = ecs.describe_security_group_attribute(attribute).body.permissions.permission
+    assert (rule.source_cidr_ip, rule.ipv_6source_cidr_ip) == (None, "2001:db8::7/128")
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"ip_protocol": "sctp"}, "InvalidIpProtocol.Malformed"),
+        ({"port_range": "22"}, "InvalidPortRange.Malformed"),
+        ({"port_range": "80/22"}, "InvalidPortRange.Malformed"),
+        ({"ip_protocol": "all"}, "InvalidPortRange.Malformed"),
+        ({"source_cidr_ip": "nowhere"}, "InvalidParam.SourceIp"),
+        ({"source_cidr_ip": ""}, "MissingParameter.SourceCidrIp"),
+        ({"policy": "maybe"}, "InvalidPolicy.Malformed"),
+        ({"priority": "101"}, "InvalidParameter.Permissions.1.Priority"),
+    ],
+)
+def test_a_bad_rule_is_refused(
+    ecs: EcsClient,
+    network: Network,
+    more: dict[str, str],
+    code: str,
+) -> None:
+    with pytest.raises(ClientException) as caught:
+        open_port(ecs, network[2], "22/22", **more)
+    assert caught.value.code == code
+
+
 def test_a_tag_names_another_port_of_the_host(
     world: World, ecs: EcsClient, network: Network, launch: Launch
 ) -> None:

@@ -60,6 +60,8 @@ class Permission(Request, frozen=True, kw_only=True):
     port_range: str = ALL_PORTS
     source_cidr_ip: str = ""
     dest_cidr_ip: str = ""
+    ipv6_source_cidr_ip: str = ""
+    ipv6_dest_cidr_ip: str = ""
     policy: str = "accept"
     priority: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     description: Annotated[str, msgspec.Meta(max_length=512)] = ""
@@ -74,6 +76,8 @@ class Rules(Regional, frozen=True, kw_only=True):
     port_range: str = ALL_PORTS
     source_cidr_ip: str = ""
     dest_cidr_ip: str = ""
+    ipv6_source_cidr_ip: str = ""
+    ipv6_dest_cidr_ip: str = ""
     policy: str = "accept"
     priority: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     description: str = ""
@@ -206,7 +210,7 @@ def _parse(asked: Permission | Rules, direction: Direction, created: str) -> Rul
         direction=direction,
         protocol=protocol,
         ports=asked.port_range,
-        cidr=_cidr(asked.source_cidr_ip if direction is Direction.INGRESS else asked.dest_cidr_ip, direction),
+        cidr=_cidr(asked, direction),
         policy=Policy(policy),
         priority=asked.priority,
         description=asked.description,
@@ -226,18 +230,22 @@ def _check_ports(protocol: str, ports: str) -> None:
         )
 
 
-def _cidr(text: str, direction: Direction) -> str:
+def _cidr(asked: Permission | Rules, direction: Direction) -> str:
+    """The other side's range, of either family."""
+    if direction is Direction.INGRESS:
+        name, text = "SourceCidrIp", asked.source_cidr_ip or asked.ipv6_source_cidr_ip
+    else:
+        name, text = "DestCidrIp", asked.dest_cidr_ip or asked.ipv6_dest_cidr_ip
     if not text:
-        name = "SourceCidrIp" if direction is Direction.INGRESS else "DestCidrIp"
         raise UserError(
             f"The parameter {name} is missing.",
             code=f"MissingParameter.{name}",
             hint="The local cloud knows rules by address range only, like 192.0.2.7/32.",
         )
     try:
-        return str(ipaddress.IPv4Network(text, strict=False))
+        return str(ipaddress.ip_network(text, strict=False))
     except ValueError as e:
-        raise UserError(f"{text!r} is not an IPv4 range.", code="InvalidParam.SourceIp") from e
+        raise UserError(f"{text!r} is not a range of addresses.", code="InvalidParam.SourceIp") from e
 
 
 def _group(cloud: Cloud, group: SecurityGroup) -> Reply:
@@ -257,6 +265,8 @@ def _group(cloud: Cloud, group: SecurityGroup) -> Reply:
 
 def _rule(rule: Rule) -> Reply:
     side = "SourceCidrIp" if rule.direction is Direction.INGRESS else "DestCidrIp"
+    if ":" in rule.cidr:
+        side = f"Ipv6{side}"
     return {
         "SecurityGroupRuleId": rule.id,
         "Direction": rule.direction.value,

@@ -149,6 +149,8 @@ def get_instance_console_output(cloud: Cloud, request: GetInstanceConsoleOutput)
             file.seek(max(0, size - CONSOLE_KEPT))
             text = file.read()
         written = path.stat().st_mtime
+    if instance.failure:
+        text += f"\n[local cloud] {instance.failure}\n".encode()
     return {
         "InstanceId": instance.id,
         "ConsoleOutput": base64.b64encode(text).decode(),
