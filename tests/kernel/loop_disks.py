@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from smc.base.run import run
-from smc.receiver import mounts
-
 
 @contextmanager
 def loop_disk(file: Path, size: int) -> Iterator[Path]:
@@ -18,7 +15,6 @@ def loop_disk(file: Path, size: int) -> Iterator[Path]:
     try:
         yield device
     finally:
-        mounts.unmount_below(file.parent, run)
         subprocess.run(
             ["partx", "--delete", device], capture_output=True, check=False
         )  # fails when it has none

@@ -67,6 +67,7 @@ def planned(disk: Disk) -> TargetDisk:
 def device(tmp_path: Path) -> Iterator[Path]:
     with loop_disk(tmp_path / "disk.img", 20 * GIB) as found:
         yield found
+        mounts.unmount_below(tmp_path, run)
 
 
 def test_the_table_reads_back_as_the_source_had_it(device: Path) -> None:

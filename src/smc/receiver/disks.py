@@ -42,10 +42,14 @@ def partition(disk: Path, number: int) -> Path:
     return disk.with_name(f"{disk.name}{'p' if disk.name[-1].isdigit() else ''}{number}")
 
 
+def has_partition(node: Path, size: int) -> bool:
+    return node.is_block_device() and _size(Path("/sys/class/block", node.name)) == size
+
+
 def wait_for_partition(node: Path, size: int, *, timeout: float = PARTITION_SECONDS) -> None:
     """Until the kernel has the partition with that size and its device node is there."""
     deadline = time.monotonic() + timeout
-    while not (node.is_block_device() and _size(Path("/sys/class/block", node.name)) == size):
+    while not has_partition(node, size):
         if time.monotonic() >= deadline:
             raise Transient(f"{node} did not appear", code="Disk.NoPartition")
         time.sleep(POLL_SECONDS)

@@ -13,6 +13,9 @@ CHECK_SECONDS = 4 * 3600.0
 NOTHING_FOUND = 2  # blkid
 RESERVED_PERCENT = 5  # mke2fs's own default, said aloud because /etc/mke2fs.conf may say another
 ROUNDED_PERCENT = 5  # so much fewer inodes than asked for at most; the plan has 10 to spare
+GROWN = frozenset(  # what the kernel adds by itself, when a file needs it or while it is mounted
+    {"large_file", "ext_attr", "dir_nlink", "needs_recovery", "orphan_present"}
+)
 SAME_FEATURE = {"extents": "extent", "gdt_csum": "uninit_bg"}  # older spellings
 
 
@@ -112,7 +115,6 @@ def _has_shape(part: TargetPartition, told: dict[str, str]) -> bool:
         and int(told.get("Inode size", "0")) == part.inode_size
         and abs(int(told.get("Block count", "0")) * block - part.size) < MIB
         and int(told.get("Inode count", "0")) >= part.inodes * (100 - ROUNDED_PERCENT) // 100
-        # The kernel adds these by itself when a file needs them or a mount is not yet closed.
         and planned - {"uninit_bg"} <= features
-        and features - planned <= {"large_file", "needs_recovery", "orphan_present"}
+        and features - planned <= GROWN
     )

@@ -59,11 +59,13 @@ def partition_nodes(disk: TargetDisk, device: Path) -> list[Path]:
 
 def show_partitions(disk: TargetDisk, device: Path, run: Run) -> None:
     """The kernel makes the partitions' nodes: partx tells it even where it cannot read a GPT."""
-    nodes = partition_nodes(disk, device)
-    if not all(node.is_block_device() for node in nodes):
+    sizes = {
+        node: part.size for node, part in zip(partition_nodes(disk, device), disk.partitions, strict=True)
+    }
+    if not all(disks.has_partition(node, size) for node, size in sizes.items()):
         run("partx", "--update", device, timeout=SFDISK_SECONDS)
-    for part, node in zip(disk.partitions, nodes, strict=True):
-        disks.wait_for_partition(node, part.size)
+    for node, size in sizes.items():
+        disks.wait_for_partition(node, size)
 
 
 def _write_table(disk: TargetDisk, device: Path, run: Run) -> None:

@@ -25,20 +25,20 @@ MOUNTS = Path("/mnt/smc")
 
 
 def main(words: Sequence[str]) -> int:
-    options = _parse(words)
+    options = parse(words)
     logs.set_up()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        _receive(options, stop)
+        receive(options, stop)
     except SmcError as e:
         print(f"smc-agent receive: {e.message} ({e.code})\n{e.hint}".rstrip(), file=sys.stderr)
         return 1
     return 0
 
 
-def _parse(words: Sequence[str]) -> argparse.Namespace:
+def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="smc-agent receive",
         description="Receive a server: lay out the disks of this intermediate instance, take the data,"
@@ -56,7 +56,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _receive(options: argparse.Namespace, stop: threading.Event) -> None:
+def receive(options: argparse.Namespace, stop: threading.Event) -> None:
     home = Home(options.state)
     home.make()
     with home.alone():

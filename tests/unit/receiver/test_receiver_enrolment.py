@@ -12,6 +12,7 @@ from tests.unit.receiver.fake_center import TICKET, ReceiverCenter
 from smc.base.errors import Broken, UserError
 from smc.receiver.enrol import enrol
 from smc.receiver.home import Home, Kept
+from smc.receiver.main import parse, receive
 
 
 @pytest.fixture
@@ -92,3 +93,16 @@ def test_what_is_kept_belongs_to_its_run(home: Home) -> None:
     home.keep(Kept(run="j-1.1", seconds={"copy": 1.0}))
     assert home.kept("j-1.1").seconds == {"copy": 1.0}
     assert home.kept("j-1.2") == Kept(run="j-1.2")
+
+
+def test_the_ticket_file_is_gone_when_it_was_used(center: ReceiverCenter, tmp_path: Path) -> None:
+    ticket = tmp_path / "ticket"
+    ticket.write_text(f"{TICKET}\n")
+    stop = threading.Event()
+    stop.set()
+    words = ["--center", center.url, "--ca-fingerprint", center.authority.fingerprint]
+    words += ["--ticket-file", str(ticket), "--state", str(tmp_path / "s"), "--mounts", str(tmp_path / "m")]
+    for _ in range(2):  # the second time it needs none
+        receive(parse(words), stop)
+        assert not ticket.exists()
+    assert center.csr
