@@ -3,6 +3,8 @@
 import logging
 import threading
 
+import msgspec
+
 from smc.base.errors import Transient, UserError
 from smc.receiver.home import Enrolment, Home
 from smc.wire.backoff import delays
@@ -21,8 +23,8 @@ def enrol(url: str, fingerprint: str, ticket: str, home: Home, stop: threading.E
     Raises `UserError` when the center is not the one of `fingerprint` or does not take the ticket.
     """
     known = home.enrolment()
-    if known is not None and known.url == url:
-        return known
+    if known is not None:
+        return msgspec.structs.replace(known, url=url)
     if not ticket:
         raise UserError(
             "this receiver is not enrolled and has no ticket",
