@@ -21,7 +21,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path) as running:
+    with center(tmp_path, agents=False) as running:
         yield running
 
 

@@ -28,7 +28,7 @@ Described = models.DescribeReplicationJobsResponseBodyReplicationJobsReplication
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path) as running:
+    with center(tmp_path, agents=False) as running:
         yield running
 
 
@@ -45,7 +45,7 @@ def source(running: Center) -> str:
 @pytest.fixture(scope="module")
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, str]]:
     """One center for requests that leave nothing behind, and a source of it."""
-    with center(tmp_path_factory.mktemp("center")) as running:
+    with center(tmp_path_factory.mktemp("center"), agents=False) as running:
         yield client_of(running), running.import_server().source_id
 
 
@@ -359,10 +359,14 @@ def test_a_finished_job_frees_its_source(running: Center, sdk: Client, source: s
     job = create(sdk, source)
     sdk.start_replication_job(models.StartReplicationJobRequest(job_id=job))
     run = run_of(running, job)
+    running.parts.store.resources.record(
+        Kind.IMAGE, "m-1", name=f"web_image_{job}", job=job, run=1, purpose=IMAGE
+    )
     running.parts.store.jobs.deliver(run, "m-1")
     running.parts.store.jobs.end(run, JobStatus.FINISHED)
     found = described(sdk, job)
     assert (found.status, found.progress, found.image_id) == ("Finished", 100.0, "m-1")
+    assert found.image_name == f"web_image_{job}"
     (told,) = found.replication_job_runs.replication_job_run
     assert (told.image_id, told.type) == ("m-1", "Manual")
     assert told.start_time <= told.end_time

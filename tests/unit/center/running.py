@@ -59,7 +59,7 @@ class Center:
         return Control(self.agents_url, self.parts.trust.ca, credential)
 
     def import_server(self, described: Server | None = None) -> Enrolled:
-        """As an agent does it, with a new activation code."""
+        """With a new activation code; as an agent does it, when there is an agents' endpoint."""
         code, text = self.parts.store.codes.create("", "", 1, 1)
         request = Enrol(
             token_id=code.id,
@@ -67,21 +67,25 @@ class Center:
             server=described or server(),
             csr=Key.generate().request("agent"),
         )
+        if not self.agents_port:
+            source, credential = self.parts.store.sources.enrol(request, "127.0.0.1")
+            return Enrolled(source_id=source.id, credential=credential)
         with self.control() as control:
             return control.post("/agent/v1/enrol", request, Enrolled)
 
 
 @contextlib.contextmanager
-def center(data_dir: Path) -> Iterator[Center]:
+def center(data_dir: Path, *, agents: bool = True) -> Iterator[Center]:
     agent_file = data_dir / "smc-agent"
     agent_file.write_bytes(b"#!/bin/sh\n")
     parts = open_parts(Settings(data_dir=data_dir, listen=ANY, agent_listen=ANY, agent_file=agent_file))
     cloud, jobs = MemoryCloud(), NotedJobs()
     try:
-        with (
-            serving(api_of(parts, cloud, jobs)) as api_port,
-            _serving_tls(agents_of(parts), parts.trust) as agents_port,
-        ):
+        with contextlib.ExitStack() as stack:
+            api_port = stack.enter_context(serving(api_of(parts, cloud, jobs)))
+            agents_port = 0
+            if agents:
+                agents_port = stack.enter_context(_serving_tls(agents_of(parts), parts.trust))
             yield Center(parts, cloud, jobs, admin_key(parts)[0], api_port, agents_port)
             parts.store.bell.close()
     finally:

@@ -21,6 +21,7 @@ from smc.center.api.words import (
 )
 from smc.center.store.jobs import JobFilter
 from smc.center.store.values import Job, Run
+from smc.cloud.driver import Kind
 from smc.model.job import BusinessStatus, JobStatus
 from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
@@ -93,9 +94,16 @@ class JobActions:
         return {
             **page(request.page_number, request.page_size, total),
             "ReplicationJobs": {
-                "ReplicationJob": [_described(job, self._store.runs.of_job(job.id)) for job in found]
+                "ReplicationJob": [
+                    _described(job, self._store.runs.of_job(job.id), self._image_name(job)) for job in found
+                ]
             },
         }
+
+    def _image_name(self, job: Job) -> str:
+        """What its image is called, once there is one: the wish may have been taken, or was not given."""
+        made = self._store.resources.find(Kind.IMAGE, job.image_id) if job.image_id else None
+        return made.name if made else job.request.image_name
 
 
 def status_info(job: Job) -> str:
@@ -105,7 +113,7 @@ def status_info(job: Job) -> str:
     return f"{job.failure.message} {job.failure.hint}".strip()
 
 
-def _described(job: Job, runs: Sequence[Run]) -> dict[str, object]:
+def _described(job: Job, runs: Sequence[Run], image_name: str) -> dict[str, object]:
     asked = job.request
     return {
         "JobId": job.id,
@@ -126,7 +134,7 @@ def _described(job: Job, runs: Sequence[Run]) -> dict[str, object]:
         "ScheduledStartTime": "",
         "ValidTime": written(job.valid_until),
         "TargetType": asked.target_type,
-        "ImageName": asked.image_name,
+        "ImageName": image_name,
         "ImageId": job.image_id,
         "InstanceId": "",
         "TransitionInstanceId": job.transition_instance_id,
