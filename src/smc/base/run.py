@@ -12,6 +12,7 @@ from typing import IO, Protocol
 from smc.base.errors import CommandFailed
 
 Arg = str | os.PathLike[str]
+Process = subprocess.Popen[bytes]  # what `spawn` started
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
 STDERR_KEPT = 2000  # characters of stderr that go into an error
@@ -65,7 +66,7 @@ def spawn(
     env: Mapping[str, str] = ENVIRONMENT,
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
-) -> "subprocess.Popen[bytes]":
+) -> Process:
     """Start a program that outlives this call, in a session of its own; both its outputs go to `output`.
 
     The caller owns the process: it must wait for it or record its pid.

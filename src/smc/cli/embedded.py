@@ -6,7 +6,6 @@ It outlives a center that is killed: the next one finds it by pid and start time
 import logging
 import secrets
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ import msgspec
 from smc.base.errors import Broken
 from smc.base.files import write_atomic
 from smc.base.process import ask_to_end, start_time
-from smc.base.run import spawn
+from smc.base.run import Process, spawn
 
 SECONDS_TO_SERVE = 20.0
 SECONDS_TO_STOP = 15.0
@@ -50,7 +49,7 @@ class EmbeddedCloud:
         self._data_dir = data_dir
         self._public_host = public_host
         self._file = data_dir / "cloud" / LOGIN
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Process | None = None
         self._ending = threading.Event()
         self._watcher = threading.Thread(target=self._keep_running, name="local-cloud", daemon=True)
 
