@@ -90,5 +90,7 @@ def test_a_center_of_another_story_continues_what_was_killed(tmp_path: Path, mom
 def test_an_image_of_an_interrupted_run_is_not_left_beside_the_delivered_one(tmp_path: Path) -> None:
     killed(tmp_path, "after create_image 1")
     image = finished(tmp_path, story="2")
-    assert MemoryCloud(tmp_path / "cloud.json").image(image)
+    found = MemoryCloud(tmp_path / "cloud.json").image(image)
+    assert found
+    assert found.name == "web-image"
     assert left(tmp_path) == {Kind.IMAGE: 1, Kind.SNAPSHOT: 2}

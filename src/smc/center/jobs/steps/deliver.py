@@ -7,8 +7,8 @@ from smc.center.jobs.steps.machine import disk_name, lost, target_disks, target_
 from smc.center.jobs.values import Machine
 from smc.center.jobs.work import Work, tags, token
 from smc.center.store.resources import IMAGE
-from smc.cloud.driver import ImageDisk, ImageSpec, ImageState, Kind, Power
-from smc.model.job import BusinessStatus, run_job, run_number
+from smc.cloud.driver import TAG_JOB, TAG_PURPOSE, ImageDisk, ImageSpec, ImageState, Kind, Power
+from smc.model.job import BusinessStatus, run_job
 from smc.model.server import platform
 from smc.wire.orders import TaskKind
 
@@ -56,9 +56,9 @@ def snapshot_disks(work: Work, run: str, machine: Machine) -> list[str]:
 def name_image(work: Work, run: str) -> str:
     """The wished name; with the job's id behind it when another image has that name."""
     job, _ = work.current(run)
-    for earlier in work.store.resources.kept(job=job.id, purpose=IMAGE, kind=Kind.IMAGE):
-        if earlier.run < run_number(run):  # made, but never delivered: this run makes it anew
-            _give_up(work, run, earlier.id)
+    for earlier in work.driver.find({TAG_JOB: job.id, TAG_PURPOSE: IMAGE}):
+        if earlier.kind is Kind.IMAGE and earlier.id != job.image_id:
+            _give_up(work, run, earlier.id)  # an earlier run made and never delivered it: the copy moved on
     prefix = job.request.image_name_prefix
     wished = f"{prefix}_{job.id}" if prefix else job.request.image_name or f"smc_{job.id}"
     wished = wished[:LONGEST_NAME]
