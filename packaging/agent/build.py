@@ -25,6 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 CACHE = Path.home() / ".cache/smc/agent"
+KEPT = 4  # finished files in the cache: of several checkouts, or of the last edits
 LINK = TOP / "build/smc-agent"
 
 ROOT_PACKAGES = ("python3-minimal", "libpython3-stdlib")
@@ -66,17 +67,15 @@ def main() -> int:
 
 
 def build() -> Path:
-    """The path of the agent file, built when anything that goes into it has changed."""
+    """build/smc-agent, made anew when anything that goes into it has changed."""
     runtime = build_runtime()
     key = _hash(runtime.parent.name, *(f"{path}:{_file_hash(full)}" for path, full in _sources()))
     target = CACHE / key / "smc-agent"
     if not target.exists():
         _make_folder(target.parent, lambda folder: _assemble(folder / "smc-agent", runtime, key))
-    LINK.parent.mkdir(exist_ok=True)
-    temporary = LINK.with_name(f".smc-agent.{os.getpid()}")
-    temporary.symlink_to(target)
-    temporary.replace(LINK)
-    return target
+    _show(target)
+    _forget_old(target.parent)
+    return LINK
 
 
 def build_runtime() -> Path:
@@ -266,6 +265,27 @@ def _pack(target: Path, files: Iterator[tuple[str, Path]]) -> None:
             with path.open("rb") as file:
                 archive.addfile(member, file)
     target.write_bytes(gzip.compress(plain.getvalue(), 9, mtime=0))
+
+
+def _show(target: Path) -> None:
+    """At build/smc-agent, as a name of its own: a center that serves it does not lose it with the cache."""
+    LINK.parent.mkdir(exist_ok=True)
+    temporary = LINK.with_name(f".smc-agent.{os.getpid()}")
+    try:
+        temporary.hardlink_to(target)
+    except OSError:  # another filesystem
+        shutil.copy2(target, temporary)
+    if LINK.exists() and LINK.samefile(temporary):
+        temporary.unlink()  # renaming a file onto itself does nothing
+    else:
+        temporary.replace(LINK)
+
+
+def _forget_old(newest: Path) -> None:
+    os.utime(newest)
+    built = [file.parent for file in CACHE.glob("*/smc-agent")]
+    for folder in sorted(built, key=lambda folder: folder.stat().st_mtime)[:-KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # Small things

@@ -62,7 +62,7 @@ class Orders:
             try:
                 reply = self._control.post(PATH, OrdersRequest(holding=self._held), OrdersReply)
             except SmcError as e:
-                if trouble != e.code:
+                if trouble != e.code and not self._stop.is_set():
                     log.warning("the center gives no orders: %s (%s)", e.message, e.code)
                     trouble = e.code
                 if e.code == NOT_KNOWN_HERE:
