@@ -54,10 +54,10 @@ def serve(
         database_url=database_url,
         region=region,
     )
-    log.set_up(file=data_dir / "logs" / "center.log")
     with ExitStack() as stack:
-        parts = open_parts(settings)
+        parts = open_parts(settings)  # makes the data folder, for its owner alone
         stack.callback(parts.close)
+        log.set_up(file=data_dir / "logs" / "center.log")
         driver = open_cloud(settings, cloud_endpoint, stack)
         runner = Runner(_work(parts, driver, embedded=not cloud_endpoint), journal_url(data_dir))
         stack.callback(runner.close)
