@@ -49,8 +49,8 @@ def connect(
     host: str, port: int, identity: Identity, *, timeout: float = 15.0, proxy: str | None = None
 ) -> "Channel":
     """Dial the receiver. `Transient` when it cannot be reached, `WireError` when it is not the one."""
-    sock = dial(host, port, proxy=proxy, timeout=timeout)
-    return _shake_hands(sock, _context(identity, server=False), expected=RECEIVER)
+    context = _context(identity, server=False)
+    return _shake_hands(dial(host, port, proxy=proxy, timeout=timeout), context, expected=RECEIVER)
 
 
 class Listener:
