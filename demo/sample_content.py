@@ -98,8 +98,7 @@ fi
 echo sample > /etc/hostname
 printf '127.0.0.1 localhost\n127.0.1.1 sample.example sample\n' > /etc/hosts
 : > /etc/machine-id
-printf 'GRUB_DEFAULT=0\nGRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX=""\n' \
-    > /etc/default/grub
+sed -i 's/^GRUB_TIMEOUT=.*/GRUB_TIMEOUT=1/' /etc/default/grub
 rm -f /etc/nginx/sites-enabled/default
 systemctl enable writer.service provision.service
 chmod 0700 /root/.ssh

@@ -79,7 +79,7 @@ def _probe(kernel: Path, key: str, run: Run) -> Finding:
         try:
             run(*_probe_command(kernel, console), timeout=PROBE_SECONDS)
         except CommandFailed as e:
-            why = f"{e.message} {e.hint}".strip()
+            why = " ".join([e.message, *e.stderr.splitlines()[:1]])
         booted = console.exists() and PROOF in console.read_text(errors="replace")
     seconds = time.monotonic() - started
     if booted:

@@ -110,10 +110,11 @@ def _build(recipe: Recipe, distribution: apt.Distribution, work: Path, packages:
         run("sfdisk", "--quiet", raw[disk.name], stdin=partition_script(layouts[disk.name]), timeout=60)
     with ExitStack() as files:
         opened = {name: files.enter_context(path.open("r+b")).fileno() for name, path in raw.items()}
-        hooks = [_filesystem(p, opened[name]) for name, placed in layouts.items() for p in placed]
-        words = mmdebstrap(
-            recipe, distribution, [hook for hook in hooks if hook], work, packages, apt.fetch_options()
-        )
+        made = [(p, opened[name]) for name, placed in layouts.items() for p in placed]
+        made = [(p, handle) for p, handle in made if p.volume.kind is Kind.EXT4]
+        made.sort(key=lambda each: each[0].volume.folder == "/")  # the others leave the tree before
+        hooks = [_filesystem(p, handle) for p, handle in made]
+        words = mmdebstrap(recipe, distribution, hooks, work, packages, apt.fetch_options())
         _follow(words, tuple(opened.values()), work, say)
     for name, placed in layouts.items():
         for p in placed:
@@ -210,13 +211,11 @@ _FOLDERS_OF_THE_SYSTEM = {"bin", "sbin", "lib", "lib64", "etc", "usr", "var", "r
 
 
 def _filesystem(placed: Placed, handle: int) -> str:
-    """A hook that writes one ext4; "" for other volumes.
+    """A hook that writes one ext4, and removes its folder from the tree unless it is the root.
 
     In a bind mount of the tree nothing else is mounted, no /proc and no /dev.
     """
     volume = placed.volume
-    if volume.kind is not Kind.EXT4:
-        return ""
     make = (
         f"mke2fs -q -F -t ext4 -U {volume.uuid} -L {shlex.quote(volume.label)}"
         f' -E offset={placed.start},lazy_itable_init=0 -d "$1/mnt{volume.folder}"'
