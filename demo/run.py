@@ -1,6 +1,7 @@
 """`make demo`: a running Linux server becomes an image that boots, judged from outside, twice."""
 
 import shutil
+import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +26,7 @@ CENTER_FROM_SOURCE = "10.0.2.2"  # this machine as the sample source sees it: QE
 
 def main() -> int:
     stages = Stages()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end what was started, as for Ctrl-C
     with ExitStack() as undo:
         try:
             figures = story(stages, undo)

@@ -16,6 +16,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
+apt-cache show libc6 >/dev/null 2>&1 || as_root apt-get update -qq  # the agent is made of this host's packages
+
 python=${PYTHON:-python3}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "setup: Python 3.11 or newer is needed; $("$python" --version) found. Set PYTHON=/path/to/python3.x" >&2

@@ -44,7 +44,7 @@ def open_parts(settings: Settings) -> Parts:
         store=open_store(settings.database_url or url_of(settings.data_dir), settings.region_code),
         trust=trust,
         tickets=Tickets(pki),
-        agent=AgentFile(settings.agent_file),
+        agent=AgentFile(settings.agent_file, settings.data_dir / "agents"),
     )
 
 

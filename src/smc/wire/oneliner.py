@@ -27,7 +27,7 @@ def linux_command(
     """One line for any POSIX shell, run as root. `host` and `port` are the center's agent address."""
     url = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     script = SCRIPT.format(
-        address=shlex.quote(url + AGENT_PATH),
+        address=shlex.quote(f"{url}{AGENT_PATH}/{agent_sha256}"),
         sha256=agent_sha256,
         url=shlex.quote(url),
         fingerprint=shlex.quote(ca_fingerprint),

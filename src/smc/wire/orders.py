@@ -14,7 +14,7 @@ from smc.model.report import Moving, Report
 from smc.model.server import Server
 
 CA_PATH = "/downloads/ca.pem"
-AGENT_PATH = "/downloads/smc-agent"
+AGENT_PATH = "/downloads/smc-agent"  # + / and the SHA-256 of the wanted version, hexadecimal
 ORDERS_SECONDS = 25  # longest time a request for orders is held open
 HEARTBEAT_SECONDS = 30
 RECEIVER_SECONDS = 1.0  # between two reports of a receiver

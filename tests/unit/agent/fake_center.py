@@ -1,6 +1,7 @@
 """A center for tests: real TLS on a loopback port, a CA of its own, the agent's four requests."""
 
 import datetime
+import hashlib
 import ipaddress
 import json
 import ssl
@@ -191,7 +192,8 @@ def _handler(center: FakeCenter) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            files = {CA_PATH: center.authority.pem.encode(), AGENT_PATH: center.agent_file}
+            agent_path = f"{AGENT_PATH}/{hashlib.sha256(center.agent_file).hexdigest()}"
+            files = {CA_PATH: center.authority.pem.encode(), agent_path: center.agent_file}
             self._send(200 if self.path in files else 404, files.get(self.path, b""))
 
         def do_POST(self) -> None:

@@ -122,11 +122,19 @@ def test_the_ca_is_fetched_by_its_fingerprint(running: Center) -> None:
     assert refused.value.code == "Center.WrongFingerprint"
 
 
-def test_the_agent_file_is_the_one_whose_hash_is_pinned(running: Center) -> None:
+def test_the_agent_file_is_the_one_whose_hash_is_pinned_also_after_a_newer_was_built(running: Center) -> None:
+    agent = running.parts.agent
+    first = agent.sha256()
+    agent.file.write_bytes(b"a newer agent")
+    second = agent.sha256()
+    assert first != second
     context = ssl.create_default_context(cadata=running.parts.trust.ca)
-    with urllib.request.urlopen(f"{running.agents_url}/downloads/smc-agent", context=context) as answer:
-        content = answer.read()
-    assert hashlib.sha256(content).hexdigest() == running.parts.agent.sha256()
+    for pinned in (first, second):
+        with urllib.request.urlopen(
+            f"{running.agents_url}/downloads/smc-agent/{pinned}", context=context
+        ) as answer:
+            content = answer.read()
+        assert hashlib.sha256(content).hexdigest() == pinned
 
 
 def test_an_imported_server_is_a_source_that_is_available(running: Center, source: Enrolled) -> None:

@@ -79,7 +79,7 @@ def user_data(*, host: str, port: int, fingerprint: str, agent_sha256: str, tick
     for name, value in (
         ("HOST", f"[{host}]" if ":" in host else host),
         ("PORT", str(port)),
-        ("PATH", AGENT_PATH),
+        ("PATH", f"{AGENT_PATH}/{agent_sha256}"),
         ("SHA256", agent_sha256),
         ("FINGERPRINT", fingerprint),
         ("TICKET", ticket.reveal()),
