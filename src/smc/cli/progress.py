@@ -1,5 +1,7 @@
 """A job's progress as a bar that moves, or as lines where nobody watches."""
 
+import time
+
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -10,19 +12,19 @@ from smc.client.api import Api
 from smc.client.views import operator_word
 from smc.client.watch import Moment, watch
 
+SECONDS_BETWEEN_LINES = 5.0
+
 
 def follow(api: Api, job_id: str, *, seconds: float, quiet: bool = False) -> None:
     """Show the job until it is settled; exits 1 unless it finished."""
     last: Moment | None = None
     with _bar(Console(stderr=True) if quiet else out) as bar:
         task = bar.add_task(job_id, total=100)
-        shown = ""
+        lines = _Lines(bar.console)
         for last in watch(api, job_id, seconds=seconds):
-            line = describe(last)
-            bar.update(task, completed=last.job.progress, description=line)
-            if not bar.console.is_terminal and line != shown:
-                bar.console.print(f"{last.job.progress:5.1f}%  {line}", markup=False)
-            shown = line
+            bar.update(task, completed=last.job.progress, description=describe(last))
+            if not bar.console.is_terminal:
+                lines.show(last)
     if last is None or last.job.status != "Finished":
         if last is not None and last.job.status == "InError":
             err.print(f"job {job_id} failed [{last.job.error_code}]: {last.job.status_info}", markup=False)
@@ -31,6 +33,22 @@ def follow(api: Api, job_id: str, *, seconds: float, quiet: bool = False) -> Non
             )
         raise typer.Exit(1)
     out.print(f"finished: image {last.job.image_id} ({last.job.image_name})")
+
+
+class _Lines:
+    """For logs and pipes: a line when the stage changes, and every few seconds within one."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stage = ""
+        self._due = 0.0
+
+    def show(self, moment: Moment) -> None:
+        stage = f"{operator_word(moment.job)} {moment.progress.phase}"
+        if stage == self._stage and time.monotonic() < self._due:
+            return
+        self._stage, self._due = stage, time.monotonic() + SECONDS_BETWEEN_LINES
+        self._console.print(f"{moment.job.progress:5.1f}%  {describe(moment)}", markup=False, soft_wrap=True)
 
 
 def describe(moment: Moment) -> str:
