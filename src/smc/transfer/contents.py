@@ -242,5 +242,5 @@ def _check_piece(piece: m.Piece, length: int) -> None:
         at, total = start + size, total + size
     if not piece.extents:
         at = total = piece.size
-    if piece.offset < 0 or piece.offset % m.PIECE or not at <= piece.size <= m.PIECE or total != length:
+    if piece.offset < 0 or piece.offset % m.PIECE or not 0 < at <= piece.size <= m.PIECE or total != length:
         raise WireError("a piece does not fit its place")

@@ -42,9 +42,9 @@ def part(channel: Channel, crew: Crew, error: BaseException) -> BaseException:
     crew.fail(error)
     first = crew.failure or error
     if not isinstance(first, PeerFailed | Transient):
-        crew.end(FAREWELL_SECONDS)
         with suppress(Transient, WireError):
             channel.send(Failed(describe(first)))
+            crew.end(FAREWELL_SECONDS)
             _hear_out(channel)
     channel.abort()
     crew.end()

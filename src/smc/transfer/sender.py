@@ -24,7 +24,7 @@ from smc.transfer.pipeline import Crew, Pipe
 from smc.transfer.troubles import Troubles
 from smc.transfer.verify import TreeDigest
 from smc.wire import messages as m
-from smc.wire.channel import Channel
+from smc.wire.channel import TICK_SECONDS, Channel
 from smc.wire.orders import TransferSettings
 
 PASSES = 3  # the source is live: each pass is shorter than the one before, and what then moves is listed
@@ -193,7 +193,7 @@ class _Sender:
     def _hear(self) -> None:
         while True:
             self._crew.check()
-            received = self._channel.receive(timeout=1.0)
+            received = self._channel.receive(timeout=TICK_SECONDS)
             if received is None:
                 continue
             message = received[0]

@@ -18,7 +18,7 @@ from smc.transfer.tally import WriterProgress as WriterProgress
 from smc.transfer.target import TargetTree as TargetTree
 from smc.transfer.verify import TreeDigest
 from smc.wire import messages as m
-from smc.wire.channel import Channel
+from smc.wire.channel import TICK_SECONDS, Channel
 
 INBOX = 24  # messages of at most about 1 MiB that wait to be written
 
@@ -59,7 +59,7 @@ def receive(
 def _fill(channel: Channel, inbox: Pipe[tuple[m.Message, memoryview]], crew: Crew) -> None:
     while True:
         crew.check()
-        received = channel.receive(timeout=1.0)
+        received = channel.receive(timeout=TICK_SECONDS)
         if received is None:
             continue
         if isinstance(received[0], m.Failed):

@@ -12,7 +12,8 @@ from tests.unit.wire.certificates import RunCa
 
 from smc.base.errors import SmcError, Transient, WireError
 from smc.wire import messages as m
-from smc.wire.channel import Channel, Identity, Listener, connect
+from smc.wire.channel import Channel, Identity, Listener, _context, _Tls, connect
+from smc.wire.frame import Encoder
 
 CA = RunCa()
 AGENT = CA.issue("agent")
@@ -74,6 +75,36 @@ def test_receive_gives_nothing_when_nothing_comes() -> None:
         assert agent.receive(0.05) is None
 
 
+class Late(socket.socket):
+    """Holds back what is sent until something is received."""
+
+    held = b""
+
+    def sendall(self, data: bytes, flags: int = 0, /) -> None:  # type: ignore[override] # bytes are all that come
+        self.held += data
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        self.let_go()
+        return super().recv(size, flags)
+
+    def let_go(self, more: bytes = b"") -> None:
+        data, self.held = self.held + more, b""
+        super().sendall(data)
+
+
+def test_what_comes_with_the_end_of_the_handshake_is_not_left_waiting() -> None:
+    with Listener(HOST, 0, RECEIVER) as listener, Late() as sock:
+        accepted: list[Channel] = []
+        thread = in_background(lambda: accepted.append(listener.accept(10)))
+        sock.connect((HOST, listener.port))
+        tls = _Tls(_context(AGENT, server=False), server=False)
+        tls.shake_hands(sock)
+        sock.let_go(tls.seal(*Encoder().encode(*m.encode(m.PassBegin(1)))))
+        thread.join(10)
+        with accepted[0] as channel:
+            assert channel.receive(5) is not None
+
+
 def test_what_was_sent_before_a_close_still_arrives() -> None:
     with pair() as (agent, receiver):
         agent.send(m.PassBegin(1))
@@ -121,9 +152,9 @@ def test_a_peer_that_says_nothing_at_all_is_given_up(monkeypatch: pytest.MonkeyP
 def test_a_channel_with_nothing_to_say_keeps_the_peer_at_ease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smc.wire.channel.PULSE_SECONDS", 0.05)
     monkeypatch.setattr("smc.wire.channel.TICK_SECONDS", 0.05)
-    monkeypatch.setattr("smc.wire.channel.SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr("smc.wire.channel.SILENCE_SECONDS", 0.5)
     with pair() as (agent, _):
-        assert agent.receive(2.0) is None
+        assert agent.receive(1.0) is None
         assert agent.received_bytes > 0
 
 
@@ -143,7 +174,7 @@ def test_a_stranger_does_not_get_in(stranger: Identity) -> None:
 
         def listen() -> None:
             try:
-                listener.accept(1.5).close()
+                listener.accept(0.7).close()
             except SmcError as e:
                 refused.append(e)
 

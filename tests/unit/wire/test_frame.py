@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 import xxhash
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smc.base.errors import WireError
@@ -43,6 +43,7 @@ def forged(
     return header + struct.pack("<Q", xxhash.xxh3_64_intdigest(header + payload)) + payload
 
 
+@settings(deadline=None)
 @given(frames=PAYLOADS, level=st.sampled_from([None, 1, -5]), cuts=st.lists(st.integers(0, 2000), max_size=8))
 def test_frames_come_back_however_the_stream_is_cut(
     frames: list[tuple[int, bytes]], level: int | None, cuts: list[int]
@@ -56,6 +57,7 @@ def test_frames_come_back_however_the_stream_is_cut(
     assert not decoder.inside_a_frame
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, OVERHEAD + 499), bit=st.integers(0, 7))
 def test_a_twisted_bit_is_never_passed_on(at: int, bit: int) -> None:
     data = bytearray(wire((7, b"x" * 500)))
@@ -64,6 +66,7 @@ def test_a_twisted_bit_is_never_passed_on(at: int, bit: int) -> None:
         assert decoded(bytes(data)) == []  # a longer frame than came: the decoder waits for the rest
 
 
+@settings(deadline=None)
 @given(length=st.integers(0, OVERHEAD + 99))
 def test_a_cut_frame_is_not_passed_on(length: int) -> None:
     decoder = Decoder()
