@@ -13,7 +13,7 @@ from alibabacloud_tea_openapi.client import Client
 from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
 from alibabacloud_tea_openapi.utils import Utils
 from alibabacloud_tea_util.models import RuntimeOptions
-from darabonba.exceptions import DaraException
+from darabonba.exceptions import DaraException, UnretryableException
 from requests.exceptions import RequestException
 
 from smc.base.errors import Broken, SmcError, Transient, UserError
@@ -94,7 +94,7 @@ class Api:
                     connect_timeout=CONNECT_MILLISECONDS, read_timeout=READ_MILLISECONDS, autoretry=False
                 ),
             )
-        except (DaraException, RequestException, OSError) as e:
+        except (DaraException, UnretryableException, RequestException, OSError) as e:
             raise self._translated(action, e) from e
         body: Json = answer["body"]
         return body

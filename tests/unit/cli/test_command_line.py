@@ -1,0 +1,177 @@
+"""The command line against a running center: readable output, JSON, and refusals with their cure."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.unit.center.running import Center, center
+
+from smc.cli.main import main
+from smc.cli.progress import describe
+from smc.client.api import Login
+from smc.client.views import Job, operator_word
+from smc.client.watch import Moment, ProgressView
+
+Smc = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Center]:
+    with center(tmp_path, agents=False) as started:
+        yield started
+
+
+@pytest.fixture
+def smc(
+    running: Center, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Smc:
+    """Run `smc WORDS`: exit status, standard output, standard error."""
+    login = tmp_path / "login.json"
+    login.write_bytes(
+        msgspec.json.encode(
+            Login(
+                endpoint=f"http://127.0.0.1:{running.api_port}",
+                access_key_id=running.admin.access_key_id,
+                access_key_secret=running.admin.access_key_secret,
+            )
+        )
+    )
+    monkeypatch.setenv("SMC_LOGIN", str(login))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["smc", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+            sys.exit(0)
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return call
+
+
+def test_a_token_is_made_with_the_line_to_run_and_can_be_disabled_and_deleted(smc: Smc) -> None:
+    status, printed, _ = smc("token", "create", "--name", "batch-1", "--host", "192.0.2.7", "--json")
+    made = json.loads(printed)
+    assert status == 0
+    assert "https://192.0.2.7:" in made["LinuxCommand"]
+    assert made["AccessTokenCode"] in made["LinuxCommand"]
+    token = made["AccessTokenId"]
+    assert "activated" in smc("token", "list")[1]
+    assert smc("token", "disable", token) == (0, f"disabled {token}\n", "")
+    assert "unactivated" in smc("token", "list")[1]
+    assert smc("token", "delete", token)[0] == 0
+    assert token not in smc("token", "list")[1]
+
+
+def test_a_source_is_listed_renamed_and_deleted(smc: Smc, running: Center) -> None:
+    source = running.import_server().source_id
+    listed = smc("source", "list")[1]
+    assert source in listed
+    assert "web-1" in listed
+    assert "Online" in listed
+    assert smc("source", "rename", source, "shop")[1] == f"{source} is now shop\n"
+    assert smc("source", "delete", source)[0] == 0
+    assert source not in smc("source", "list")[1]
+
+
+def test_a_job_is_created_shown_started_stopped_and_listed(smc: Smc, running: Center) -> None:
+    source = running.import_server().source_id
+    status, printed, _ = smc("job", "create", source, "--name", "move", "--data-disk", "1=8", "--json")
+    assert status == 0
+    job = json.loads(printed)["JobId"]
+    shown = json.loads(smc("job", "show", job)[1])
+    assert (shown["Name"], shown["Status"], shown["SystemDiskSize"]) == ("move", "Ready", 20)
+    assert shown["DataDisks"]["DataDisk"][0]["Size"] == 8
+    assert smc("job", "start", job) == (0, f"started {job}\n", "")
+    assert running.jobs.calls == [("start", job)]
+    assert "Preparing" in smc("job", "progress", job)[1]
+    assert "move" in smc("job", "list")[1]
+    assert json.loads(smc("job", "report", job, "--json")[1])["Reports"] == {"Report": []}
+
+
+def test_a_refusal_says_what_to_do_and_ends_with_one(smc: Smc, running: Center) -> None:
+    source = running.import_server().source_id
+    status, printed, said = smc("job", "create", source, "--data-disk", "1=1")
+    assert (status, printed) == (1, "")
+    assert said.startswith("refused [")
+    assert "->" in said
+    assert "2 GiB" in said
+
+
+def test_a_malformed_disk_size_is_refused_before_the_center_is_asked(smc: Smc) -> None:
+    status, _, said = smc("job", "create", "s-1", "--data-disk", "big")
+    assert status == 1
+    assert "[InvalidParameter.DataDisk]" in said
+    assert "--data-disk 1=40" in said
+
+
+def test_what_does_not_exist_is_named(smc: Smc) -> None:
+    for words in (
+        ("job", "start", "j-none"),
+        ("job", "stop", "j-none"),
+        ("job", "delete", "j-none"),
+        ("job", "watch", "j-none"),
+        ("token", "delete", "at-none"),
+        ("source", "delete", "s-none"),
+        ("image", "delete", "m-none"),
+        ("instance", "create", "m-none"),
+        ("instance", "delete", "i-none"),
+    ):
+        status, _, said = smc(*words)
+        assert status == 1, words
+        assert "NotFound]" in said, words
+
+
+def test_a_center_that_is_away_is_said_to_be_so(
+    smc: Smc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = tmp_path / "away.json"
+    away.write_text('{"endpoint": "http://127.0.0.1:9", "access_key_id": "a", "access_key_secret": "b"}')
+    monkeypatch.setenv("SMC_LOGIN", str(away))
+    status, _, said = smc("job", "list")
+    assert status == 1
+    assert "[Center.Unreachable]" in said
+    assert "Is `smc serve` running there?" in said
+
+
+@pytest.mark.parametrize(
+    "verb", ["serve", "token", "source", "job", "image", "instance", "appliance", "cloud"]
+)
+def test_every_verb_has_help(smc: Smc, verb: str) -> None:
+    status, printed, _ = smc(verb, "--help")
+    assert status == 0
+    assert "Usage: smc" in printed
+
+
+def test_progress_reads_as_a_sentence() -> None:
+    job = Job(job_id="j-1", status="Running", business_status="Syncing")
+    progress = ProgressView(
+        bytes_total=1 << 30,
+        bytes_done=1 << 28,
+        files_total=24811,
+        files_done=9120,
+        speed=1 << 25,
+        seconds_left=24.0,
+    )
+    assert describe(Moment(job=job, progress=progress)) == (
+        "Synchronizing: 256.0 MiB of 1.0 GiB, 9,120 of 24,811 files, 32.0 MiB/s, 0:24 left"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "business", "word"),
+    [
+        ("Running", "Syncing", "Synchronizing"),
+        ("Running", "Processing", "Processing"),
+        ("Finished", "", "Completed"),
+        ("InError", "", "Error"),
+        ("Stopped", "", "Stopped"),
+    ],
+)
+def test_an_operator_sees_the_words_of_the_contract(status: str, business: str, word: str) -> None:
+    assert operator_word(Job(job_id="j-1", status=status, business_status=business)) == word
