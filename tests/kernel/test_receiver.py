@@ -203,7 +203,7 @@ def test_a_server_is_received_converted_and_reported(here: World) -> None:
     here.check_copy()
 
     here.give(TaskKind.CONVERT)
-    here.center.await_phase(Phase.CONVERTED, "j-1.1")
+    assert here.center.await_phase(Phase.CONVERTED, "j-1.1").done == said.done
     report = here.center.reports[-1]
     assert all(proof.equal for proof in report.proof)
     assert [proof.sent for proof in report.proof] == [tree.hash for tree in sent.trees]

@@ -63,7 +63,9 @@ def show_partitions(disk: TargetDisk, device: Path, run: Run) -> None:
         node: part.size for node, part in zip(partition_nodes(disk, device), disk.partitions, strict=True)
     }
     if not all(disks.has_partition(node, size) for node, size in sizes.items()):
-        run("partx", "--update", device, timeout=SFDISK_SECONDS)
+        # What is left of an older table may lie across the new one; 1: there was nothing to delete.
+        run("partx", "--delete", device, timeout=SFDISK_SECONDS, ok=(0, 1))
+        run("partx", "--add", device, timeout=SFDISK_SECONDS)
     for node, size in sizes.items():
         disks.wait_for_partition(node, size)
 

@@ -70,18 +70,19 @@ class Loop:
     def _follow(self, task: Task) -> None:
         if task.kind is not TaskKind.REST and not self._is_ours(task):
             return
-        if self._work is not None:
-            if self._work.task == task:
+        before = self._work
+        if before is not None:
+            if before.task == task:
                 return
-            self._work.stop()  # ended first: two never work on the same disks
-            if not self._work.ended:
+            before.stop()  # ended first: two never work on the same disks
+            if not before.ended:
                 return
             self._work = None
         if task.kind is not TaskKind.REST:
             log.info("run %s: %s", task.run, task.kind.value)
             self._newest = run_number(task.run)
             self._work = KINDS[task.kind](task, self._bench)
-            self._work.start()
+            self._work.start(before.progress if before else None)
 
     def _is_ours(self, task: Task) -> bool:
         try:

@@ -54,7 +54,12 @@ class Work:
         self._speed = Speed()
         self._thread = threading.Thread(target=self._main, name=task.kind.value, daemon=True)
 
-    def start(self) -> None:
+    def start(self, before: Progress | None = None) -> None:
+        """`before`: what the work before this one told; the counters of one run go on from it."""
+        if before is not None and before.run == self.task.run:
+            self._progress = msgspec.structs.replace(
+                before, phase=self._progress.phase, failure=None, note="", speed=0.0
+            )
         self._thread.start()
 
     def work(self) -> None:
