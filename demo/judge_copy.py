@@ -3,6 +3,7 @@
 rsync is the judge here because we did not write it; the product does not use it.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -25,7 +26,9 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    explained: int
+    """How many differences each reason explains, and those that none does."""
+
+    reasons: dict[str, int]
     unexplained: tuple[Difference, ...]
 
 
@@ -58,9 +61,13 @@ def compare(
 
 def judge_differences(differences: list[Difference], named: set[str], moving: set[str]) -> Judgement:
     """`named` are the paths of the conversion report, `moving` those on the agent's own list."""
-    patterns = [pattern for pattern, _ in expected()]
-    unexplained = tuple(d for d in differences if not _explained(d, named, moving, patterns))
-    return Judgement(explained=len(differences) - len(unexplained), unexplained=unexplained)
+    known = [(path, "named by the conversion report") for path in named]
+    known += [(path, "on the agent's list of what did not hold still") for path in moving]
+    reasons = [_reason(difference, known, expected()) for difference in differences]
+    return Judgement(
+        reasons=dict(Counter(reason for reason in reasons if reason)),
+        unexplained=tuple(d for d, reason in zip(differences, reasons, strict=True) if not reason),
+    )
 
 
 def named_by(report: Mapping[str, Any]) -> tuple[set[str], set[str]]:  # Any: JSON of model/report.py
@@ -74,16 +81,18 @@ def expected() -> list[tuple[str, str]]:
     return [(pattern, reason) for pattern, _, reason in (line.partition("  ") for line in lines)]
 
 
-def _explained(difference: Difference, named: set[str], moving: set[str], patterns: list[str]) -> bool:
+def _reason(difference: Difference, known: list[tuple[str, str]], patterns: list[tuple[str, str]]) -> str:
+    """The first that explains it; "" for none."""
     path = difference.path
-    known = named | moving
-    if path in known or any(fnmatchcase(path, pattern) for pattern in patterns):
-        return True
-    if any(str(parent) in named for parent in PurePosixPath(path).parents):
-        return True  # below a folder that the report names as a whole
-    if difference.what == ONLY_TIME_OF_A_FOLDER:  # making or replacing a named file moves its folder's time
-        return any(_holds(path, name) for name in known) or any(_holds(path, p) for p in patterns)
-    return False
+    for name, reason in known:
+        if path == name:
+            return reason
+    for pattern, reason in patterns:
+        if fnmatchcase(path, pattern):
+            return reason
+    if difference.what == ONLY_TIME_OF_A_FOLDER and any(_holds(path, name) for name, _ in known + patterns):
+        return "the time of a folder in which one of these lies"
+    return ""
 
 
 def _holds(folder: str, path: str) -> bool:

@@ -67,7 +67,8 @@ def story(stages: Stages, undo: ExitStack) -> str:
             say(f"    {difference.what} {difference.path}")
         if judgement.unexplained:
             raise Failed(f"{len(judgement.unexplained)} differences that nobody has explained")
-        say(f"    rsync names {judgement.explained} paths, each explained by the reports or the short list")
+        for reason, count in sorted(judgement.reasons.items()):
+            say(f"    {count:4} paths: {reason}")
     with stages.stage("boot", "an instance from the image"):
         ssh_port, web_port = free_port(), free_port()
         instance = operator.boot(done.image_id, ssh_port, web_port)

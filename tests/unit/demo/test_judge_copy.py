@@ -17,7 +17,10 @@ def test_a_file_of_the_conversion_report_and_its_folders_time_are_explained() ->
         [difference(">fcst......", "/etc/fstab"), difference(".d..t......", "/etc")], {"/etc/fstab"}, set()
     )
     assert found.unexplained == ()
-    assert found.explained == 2
+    assert found.reasons == {
+        "named by the conversion report": 1,
+        "the time of a folder in which one of these lies": 1,
+    }
 
 
 def test_a_folder_that_differs_in_more_than_its_time_is_not_explained_by_a_file_in_it() -> None:
