@@ -86,6 +86,7 @@ def story(stages: Stages, undo: ExitStack) -> str:
         operator.only_source()  # the copy sends no heartbeat
         say(f"    the same: web page, {', '.join(same)}. No trace of the agent on the copy.")
     with stages.stage("clean", "nothing temporary is left"):
+        operator.release(instance)
         nothing_temporary(center.driver(), done.job_id)
     return (
         f"{readable_size(done.bytes_done)} in {done.files_done:,} files,"

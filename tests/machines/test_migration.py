@@ -130,8 +130,8 @@ def test_a_server_becomes_an_image_that_boots_though_the_center_is_killed_while_
     judge_boot.without_agent(inside)
     assert len(sdk.sources()) == 1, "the copy sends no heartbeat"
 
-    nothing_temporary(center.driver(), job)
     sdk.ours("DeleteInstanceFromImage", InstanceId=copy)
+    nothing_temporary(center.driver(), job)
     sdk.client.delete_replication_job(models.DeleteReplicationJobRequest(job_id=job))
     wait(lambda: sdk.sources()[0].state == "Available", "the source is free again")
     sdk.ours("DeleteImage", ImageId=image)
