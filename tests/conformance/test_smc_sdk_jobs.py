@@ -295,6 +295,21 @@ def test_a_job_of_an_offline_source_is_not_started(running: Center, sdk: Client,
         sdk.start_replication_job(models.StartReplicationJobRequest(job_id=job))
 
 
+def test_a_job_whose_intermediate_instance_was_released_is_not_started_again(
+    running: Center, sdk: Client, source: str
+) -> None:
+    job = create(sdk, source)
+    start = models.StartReplicationJobRequest(job_id=job)
+    sdk.start_replication_job(start)
+    jobs, run = running.parts.store.jobs, run_of(running, job)
+    jobs.hold_instance(run, "i-released")
+    jobs.end(run, JobStatus.STOPPED)
+    with refused("TransitionInstance.NotFound", match="i-released was released"):
+        sdk.start_replication_job(start)
+    assert described(sdk, job).status == "Stopped"
+    assert running.jobs.calls == [("start", job)]
+
+
 def test_a_failed_job_says_why_and_what_to_do(running: Center, sdk: Client, source: str) -> None:
     job = create(sdk, source)
     sdk.start_replication_job(models.StartReplicationJobRequest(job_id=job))

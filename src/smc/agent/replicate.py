@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from smc.agent.home import Home
-from smc.base.errors import SmcError, Transient
+from smc.base.errors import Broken, SmcError, Transient
 from smc.base.run import Run, run
 from smc.model.plan import Plan
+from smc.model.progress import Failure
 from smc.model.traces import AGENT_TRACES
 from smc.transfer.sender import SourceTree, send
 from smc.wire.backoff import delays
@@ -46,12 +47,27 @@ def replicate(order: Order, home: Home, center_host: str, proxy: str, emit: Emit
         emit(_send_until_done(order, trees, identity, host, proxy, emit))
     except SmcError as e:
         log.error("run %s failed: %s (%s)", order.run, e.message, e.code)
-        emit(Event(run=order.run, kind=EventKind.FAILED, code=e.code, message=e.message, hint=e.hint))
+        emit(failed(order.run, Failure.of(e)))
     except Exception as e:
         log.exception("run %s failed", order.run)
-        message = f"the agent failed: {type(e).__name__}: {e}"
-        hint = f"Its log is in {home.logs} on the source."
-        emit(Event(run=order.run, kind=EventKind.FAILED, code="Agent.Failed", message=message, hint=hint))
+        unexpected = Broken(
+            f"the agent failed: {type(e).__name__}: {e}",
+            code="Agent.Failed",
+            hint=f"Its log is in {home.logs} on the source.",
+        )
+        emit(failed(order.run, Failure.of(unexpected)))
+
+
+def failed(run_id: str, failure: Failure) -> Event:
+    """What may pass (`Transient`) is tried again when the center repeats its order."""
+    return Event(
+        run=run_id,
+        kind=EventKind.FAILED,
+        failure_kind=failure.kind,
+        code=failure.code,
+        message=failure.message,
+        hint=failure.hint,
+    )
 
 
 def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:

@@ -77,7 +77,7 @@ class MemoryCloud:
     @property
     def left(self) -> list[Resource]:
         """What exists now."""
-        return list(self.find({}))
+        return self._tagged({})
 
     def state(self, resource: str) -> str:
         """As it is, without letting it pass on; "" when it is gone."""
@@ -198,7 +198,7 @@ class MemoryCloud:
             )
 
     def disks(self, instance: str) -> Sequence[CloudDisk]:
-        with self._lock:
+        with self._call("disks"):
             owned = self._world.disks_of(instance)
         return [
             CloudDisk(
@@ -257,7 +257,7 @@ class MemoryCloud:
             for snapshot in snapshots:
                 if snapshot.state != AVAILABLE:
                     raise Transient(f"snapshot {snapshot.id} is not ready", code="IncorrectSnapshotStatus")
-            if token not in self._world.tokens and self.image_named(spec.name):
+            if token not in self._world.tokens and self._named(spec.name):
                 raise UserError(f"an image {spec.name} exists", code="InvalidImageName.Duplicated")
             thing = Thing(
                 kind=Kind.IMAGE,
@@ -279,9 +279,8 @@ class MemoryCloud:
             return None if thing is None else self._image(thing)
 
     def image_named(self, name: str) -> Image | None:
-        with self._lock:
-            named = [t for t in self._world.things.values() if t.kind is Kind.IMAGE and t.name == name]
-            return self._image(named[0]) if named else None
+        with self._call("image_named"):
+            return self._named(name)
 
     def delete(self, kind: Kind, resource: str) -> None:
         with self._call("delete"):
@@ -302,10 +301,8 @@ class MemoryCloud:
             return thing is not None and thing.kind is kind
 
     def find(self, tags: Tags) -> Sequence[Resource]:
-        with self._lock:
-            found = [t for t in self._world.things.values() if tags.items() <= t.tags.items()]
-        found.sort(key=lambda thing: (ORDER.index(thing.kind), thing.id))
-        return [Resource(kind=t.kind, id=t.id, name=t.name, created=CREATED) for t in found]
+        with self._call("find"):
+            return self._tagged(tags)
 
     def endpoint(self, instance: str, port: int) -> tuple[str, int]:
         seen = self.instance(instance)
@@ -342,6 +339,16 @@ class MemoryCloud:
             if given.request != request:
                 raise Broken(f"token {token} came with other values", code="IdempotentParameterMismatch")
             return given.id
+
+    def _tagged(self, tags: Tags) -> list[Resource]:
+        with self._lock:
+            found = [t for t in self._world.things.values() if tags.items() <= t.tags.items()]
+        found.sort(key=lambda thing: (ORDER.index(thing.kind), thing.id))
+        return [Resource(kind=t.kind, id=t.id, name=t.name, created=CREATED) for t in found]
+
+    def _named(self, name: str) -> Image | None:
+        named = [t for t in self._world.things.values() if t.kind is Kind.IMAGE and t.name == name]
+        return self._image(named[0]) if named else None
 
     def _look(self, kind: Kind, resource: str) -> Thing:
         with self._lock:

@@ -1,8 +1,13 @@
 """How far a run is: counters that only grow."""
 
 from enum import Enum
+from typing import Self
 
 import msgspec
+
+from smc.base.errors import Broken, SmcError, Transient, UserError
+
+KINDS: dict[str, type[SmcError]] = {"UserError": UserError, "Transient": Transient, "Broken": Broken}
 
 
 class Phase(Enum):
@@ -25,6 +30,23 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     message: str
     hint: str = ""
+
+    @classmethod
+    def of(cls, error: SmcError) -> Self:
+        kind = next((name for name, kind in KINDS.items() if isinstance(error, kind)), Broken.__name__)
+        return cls(kind=kind, code=error.code, message=error.message, hint=error.hint)
+
+    def error(self) -> SmcError:
+        return KINDS.get(self.kind, Broken)(self.message, code=self.code, hint=self.hint)
+
+    def lasting(self) -> SmcError:
+        """The error when it is not tried again."""
+        return msgspec.structs.replace(self, kind=Broken.__name__).error() if self.passes else self.error()
+
+    @property
+    def passes(self) -> bool:
+        """Whether it may be gone when it is tried again."""
+        return self.kind == Transient.__name__
 
 
 class DiskProgress(msgspec.Struct, frozen=True, kw_only=True):

@@ -99,6 +99,7 @@ class EventKind(Enum):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     kind: EventKind
+    failure_kind: str = "Broken"  # of `failed`: as `Failure.kind`
     code: str = ""
     message: str = ""
     hint: str = ""

@@ -22,7 +22,7 @@ from smc.center.store.sources import OFFLINE_SECONDS, Sign, state_of
 from smc.center.store.values import JobRequest, Run
 from smc.center.trust.run_ca import new_authority
 from smc.model.job import BusinessStatus, JobStatus, RunType, SourceState
-from smc.model.progress import DiskProgress, Phase, Progress
+from smc.model.progress import DiskProgress, Failure, Phase, Progress
 from smc.model.report import Moving, Report
 from smc.wire.orders import (
     Accepted,
@@ -335,6 +335,17 @@ def test_what_the_agent_says_of_its_run_is_kept(running: Center, source: Enrolle
     lines = running.parts.store.log.page(run.job, offset=0, limit=10)[1]
     assert "half way" in [line.message for line in lines]
     assert "not mine" not in [line.message for line in lines]
+
+
+def test_a_failure_that_may_pass_is_told_from_one_that_does_not(running: Center, source: Enrolled) -> None:
+    run = begin(running, source)
+    for kind in ("Transient", "Broken"):
+        failed = Event(run=run.id, kind=EventKind.FAILED, failure_kind=kind, code="X", message="no")
+        with running.control(source.credential) as control:
+            control.post("/agent/v1/events", Events(events=(failed,)), Accepted)
+        found = running.parts.store.runs.find(run.job, 1)
+        assert found is not None
+        assert found.agent.failure == Failure(kind=kind, code="X", message="no")
 
 
 def test_a_receiver_does_what_its_run_wants(running: Center, source: Enrolled) -> None:

@@ -1,6 +1,7 @@
 """The store: what is written is read back, and what must not happen twice does not."""
 
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from smc.base.errors import UserError
 from smc.center.store.database import open_database, url_of
 from smc.center.store.jobs import JobFilter, NewJob
 from smc.center.store.resources import TEMPORARY
-from smc.center.store.sources import SourceFilter
+from smc.center.store.sources import Sign, SourceFilter
 from smc.center.store.store import Store
 from smc.center.store.tables import METADATA
 from smc.center.store.values import JobRequest, Run
@@ -155,6 +156,48 @@ def test_stop_is_a_wish_that_only_a_syncing_run_takes(store: Store) -> None:
     current = store.runs.current(run.job)
     assert current is not None
     assert current.stop_wanted
+
+
+def test_a_stop_that_was_accepted_is_seen_before_the_run_goes_on(store: Store) -> None:
+    run = begin(store)
+    store.jobs.reach(run, BusinessStatus.SYNCING)
+    store.jobs.want_stop(run.job)
+    assert not store.jobs.end_syncing(run)
+    job = store.jobs.find(run.job)
+    assert job is not None
+    assert job.business_status is BusinessStatus.SYNCING
+
+
+def test_a_stop_that_comes_after_the_copying_is_refused(store: Store) -> None:
+    run = begin(store)
+    store.jobs.reach(run, BusinessStatus.SYNCING)
+    assert store.jobs.end_syncing(run)
+    with pytest.raises(UserError) as refused:
+        store.jobs.want_stop(run.job)
+    assert refused.value.code == "ReplicationJob.InvalidBusinessStatus"
+
+
+def test_a_wish_to_stop_goes_over_to_the_run_that_takes_the_place_of_an_interrupted_one(store: Store) -> None:
+    run = begin(store)
+    store.jobs.reach(run, BusinessStatus.SYNCING)
+    store.jobs.want_stop(run.job)
+    assert store.jobs.continue_run(run, new_authority())
+    current = store.runs.current(run.job)
+    assert current is not None
+    assert (current.number, current.stop_wanted) == (2, True)
+
+
+def test_a_changed_inventory_is_kept_although_a_later_sign_of_life_was_written_first(store: Store) -> None:
+    run = begin(store)
+    job = store.jobs.find(run.job)
+    assert job is not None
+    later = time.time() + 60
+    store.sources.beat({job.source_id: Sign(time=later, address="192.0.2.2")})
+    changed = server(hostname="renamed")
+    store.sources.beat({job.source_id: Sign(time=later - 30, address="192.0.2.1", server=changed)})
+    source = store.sources.find(job.source_id)
+    assert source is not None
+    assert (source.server.hostname, source.address, source.last_beat) == ("renamed", "192.0.2.2", later)
 
 
 def test_the_agent_is_ordered_only_while_its_run_is_on(store: Store) -> None:

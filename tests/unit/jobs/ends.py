@@ -20,7 +20,7 @@ from smc.cloud.driver import Power
 from smc.cloud.memory import MemoryCloud
 from smc.model.job import JobStatus
 from smc.model.progress import DiskProgress, Failure, Phase, Progress
-from smc.model.report import Report
+from smc.model.report import Check, Report
 from smc.wire.orders import Task, TaskKind
 
 TOTAL = 1000
@@ -40,6 +40,8 @@ class Ends(threading.Thread):
         self.failure: Failure | None = None
         self.agent_failure: Failure | None = None
         self.silent = False
+        self.checks: tuple[Check, ...] = ()
+        self._rests = ""  # the run that has failed at the agent, until its order is taken back
         self._ending = threading.Event()
         self._said: dict[str, Progress] = {}
 
@@ -96,7 +98,8 @@ class Ends(threading.Thread):
             case TaskKind.REPLICATE if phase in (Phase.LISTENING, Phase.SYNCING):
                 phase = self._copy(run, phase)
             case TaskKind.CONVERT if phase is not Phase.CONVERTED:
-                self.store.runs.record_report(run.job, run.number, Report(run=run.id))
+                report = Report(run=run.id, checks=self.checks)
+                self.store.runs.record_report(run.job, run.number, report)
                 phase = Phase.CONVERTED
             case _:
                 pass
@@ -108,13 +111,18 @@ class Ends(threading.Thread):
         source = self.store.sources.find(job.source_id) if job else None
         order = order_for(self.store, source) if source else None
         if order is None or order.run != run.id:
+            self._rests = ""
             return phase
         assert order.host
-        if self.agent_failure is not None:
-            failure = self.agent_failure
+        if self._rests == run.id:
+            return phase
+        failure = self.agent_failure
+        if failure is not None or run.agent.failure is not None:
             self.store.runs.record_agent(
                 run.job, run.number, lambda state: msgspec.structs.replace(state, failure=failure)
             )
+        if failure is not None:
+            self._rests = run.id
             return phase
         if self.copied < min(self.hold_at, TOTAL):
             self.copied += STEP

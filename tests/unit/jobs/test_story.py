@@ -5,16 +5,21 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from dbos import DBOS
 from tests.unit.jobs.center import FAST, Center, until
 
 from smc.base.errors import Transient, UserError
+from smc.center.store.job_log import WARNING
+from smc.center.store.values import Run
 from smc.cloud.driver import TAG_IMAGE, TAG_JOB, TAG_PURPOSE, TAG_RUN, Kind
 from smc.cloud.memory import MemoryCloud, no_hook
 from smc.model.job import BusinessStatus, JobStatus
 from smc.model.progress import Failure
+from smc.model.report import Check, Level
 
 MADE_ONCE = {Kind.VPC: 1, Kind.VSWITCH: 1, Kind.SECURITY_GROUP: 1, Kind.INSTANCE: 1, Kind.DISK: 3}
 CALLS = ["create_vpc", "create_vswitch", "create_security_group", "admit", "launch"]
+PLAIN_CALLS = ["instance", "find", "disks", "image_named"]  # of which nobody but the step waits for an answer
 LATE_CALLS = ["stop", "create_snapshot", "snapshot", "create_image", "image", "delete"]
 
 
@@ -23,6 +28,12 @@ def center(tmp_path: Path) -> Iterator[Center]:
     center = Center(tmp_path, MemoryCloud())
     yield center
     center.close()
+
+
+def current(center: Center, job: str) -> Run:
+    run = center.store.runs.current(job)
+    assert run
+    return run
 
 
 def failing(call: str, error: Exception, times: int = 1) -> Callable[[str, str], None]:
@@ -125,7 +136,7 @@ def test_what_the_cloud_refuses_puts_the_job_in_error_and_start_goes_on(center: 
 
 
 def test_what_may_work_later_is_repeated(center: Center) -> None:
-    left = dict.fromkeys([*CALLS, *LATE_CALLS, "instance", "start"], 2)
+    left = dict.fromkeys([*CALLS, *LATE_CALLS, *PLAIN_CALLS, "start"], 2)
 
     def hook(when: str, call: str) -> None:
         if when == "before" and left.get(call):
@@ -168,6 +179,72 @@ def test_what_an_end_reports_is_what_the_operator_reads(center: Center, end: str
     center.start(job)
     center.ends_as(job, JobStatus.FINISHED)
     assert made_once(center)
+
+
+def test_what_may_pass_at_the_agent_is_tried_again(center: Center) -> None:
+    center.ends.agent_failure = Failure(kind="Transient", code="TryAgain", message="the line is cut")
+    job = center.new_job()
+    center.start(job)
+    until(lambda: current(center, job).agent.failure)
+    until(lambda: not current(center, job).agent_ordered)
+    until(lambda: current(center, job).agent_ordered)
+    center.ends.agent_failure = None
+    done = center.ends_as(job, JobStatus.FINISHED)
+    assert done.run_number == 1
+
+
+def test_what_does_not_pass_at_the_agent_is_what_the_operator_reads(tmp_path: Path) -> None:
+    center = impatient(tmp_path)
+    try:
+        center.ends.agent_failure = Failure(kind="Transient", code="TryAgain", message="the line is cut")
+        job = center.new_job()
+        center.start(job)
+        failed = center.ends_as(job, JobStatus.IN_ERROR)
+        assert failed.failure
+        assert (failed.failure.kind, failed.failure.message) == ("Broken", "the line is cut")
+    finally:
+        center.close()
+
+
+def test_a_critical_finding_fails_no_job_but_is_told(center: Center) -> None:
+    center.ends.checks = (
+        Check(item="GUESTOS.Virtio", level=Level.CRITICAL, finding="No driver.", cure="Install one."),
+        Check(item="GUESTOS.Nvme", level=Level.WARNING, finding="No NVMe."),
+    )
+    job = center.new_job()
+    center.start(job)
+    done = center.ends_as(job, JobStatus.FINISHED)
+    assert done.note == "The image may not boot or work: GUESTOS.Virtio: No driver. Install one."
+    _, lines = center.store.log.page(job, offset=0, limit=100)
+    (warning,) = [line for line in lines if line.level == WARNING]
+    assert (warning.message, warning.hint) == ("GUESTOS.Virtio: No driver.", "Install one.")
+
+
+def test_the_report_says_what_differs_on_the_copy(center: Center) -> None:
+    job = center.new_job()
+    center.start(job)
+    center.ends_as(job, JobStatus.FINISHED)
+    report = center.store.runs.report(job, 1)
+    assert report
+    assert any("52:54:00:12:34:56" in sentence for sentence in report.differs)
+    assert any("/dev/vdb" in sentence for sentence in report.differs)
+
+
+def test_a_run_that_cannot_be_handed_over_leaves_no_job_that_runs_for_ever(
+    center: Center, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError("the journal is full")
+
+    job = center.new_job()
+    with monkeypatch.context() as patch:
+        patch.setattr(DBOS, "start_workflow", refuse)
+        center.start(job)
+        failed = center.ends_as(job, JobStatus.IN_ERROR)
+    assert failed.failure
+    assert "the journal is full" in failed.failure.message
+    center.start(job)
+    center.ends_as(job, JobStatus.FINISHED)
 
 
 def test_an_instance_that_was_stopped_from_outside_is_started_again(center: Center) -> None:

@@ -157,7 +157,9 @@ def told(state: AgentState, event: Event) -> AgentState:
         case EventKind.FINISHED:
             return msgspec.structs.replace(state, finished=True, failure=None)
         case EventKind.FAILED:
-            failure = Failure(kind="Broken", code=event.code, message=event.message, hint=event.hint)
+            failure = Failure(
+                kind=event.failure_kind, code=event.code, message=event.message, hint=event.hint
+            )
             return msgspec.structs.replace(state, failure=failure)
         case EventKind.STOPPED:
             return msgspec.structs.replace(state, started=False)

@@ -18,6 +18,7 @@ class Pulse:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
+        self._writing = threading.Lock()  # what was taken first is written first
         self._signs: dict[str, Sign] = {}
         self._unsaved: dict[tuple[str, int], Progress] = {}
         self._latest: dict[str, tuple[int, Progress]] = {}  # job -> run number and its counters
@@ -38,7 +39,6 @@ class Pulse:
 
     def progress(self, run: Run, reported: Progress, now: float) -> None:
         """Counters only grow; a new phase and a failure are written at once."""
-        key = run.job, run.number
         with self._lock:
             number, before = self._latest.get(run.job, (0, None))
             if number != run.number:
@@ -47,21 +47,28 @@ class Pulse:
             self._latest[run.job] = run.number, merged
             self._seen[run.job] = now
             urgent = before is None or (before.phase, before.failure) != (merged.phase, merged.failure)
-            if not urgent:
-                if merged != before:
-                    self._unsaved[key] = merged
-                return
-            self._unsaved.pop(key, None)
-        self._store.runs.record_progress({key: merged})
+            if merged != before:
+                self._unsaved[run.job, run.number] = merged
+        if urgent:
+            self.flush()
 
     def flush(self) -> None:
-        with self._lock:
-            signs, self._signs = self._signs, {}
-            unsaved, self._unsaved = self._unsaved, {}
-            seen, self._seen = self._seen, {}
-        self._store.sources.beat(signs)
-        self._store.runs.record_progress(unsaved)
-        self._store.receivers.seen(seen)
+        """What cannot be written now is kept for the next time."""
+        with self._writing:
+            with self._lock:
+                signs, self._signs = self._signs, {}
+                unsaved, self._unsaved = self._unsaved, {}
+                seen, self._seen = self._seen, {}
+            try:
+                self._store.sources.beat(signs)
+                self._store.runs.record_progress(unsaved)
+                self._store.receivers.seen(seen)
+            except Exception:
+                with self._lock:
+                    self._signs = signs | self._signs
+                    self._unsaved = unsaved | self._unsaved
+                    self._seen = seen | self._seen
+                raise
 
 
 def grown(before: Progress | None, reported: Progress) -> Progress:

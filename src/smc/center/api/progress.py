@@ -6,6 +6,7 @@ import msgspec
 
 from smc.center.api.context import Context
 from smc.center.api.words import PageNumber, offset, page, written
+from smc.center.jobs.values import SYNC_FROM, SYNC_TO
 from smc.center.store.values import Job, Run
 from smc.model.codec import to_builtins
 from smc.model.job import BusinessStatus, JobStatus
@@ -13,8 +14,6 @@ from smc.model.progress import Phase, Progress
 from smc.model.report import Report
 from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
-
-SYNC_FROM, SYNC_TO = 5.0, 80.0  # percent of the whole job in which the data moves
 
 
 class JobOnly(Request, frozen=True, kw_only=True):

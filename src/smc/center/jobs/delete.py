@@ -1,13 +1,17 @@
 """Deleting a job: what is temporary is released, then the job is forgotten; its image stays."""
 
+import logging
 from functools import partial
 
 from dbos import DBOS
 
+from smc.base.errors import SmcError
 from smc.center.jobs.steps.clean import image_parts, release
 from smc.center.jobs.work import Work
 from smc.center.store.job_log import ERROR
 from smc.model.job import JobStatus
+
+log = logging.getLogger(__name__)
 
 
 def delete(work: Work, job: str) -> list[str]:
@@ -20,7 +24,11 @@ def remove(work: Work, job_id: str) -> list[str]:
     job = work.store.jobs.find(job_id)
     if job is None or job.status is not JobStatus.DELETING:
         return []
-    left = release(work, job_id, keep=image_parts(work, job.image_id))
+    try:
+        left = release(work, job_id, keep=image_parts(work, job.image_id))
+    except Exception as e:  # the edge of a step: without a line in its log the job would be Deleting for ever
+        log.exception("%s could not be cleaned", job_id)
+        left = [e.message if isinstance(e, SmcError) else f"{type(e).__name__}: {e}"]
     for sentence in left:
         work.store.log.add(
             job_id,

@@ -14,13 +14,14 @@ from smc.base.errors import Broken, SmcError
 from smc.center.jobs.steps.clean import clean
 from smc.center.jobs.steps.convert import convert
 from smc.center.jobs.steps.deliver import deliver, make_image, name_image, snapshot_disks, switch_off
-from smc.center.jobs.steps.ending import fail, failure_of, finish, halt, is_delivered
+from smc.center.jobs.steps.ending import fail, finish, halt, is_delivered
 from smc.center.jobs.steps.machine import launch, locate_disks
 from smc.center.jobs.steps.network import adopt, make_group, make_network
 from smc.center.jobs.steps.receiver import await_receiver
 from smc.center.jobs.steps.sync import sync
 from smc.center.jobs.values import Overtaken, Synced
 from smc.center.jobs.work import Work
+from smc.model.progress import Failure
 
 STORY = "1"
 
@@ -53,20 +54,25 @@ def migrate(work: Work, run: str) -> str:
     except Overtaken:
         raise
     except SmcError as e:
-        return step(fail, failure_of(e))
+        return step(fail, Failure.of(e))
 
 
 class Steps:
-    """Takes the steps of one run; the answer of each, or its error, goes into the journal."""
+    """Takes the steps of one run; the answer of each, or its error, goes into the journal.
+
+    A step can be taken again after a crash, and so it is when it meets what may work later.
+    """
 
     def __init__(self, work: Work, run: str) -> None:
         self._work, self._run = work, run
 
     def __call__(self, do: Callable[Concatenate[Work, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         def edge() -> T:
+            what = do.__name__.replace("_", " ")
             try:
-                self._work.current(self._run)
-                return do(self._work, self._run, *args, **kwargs)
+                return self._work.wait_for(
+                    self._run, lambda: (do(self._work, self._run, *args, **kwargs),), what
+                )[0]
             except SmcError:
                 raise
             except Exception as e:  # an error nobody thought of must not leave the job hanging

@@ -8,14 +8,17 @@ from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
+from smc.base.errors import Broken
 from smc.center.jobs.delete import delete
 from smc.center.jobs.journal import Journal
 from smc.center.jobs.migrate import STORY, migrate
+from smc.center.jobs.steps.ending import NEXT
 from smc.center.jobs.values import Ending, Overtaken
 from smc.center.jobs.work import Work
 from smc.center.store.values import Job
 from smc.center.trust.run_ca import new_authority
 from smc.model.job import JobStatus
+from smc.model.progress import Failure
 
 UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]  # what DBOS calls a workflow that is not at its end
 log = logging.getLogger(__name__)
@@ -60,7 +63,7 @@ class Runner:
         DBOS.destroy(destroy_registry=True)
 
     def start(self, job_id: str) -> None:
-        self._calls.submit(self._guard, partial(self._start, job_id), job_id)
+        self._calls.submit(self._guard, partial(self._start_or_fail, job_id), job_id)
 
     def stop(self, job_id: str) -> None:  # noqa: ARG002 (the contract's): the wish is in the store
         self._work.store.bell.ring()
@@ -73,6 +76,17 @@ class Runner:
             call()
         except Exception:  # the edge of a thread: nobody else would see it
             log.exception("job %s: its workflow could not be started", job_id)
+
+    def _start_or_fail(self, job_id: str) -> None:
+        """A job must not be Running with nobody at work on it."""
+        try:
+            self._start(job_id)
+        except Exception as e:  # the edge: it is recorded, and the operator can start the job again
+            log.exception("job %s: its workflow could not be started", job_id)
+            failure = Failure.of(Broken(f"The run could not be started: {e}", hint=NEXT))
+            run = self._work.store.runs.current(job_id)
+            if run is not None and self._work.store.jobs.end(run, JobStatus.IN_ERROR, failure=failure):
+                self._work.store.log.add_failure(job_id, failure)
 
     def _start(self, job_id: str) -> None:
         job = self._work.store.jobs.find(job_id)

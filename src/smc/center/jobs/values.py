@@ -7,6 +7,8 @@ import msgspec
 from smc.base.errors import SmcError, UserError
 from smc.model.progress import Failure
 
+SYNC_FROM, SYNC_TO = 5.0, 80.0  # percent of the whole job in which the data moves
+
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
     """`zone` is "" where the vSwitch was given: then it tells the zone."""
@@ -49,6 +51,13 @@ class InstanceLost(UserError):
     """The intermediate instance was released from outside: the copy is gone with it."""
 
     code = "TransitionInstance.NotFound"
+
+
+def lost(instance: str) -> InstanceLost:
+    return InstanceLost(
+        f"The intermediate instance {instance} was released; the copy is gone with it.",
+        hint="Delete the job and create it again.",
+    )
 
 
 VALUES = (Network, Machine, Failure)

@@ -34,6 +34,8 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     poll_seconds: float = 1.0  # between two looks into the store
     cloud_seconds: float = 2.0  # between two questions to the cloud
     look_seconds: float = 10.0  # between two looks at whether the intermediate instance still runs
+    agent_rest_seconds: float = 10.0  # before an agent is told again what it could not do
+    agent_try_seconds: float = 60.0  # for the agent to connect before it is told once more
     patience_seconds: float = 900.0  # what may work later is tried for so long
     receiver_seconds: float = 1800.0  # from launch to a listening receiver; minutes under emulation
     convert_seconds: float = 7200.0

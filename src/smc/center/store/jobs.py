@@ -147,14 +147,15 @@ class Jobs:
     def continue_run(self, run: Run, authority: Authority) -> Run | None:
         """One more run in place of one that was interrupted, in one transaction: the job stays Running.
 
-        None when a newer run has begun or the job is not Running.
+        A wish to stop goes over to it. None when a newer run has begun or the job is not Running.
         """
         now = time.time()
         with self._database.write() as connection:
             if not _update_current(connection, run, {"run_number": run.number + 1}):
                 return None
             runs.end(connection, run.job, run.number, now)
-            return runs.add(connection, run.job, run.number + 1, run.type, now, authority)
+            stop = runs.is_stop_wanted(connection, run.job, run.number)
+            return runs.add(connection, run.job, run.number + 1, run.type, now, authority, stop_wanted=stop)
 
     def want_stop(self, job_id: str) -> None:
         """Wish the current run to stop; its workflow answers with `end`. Raises `UserError` as Stop does."""
@@ -170,6 +171,17 @@ class Jobs:
                     hint="Wait until the job is Syncing, or until it ends.",
                 )
             runs.want_stop(connection, job_id, job.run_number)
+
+    def end_syncing(self, run: Run) -> bool:
+        """The run goes on to Processing, where Stop is refused. False when Stop was wished before that.
+
+        Both lock the job's row, so a wish that was accepted is always seen.
+        """
+        with self._database.write() as connection:
+            _locked(connection, run.job)
+            if runs.is_stop_wanted(connection, run.job, run.number):
+                return False
+            return _update_current(connection, run, {"business_status": BusinessStatus.PROCESSING.value})
 
     def begin_deleting(self, job_id: str) -> None:
         """Raises `UserError` (`ReplicationJob.InvalidStatus`) while it is Running."""
@@ -219,13 +231,13 @@ class Jobs:
             runs.set_image(connection, run.job, run.number, image)
         return True
 
-    def end(self, run: Run, status: JobStatus, *, failure: Failure | None = None) -> bool:
+    def end(self, run: Run, status: JobStatus, *, failure: Failure | None = None, note: str = "") -> bool:
         """The run is over: the job is `status` now; `failure` says why it is InError."""
         now = time.time()
         values: dict[str, object] = {
             "status": status.value,
             "business_status": "",
-            "note": "",
+            "note": note,
             "failure": encode(failure).decode() if failure else "",
         }
         if status is JobStatus.FINISHED:

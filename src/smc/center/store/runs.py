@@ -124,7 +124,14 @@ class Runs:
 
 
 def add(
-    connection: Connection, job: str, number: int, kind: RunType, now: float, authority: Authority
+    connection: Connection,
+    job: str,
+    number: int,
+    kind: RunType,
+    now: float,
+    authority: Authority,
+    *,
+    stop_wanted: bool = False,
 ) -> Run:
     """A new run within the caller's transaction; receiver and agent rest."""
     run = Run(
@@ -134,7 +141,7 @@ def add(
         started=now,
         ended=None,
         image_id="",
-        stop_wanted=False,
+        stop_wanted=stop_wanted,
         ca=authority.certificate,
         ca_key=authority.key,
         agent_certificate="",
@@ -163,6 +170,11 @@ def add(
 
 def want_stop(connection: Connection, job: str, number: int) -> None:
     _update(connection, job, number, stop_wanted=True)
+
+
+def is_stop_wanted(connection: Connection, job: str, number: int) -> bool:
+    query = select(table.c.stop_wanted).where(table.c.job == job, table.c.number == number)
+    return bool(connection.execute(query).scalar())
 
 
 def set_image(connection: Connection, job: str, number: int, image: str) -> None:

@@ -48,7 +48,7 @@ _BUSY = (
 
 
 class Sign(msgspec.Struct, frozen=True, kw_only=True):
-    """A sign of life; `server` when the inventory changed."""
+    """A sign of life; `server` when the inventory changed: it is told once, so it is never too old."""
 
     time: float
     address: str
@@ -149,13 +149,11 @@ class Sources:
                 values: dict[str, object] = {"last_beat": sign.time, "address": sign.address}
                 if sign.cpu_usage or sign.memory_usage:
                     values |= {"cpu_usage": sign.cpu_usage, "memory_usage": sign.memory_usage}
+                here = table.c.id == source_id
+                connection.execute(update(table).where(here, table.c.last_beat <= sign.time).values(**values))
                 if sign.server is not None:
-                    values["server"] = encode(sign.server).decode()
-                connection.execute(
-                    update(table)
-                    .where(table.c.id == source_id, table.c.last_beat <= sign.time)
-                    .values(**values)
-                )
+                    described = encode(sign.server).decode()
+                    connection.execute(update(table).where(here).values(server=described))
 
     def describe(self, source_id: str, *, name: str | None, description: str | None) -> None:
         """Change name or description. Raises `UserError` (`SourceServerName.Duplicate`)."""

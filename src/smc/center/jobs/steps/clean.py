@@ -27,28 +27,39 @@ def clean(work: Work, run: str) -> None:
 
 
 def image_parts(work: Work, image: str) -> set[str]:
-    """The image and the snapshots behind it."""
-    found = work.driver.image(image) if image else None
-    return {image, *found.snapshots} if found else set()
+    """The image and the snapshots behind it; an image the cloud does not show just now is not given up."""
+    if not image:
+        return set()
+    found = work.driver.image(image)
+    return {image, *(found.snapshots if found else ())}
 
 
 def release(work: Work, job: str, *, keep: set[str]) -> list[str]:
     """Ask for everything the job's tags find until it is gone; a sentence for each thing that stays."""
     end = time.monotonic() + work.settings.patience_seconds
     while True:
-        found = [
-            resource
-            for purpose in (TEMPORARY, IMAGE)
-            for resource in work.driver.find({TAG_JOB: job, TAG_PURPOSE: purpose})
-            if resource.id not in keep
-        ]
-        if not found:
-            _note_released(work, job, keep)
-            return []
-        left = [why for resource in found if (why := _ask(work, resource))]
+        try:
+            found = _found(work, job, keep)
+        except Transient as e:
+            left = [f"what is left could not be listed: {e.message}"]
+        else:
+            if not found:
+                _note_released(work, job, keep)
+                return []
+            refused = [why for resource in found if (why := _ask(work, resource))]
+            left = refused or [_named(resource) for resource in found]
         if time.monotonic() > end:
-            return left or [_named(resource) for resource in found]
+            return left
         work.rest()
+
+
+def _found(work: Work, job: str, keep: set[str]) -> list[Resource]:
+    return [
+        resource
+        for purpose in (TEMPORARY, IMAGE)
+        for resource in work.driver.find({TAG_JOB: job, TAG_PURPOSE: purpose})
+        if resource.id not in keep
+    ]
 
 
 def _ask(work: Work, resource: Resource) -> str:

@@ -2,9 +2,10 @@
 
 import time
 
-from smc.base.errors import Broken, Transient
+from smc.base.errors import Broken
 from smc.base.units import readable_seconds
-from smc.center.jobs.steps.receiver import Watch, phase, raise_failure
+from smc.center.jobs.steps.receiver import Watch, phase
+from smc.center.jobs.steps.report import complete_report
 from smc.center.jobs.values import Machine
 from smc.center.jobs.work import Work
 from smc.model.job import BusinessStatus
@@ -24,12 +25,10 @@ def convert(work: Work, run: str, machine: Machine) -> None:
     while True:
         _, now = work.current(run)
         if phase(now) is Phase.CONVERTED and now.reported:
+            complete_report(work, run)
             return
         if now.progress and phase(now) is Phase.FAILED and now.progress.failure:
-            try:
-                raise_failure(now.progress.failure)
-            except Transient as e:
-                raise Broken(e.message, code=e.code, hint=e.hint) from e
+            raise now.progress.failure.lasting()
         if time.monotonic() > end:
             raise Broken(
                 f"The copy was not made bootable within {readable_seconds(limit)}.", code="Convert.Timeout"

@@ -3,8 +3,8 @@
 import time
 
 from smc.base.errors import Broken, UserError
-from smc.center.jobs.steps.machine import disk_name, lost, target_disks, target_gib
-from smc.center.jobs.values import Machine
+from smc.center.jobs.steps.machine import disk_name, target_disks, target_gib
+from smc.center.jobs.values import Machine, lost
 from smc.center.jobs.work import Work, tags, token
 from smc.center.store.resources import IMAGE
 from smc.cloud.driver import TAG_JOB, TAG_PURPOSE, ImageDisk, ImageSpec, ImageState, Kind, Power

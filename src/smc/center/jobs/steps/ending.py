@@ -1,6 +1,6 @@
 """How a run ends: finished, stopped by the operator, or in error with what to do about it."""
 
-from smc.base.errors import SmcError, Transient, UserError
+from smc.center.jobs.steps.report import warning
 from smc.center.jobs.values import Ending, Overtaken
 from smc.center.jobs.work import Work
 from smc.center.store.values import Run
@@ -20,7 +20,7 @@ def is_delivered(work: Work, run: str) -> bool:
 def finish(work: Work, run: str) -> str:
     job, now = work.current(run)
     work.store.log.add(job.id, f"Finished: the image is {job.image_id}.")
-    return _end(work, now, JobStatus.FINISHED, Ending.FINISHED)
+    return _end(work, now, JobStatus.FINISHED, Ending.FINISHED, note=warning(work, run))
 
 
 def halt(work: Work, run: str) -> str:
@@ -41,14 +41,9 @@ def fail(work: Work, run: str, failure: Failure) -> str:
     return _end(work, now, JobStatus.IN_ERROR, Ending.IN_ERROR, told)
 
 
-def failure_of(error: SmcError) -> Failure:
-    kind = "UserError" if isinstance(error, UserError) else "Broken"
-    if isinstance(error, Transient):
-        kind = "Transient"
-    return Failure(kind=kind, code=error.code, message=error.message, hint=error.hint)
-
-
-def _end(work: Work, now: Run, status: JobStatus, ending: Ending, failure: Failure | None = None) -> str:
-    if not work.store.jobs.end(now, status, failure=failure):
+def _end(
+    work: Work, now: Run, status: JobStatus, ending: Ending, failure: Failure | None = None, note: str = ""
+) -> str:
+    if not work.store.jobs.end(now, status, failure=failure, note=note):
         raise Overtaken(f"run {now.id} is not the current one of its job")
     return ending.value

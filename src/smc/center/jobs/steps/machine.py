@@ -6,9 +6,9 @@ from msgspec import structs
 
 from smc.base.errors import Broken
 from smc.base.units import gib_rounded_up
-from smc.center.jobs.steps.network import admitted
+from smc.center.jobs.steps.network import admitted, adopt
 from smc.center.jobs.userdata import user_data
-from smc.center.jobs.values import InstanceLost, Machine, Network
+from smc.center.jobs.values import Machine, Network, lost
 from smc.center.jobs.work import Work, tags, token
 from smc.center.store.values import Job
 from smc.cloud.driver import CloudDisk, DiskSpec, InstanceSpec, Kind, Power
@@ -31,6 +31,7 @@ def launch(work: Work, run: str, network: Network, group: str) -> Machine:
     )
     port = _choose_port(work, run)
     _admit(work, run, group, port)
+    adopt(work, run)  # this step may have made one and been cut off before it was written down
     instance = work.kept(run, Kind.INSTANCE) or _make(work, run, network, group)
     work.store.jobs.hold_instance(now, instance)
     work.wait_for(run, lambda: running(work, run, instance) or None, f"starting {instance}")
@@ -79,13 +80,6 @@ def running(work: Work, run: str, instance: str) -> bool:
         work.store.log.add(run_job(run), f"The intermediate instance {instance} was stopped: starting it.")
         work.driver.start(instance)
     return seen.power is Power.RUNNING
-
-
-def lost(instance: str) -> InstanceLost:
-    return InstanceLost(
-        f"The intermediate instance {instance} was released; the copy is gone with it.",
-        hint="Delete the job and create it again.",
-    )
 
 
 def _choose_port(work: Work, run: str) -> int:

@@ -3,20 +3,19 @@
 import logging
 import time
 
-from smc.base.errors import Broken, Transient, UserError
+from smc.base.errors import Broken, Transient
 from smc.base.units import readable_seconds
 from smc.center.jobs.steps.machine import running
 from smc.center.jobs.values import Machine
 from smc.center.jobs.work import Work
 from smc.center.store.values import Run
 from smc.model.job import BusinessStatus, run_job
-from smc.model.progress import Failure, Phase
+from smc.model.progress import Phase
 from smc.wire.orders import TaskKind
 
 READY = (Phase.LISTENING, Phase.SYNCING, Phase.SYNCED)
 CONSOLE_KEPT = 2000  # characters of the console that go into an error
 log = logging.getLogger(__name__)
-KINDS = {"UserError": UserError, "Transient": Transient, "Broken": Broken}
 
 
 def await_receiver(work: Work, run: str, machine: Machine) -> None:
@@ -68,11 +67,6 @@ def phase(now: Run) -> Phase:
     return now.progress.phase
 
 
-def raise_failure(failure: Failure) -> None:
-    """The error that the agent or the receiver reported."""
-    raise KINDS.get(failure.kind, Broken)(failure.message, code=failure.code, hint=failure.hint)
-
-
 def _set_endpoint(work: Work, run: str, machine: Machine) -> tuple[str, int]:
     """Where the agent reaches the receiver; another place after the instance was stopped and started."""
     _, now = work.current(run)
@@ -85,5 +79,5 @@ def _set_endpoint(work: Work, run: str, machine: Machine) -> tuple[str, int]:
 def _listens(work: Work, run: str) -> bool:
     _, now = work.current(run)
     if phase(now) is Phase.FAILED and now.progress and now.progress.failure:
-        raise_failure(now.progress.failure)
+        raise now.progress.failure.error()
     return phase(now) in READY

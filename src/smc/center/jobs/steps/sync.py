@@ -2,18 +2,17 @@
 
 import time
 
-from smc.base.errors import Broken, Transient
+from smc.base.errors import Broken
 from smc.base.units import readable_seconds, readable_size
-from smc.center.jobs.steps.receiver import Watch, phase, raise_failure
-from smc.center.jobs.values import Machine, Synced
+from smc.center.jobs.steps.receiver import Watch, phase
+from smc.center.jobs.values import SYNC_FROM, SYNC_TO, Machine, Synced
 from smc.center.jobs.work import Work
 from smc.center.store.values import Run
 from smc.model.job import BusinessStatus
-from smc.model.progress import Failure, Phase, Progress
+from smc.model.progress import Phase, Progress
 from smc.wire.orders import HEARTBEAT_SECONDS, TaskKind
 
 DONE = (Phase.SYNCED, Phase.CONVERTING, Phase.CONVERTED)
-BEGIN, END = 10.0, 80.0  # percent of the whole job
 SHOW_SECONDS = 2.0  # a commit each: no oftener than a person reads
 OFFLINE_SECONDS = 3 * HEARTBEAT_SECONDS
 
@@ -21,7 +20,7 @@ OFFLINE_SECONDS = 3 * HEARTBEAT_SECONDS
 def sync(work: Work, run: str, machine: Machine) -> str:
     """The answer is the value of a `Synced`."""
     _order(work, run)
-    watch, pace = Watch(work, run, machine), Pace(work)
+    watch, pace, again = Watch(work, run, machine), Pace(work), OrderAgain(work)
     shown = 0.0
     while True:
         job, now = work.current(run)
@@ -29,9 +28,10 @@ def sync(work: Work, run: str, machine: Machine) -> str:
             work.store.runs.order_agent(now, on=False)
             work.store.runs.order_receiver(now, TaskKind.REST)
             return Synced.STOPPED.value
-        if phase(now) in DONE:
+        if phase(now) in DONE and work.store.jobs.end_syncing(now):
             return Synced.ALL.value
         pace.check(job.source_id, now)
+        again.look(now)
         if time.monotonic() - shown > SHOW_SECONDS:
             shown = time.monotonic()
             _show(work, now)
@@ -55,18 +55,11 @@ class Pace:
             self._seen, self._moved = seen, time.monotonic()
         still = time.monotonic() - self._moved
         for failure in (progress.failure if progress else None, now.agent.failure):
-            if failure is not None:
-                self._judge(failure, still)
+            # what passes is tried again by who reported it, for a time
+            if failure and (not failure.passes or still > self._work.settings.patience_seconds):
+                raise failure.lasting()
         if still > self._work.settings.stall_seconds:
             raise self._standstill(source_id, still)
-
-    def _judge(self, failure: Failure, still: float) -> None:
-        """What is transient is tried again by who reported it, for a time."""
-        try:
-            raise_failure(failure)
-        except Transient as e:
-            if still > self._work.settings.patience_seconds:
-                raise Broken(e.message, code=e.code, hint=e.hint) from e
 
     def _standstill(self, source_id: str, still: float) -> Broken:
         source = self._work.store.sources.find(source_id)
@@ -83,12 +76,32 @@ class Pace:
         )
 
 
+class OrderAgain:
+    """An agent that reported what may pass rests until the center wants something else.
+
+    So its order is taken back for a while and given again: both are wishes, and a lost one harms nothing.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._next = 0.0
+
+    def look(self, now: Run) -> None:
+        is_well = now.agent_ordered and now.agent.failure is None
+        if is_well or time.monotonic() < self._next:
+            return
+        settings = self._work.settings
+        wait = settings.agent_rest_seconds if now.agent_ordered else settings.agent_try_seconds
+        self._work.store.runs.order_agent(now, on=not now.agent_ordered)
+        self._next = time.monotonic() + wait
+
+
 def _order(work: Work, run: str) -> None:
     """The agent may dial the receiver from now on; it gets address and certificate with its order."""
     _, now = work.current(run)
     work.store.runs.order_receiver(now, TaskKind.REPLICATE)
     work.store.runs.order_agent(now, on=True)
-    work.store.jobs.reach(now, BusinessStatus.SYNCING, note="Waiting for the agent", progress=BEGIN)
+    work.store.jobs.reach(now, BusinessStatus.SYNCING, note="Waiting for the agent", progress=SYNC_FROM)
 
 
 def _show(work: Work, now: Run) -> None:
@@ -96,7 +109,7 @@ def _show(work: Work, now: Run) -> None:
     if progress is None or phase(now) is not Phase.SYNCING:
         return
     share = min(progress.done / progress.total, 1.0) if progress.total else 0.0
-    percent = BEGIN + (END - BEGIN) * share
+    percent = SYNC_FROM + (SYNC_TO - SYNC_FROM) * share
     work.store.jobs.reach(now, BusinessStatus.SYNCING, note=_sentence(progress), progress=round(percent, 2))
 
 
