@@ -14,6 +14,7 @@ from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 from alibabacloud_tea_openapi.models import Config
 
+from smc.base.process import start_time
 from smc.client.api import Api, read_login
 
 ROOT = Path(__file__).parents[2]
@@ -88,3 +89,32 @@ def test_a_center_says_which_address_is_taken(tmp_path: Path) -> None:
         second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode != 0
     assert f"cannot listen on {taken}" in second.stderr
+
+
+def test_a_folder_has_one_center_and_the_embedded_cloud_ends_with_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "smc.cli.main", "serve", "--data-dir", str(tmp_path / "data")]
+    command += ["--agent-file", str(agent_file(tmp_path)), "--listen", "127.0.0.1:0"]
+    command += ["--agent-listen", "127.0.0.1:0"]
+    begun = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        try:
+            assert first.stdout
+            assert first.stdout.readline().startswith("serving at ")
+            assert time.monotonic() - begun < START_SECONDS
+            cloud = json.loads((tmp_path / "data" / "cloud" / "login.json").read_text())
+            assert start_time(cloud["pid"]) == cloud["start_time"]
+            second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert second.returncode == 1
+            assert "Center.InUse" in second.stderr
+            assert start_time(cloud["pid"]) == cloud["start_time"]
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(30) == 0
+            assert start_time(cloud["pid"]) != cloud["start_time"]
+        finally:
+            first.kill()
+
+
+def agent_file(folder: Path) -> Path:
+    file = folder / "smc-agent"
+    file.write_bytes(b"#!/bin/sh\n")
+    return file

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from smc.base.errors import SmcError
+
 
 @contextmanager
 def exclusively(path: Path, *, say: Callable[[], None] = lambda: None) -> Iterator[None]:
@@ -15,4 +17,15 @@ def exclusively(path: Path, *, say: Callable[[], None] = lambda: None) -> Iterat
         except BlockingIOError:
             say()
             fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def alone(path: Path, refusal: SmcError) -> Iterator[None]:
+    """Hold the lock. Raises `refusal` where another program has it. The file stays."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            raise refusal from e
         yield

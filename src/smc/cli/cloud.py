@@ -1,14 +1,19 @@
-"""`smc cloud`: the local cloud's process; `smc serve` starts and supervises it."""
+"""`smc cloud`: the local cloud's process; `smc serve` starts and supervises it.
+
+It is started as a module of its own: without the other verbs it serves two seconds earlier.
+"""
 
 import logging
+import sys
 from typing import Annotated
 
 import typer
 
 from smc.base import log
-from smc.base.errors import UserError
-from smc.cli.connection import DEFAULT_DATA_DIR, DataDir
+from smc.base.errors import SmcError, UserError
+from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
 from smc.cli.embedded import LOGIN, read_cloud_login
+from smc.cli.output import show_error
 from smc.localcloud import accelerator, appliance, apt, bake
 from smc.localcloud.catalogue import SystemImage
 from smc.localcloud.machine import Accelerator
@@ -68,3 +73,11 @@ def find_accelerator() -> Accelerator:
     if built is None:
         return Accelerator.TCG
     return accelerator.find(built.kernel, bake.CACHE / "accelerator.json").accelerator
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(cloud)
+    except SmcError as error:
+        show_error(error)
+        sys.exit(1)

@@ -8,16 +8,6 @@ import typer
 
 from smc.client.api import Api, read_login
 
-DEFAULT_DATA_DIR = Path.home() / ".local/share/smc"
-
-DataDir = Annotated[
-    Path,
-    typer.Option(
-        "--data-dir",
-        envvar="SMC_DATA_DIR",
-        help="Folder of the center; its admin-key.json logs you in.",
-    ),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
 
 

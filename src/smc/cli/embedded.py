@@ -49,19 +49,28 @@ class EmbeddedCloud:
         self._data_dir = data_dir
         self._public_host = public_host
         self._file = data_dir / "cloud" / LOGIN
+        self._login: CloudLogin | None = None
         self._child: Process | None = None
         self._ending = threading.Event()
         self._watcher = threading.Thread(target=self._keep_running, name="local-cloud", daemon=True)
 
     def start(self) -> CloudLogin:
-        """Raises `Broken` (`LocalCloud.NotServing`) when it does not serve in time."""
+        """Returns at once: the cloud starts while the caller does, who then has to `wait`."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         login = read_cloud_login(self._file)
         if login is None or not _lives(login):
             login = self._launch(login)
-        self._wait_until_it_serves(login)
-        self._watcher.start()
+        self._login = login
         return login
+
+    def wait(self) -> None:
+        """Until it serves; from then on it is kept running.
+
+        Raises `Broken` (`LocalCloud.NotServing`) when it does not serve in time.
+        """
+        if self._login is not None:
+            self._wait_until_it_serves(self._login)
+            self._watcher.start()
 
     def stop(self) -> None:
         """End the cloud's process; its instances keep running, as in any cloud."""
@@ -86,7 +95,7 @@ class EmbeddedCloud:
         write_atomic(self._file, msgspec.json.encode(login), mode=0o600)
         logs = self._data_dir / "logs"
         logs.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "smc.cli.main", "cloud", "--data-dir", str(self._data_dir)]
+        command = [sys.executable, "-m", "smc.cli.cloud", "--data-dir", str(self._data_dir)]
         if self._public_host:
             command += ["--public-host", self._public_host]
         with (logs / "cloud.log").open("ab") as output:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from smc.base.errors import UserError
-from smc.cli.connection import DEFAULT_DATA_DIR, AsJson, DataDir, connect
+from smc.cli.connection import AsJson, connect
+from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
 from smc.cli.output import out, show_json, show_table
 from smc.cli.progress import describe, follow
 from smc.client.api import Json

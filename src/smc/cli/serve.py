@@ -1,19 +1,21 @@
 """`smc serve`: a center with its destination cloud; the one place where all parts meet."""
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from smc.base import log
+from smc.base.errors import UserError
+from smc.base.lock import alone
 from smc.center.admin_key import AdminKey
 from smc.center.app import Parts, open_parts
 from smc.center.jobs.runner import Runner, journal_url
 from smc.center.jobs.work import JobSettings, Work
 from smc.center.serve import serve as serve_center
 from smc.center.settings import Settings, read_address
-from smc.cli.connection import DEFAULT_DATA_DIR, DataDir
+from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
 from smc.cli.destination import open_cloud
 from smc.cli.output import out
 from smc.cloud.driver import Driver
@@ -55,14 +57,28 @@ def serve(
         region=region,
     )
     with ExitStack() as stack:
-        parts = open_parts(settings)  # makes the data folder, for its owner alone
+        stack.enter_context(_sole_use(data_dir))
+        cloud = open_cloud(settings, cloud_endpoint, stack)  # first: it starts while the rest is opened
+        parts = open_parts(settings)
         stack.callback(parts.close)
         log.set_up(file=data_dir / "logs" / "center.log")
-        driver = open_cloud(settings, cloud_endpoint, stack)
-        runner = Runner(_work(parts, driver, embedded=not cloud_endpoint), journal_url(data_dir))
+        work = _work(parts, cloud.driver, embedded=not cloud_endpoint)
+        runner = Runner(work, journal_url(data_dir))
         stack.callback(runner.close)
+        cloud.wait()
         runner.open()
-        serve_center(parts, driver, runner, ready=_announce)
+        serve_center(parts, cloud.driver, runner, ready=_announce)
+
+
+def _sole_use(data_dir: Path) -> AbstractContextManager[None]:
+    """The folder, for its owner alone, and for one center: a second one would take the same jobs up again."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    in_use = UserError(
+        f"another center uses the folder {data_dir}",
+        code="Center.InUse",
+        hint="Use that one, end it first, or give another --data-dir.",
+    )
+    return alone(data_dir / "center.lock", in_use)
 
 
 def _work(parts: Parts, driver: Driver, *, embedded: bool) -> Work:

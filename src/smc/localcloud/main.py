@@ -3,7 +3,6 @@
 Machines are not children of this program's life: they run on when it ends, and it finds them again.
 """
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from smc.base.errors import UserError
+from smc.base.lock import alone
 from smc.base.run import Run, run
 from smc.localcloud import app
 from smc.localcloud.catalogue import SystemImage, register
@@ -66,7 +66,12 @@ def running(
     """The cloud of a folder with its workers at work. Raises `UserError` when another process has it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
-        stack.enter_context(_sole_use(folder))
+        in_use = UserError(
+            f"Another process runs the local cloud of {folder}.",
+            code="LocalCloud.InUse",
+            hint="Use that one, or end it first.",
+        )
+        stack.enter_context(alone(folder / "cloud.lock", in_use))
         store = Store(folder / "cloud.db")
         stack.callback(store.close)
         layers = Layers(folder, run)
@@ -102,17 +107,3 @@ def _runtime_base() -> Path:
         return RUNTIME
     own = os.environ.get("XDG_RUNTIME_DIR")
     return Path(own) / "smc" if own else Path(tempfile.gettempdir()) / f"smc-{os.geteuid()}"
-
-
-@contextmanager
-def _sole_use(folder: Path) -> Iterator[None]:
-    with (folder / "cloud.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as e:
-            raise UserError(
-                f"Another process runs the local cloud of {folder}.",
-                code="LocalCloud.InUse",
-                hint="Use that one, or end it first.",
-            ) from e
-        yield
