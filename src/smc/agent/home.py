@@ -7,7 +7,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -22,8 +22,9 @@ T = TypeVar("T")
 
 OURS = re.compile(
     r"\.?(smc-agent|credentials\.json|key\.pem|user_config\.json|pulse\.json|runs\.json|agent\.pid)(\.\w+)?"
-    r"|\.mnt|\.runtime|Logs|Excludes|lost\+found"
+    r"|\.mnt|\.runtime"
 )
+COMMON_NAMES = frozenset({"Logs", "Excludes"})  # ours only beside our settings: anybody may have such folders
 SECRET_MODE = 0o600
 FOLDER_MODE = 0o700
 
@@ -42,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """user_config.json: what the owner of the source may change; read when the agent starts."""
 
     proxy: str = ""  # http://[user:password@]host:port, "" for none
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
 class Pulse(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,10 @@ class Home:
         return self.logs / "agent.log"
 
     @property
+    def replicate_log(self) -> Path:
+        return self.logs / "replicate.log"
+
+    @property
     def excludes(self) -> Path:
         return self.root / "Excludes"
 
@@ -93,31 +98,47 @@ class Home:
 
     def foreign(self) -> list[str]:
         """Names in the folder that are not the agent's: it is somebody else's folder."""
-        if not self.root.exists():
-            return []
-        return sorted(entry.name for entry in self.root.iterdir() if not OURS.fullmatch(entry.name))
+        return sorted(entry.name for entry in self._entries() if entry not in self._own())
+
+    def is_elsewhere(self) -> bool:
+        """Whether it is a link or a filesystem of its own: what leaves it out of a copy would not."""
+        return self.root.is_symlink() or self.root.is_mount()
 
     def remove(self) -> None:
         """All that is the agent's; what is gone already is fine."""
-        if not self.root.exists():
-            return
-        for entry in self.root.iterdir():
-            if not OURS.fullmatch(entry.name):
-                continue
-            if entry.is_dir() and not entry.is_symlink():
+        for entry in self._own():
+            if entry == self.mounts:  # never a tree: a filesystem of the source may be seen in it
+                with suppress(OSError):
+                    entry.rmdir()
+            elif entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry, ignore_errors=True)
             else:
                 entry.unlink(missing_ok=True)
         with suppress(OSError):
             self.root.rmdir()
 
+    def _entries(self) -> list[Path]:
+        return list(self.root.iterdir()) if self.root.is_dir() else []
+
+    def _own(self) -> list[Path]:
+        set_up = self._settings.exists()
+        return [
+            entry
+            for entry in self._entries()
+            if OURS.fullmatch(entry.name) or (set_up and entry.name in COMMON_NAMES)
+        ]
+
     def create(self) -> None:
         """The folders, and what the owner may edit, unless they exist."""
-        for folder in (self.root, self.logs, self.excludes):
-            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        self.root.mkdir(mode=FOLDER_MODE, exist_ok=True)
         self.root.chmod(FOLDER_MODE)
         if not self._settings.exists():
             self.keep_settings(Settings())
+        # All that a run needs is made now, so that it works on a full disk too.
+        for folder in (self.logs, self.excludes, self.mounts):
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        for file in (self.log, self.replicate_log):
+            file.touch(mode=SECRET_MODE)
 
     def imported(self) -> bool:
         return self._credentials.exists()

@@ -1,7 +1,7 @@
 """Importing this machine into a center: enrol, install, start, and see the first heartbeat answered."""
 
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -10,10 +10,10 @@ from smc.agent.checks import check_source
 from smc.agent.home import Credentials, Home, Settings
 from smc.agent.install import Service, copy_agent, forget_old_runtimes, wait_until
 from smc.agent.inventory import read_server
-from smc.base.errors import Broken, UserError
+from smc.base.errors import Broken, SmcError, UserError
 from smc.model.server import Server
 from smc.wire.control import Control
-from smc.wire.dial import proxy_for
+from smc.wire.dial import parse_address, proxy_for
 from smc.wire.orders import Enrol, Enrolled
 from smc.wire.trust import Key, fetch_ca
 
@@ -51,8 +51,11 @@ def import_source(
     try:
         return _import(wanted, home, service, file, read(), check)
     except BaseException:
-        if not known:
-            service.remove()
+        with suppress(SmcError, OSError):  # what went wrong first is what is told
+            if not known:
+                service.remove()
+            elif not service.running():
+                service.start()
         raise
 
 
@@ -65,12 +68,7 @@ def _import(
     check: Callable[[Path], None],
 ) -> str:
     check(home.root)
-    if foreign := home.foreign():
-        raise UserError(
-            f"{home.root} is in use for something else: it holds {', '.join(foreign[:3])}",
-            code="Agent.FolderTaken",
-            hint=f"Move what is in {home.root} elsewhere: the folder is the agent's and is not copied.",
-        )
+    _check_folder(home)
     settings = _settings(wanted, home)
     ca = fetch_ca(wanted.url, wanted.fingerprint, proxy=settings.proxy)
     key = _key(home)
@@ -97,9 +95,9 @@ def _import(
     if file is not None:
         copy_agent(home, file)
         forget_old_runtimes(home)
-    began = time.time()
+    home.pulse.unlink(missing_ok=True)  # and not by its time: a clock may be set while we wait
     service.start()
-    if not wait_until(lambda: _beaten_since(home, enrolled.source_id, began), FIRST_BEAT_SECONDS):
+    if not wait_until(lambda: _beating(home, enrolled.source_id), FIRST_BEAT_SECONDS):
         raise Broken(
             f"the agent was installed as {enrolled.source_id}, but its heartbeat was not answered in time",
             code="Agent.NoHeartbeat",
@@ -108,9 +106,21 @@ def _import(
     return enrolled.source_id
 
 
+def _check_folder(home: Home) -> None:
+    foreign = home.foreign()
+    if not foreign and not home.is_elsewhere():
+        return
+    what = f"it holds {', '.join(foreign[:3])}" if foreign else "it is a link or a filesystem of its own"
+    raise UserError(
+        f"{home.root} is in use for something else: {what}",
+        code="Agent.FolderTaken",
+        hint=f"Move {home.root} elsewhere: a plain folder of that name is the agent's and is not copied.",
+    )
+
+
 def _settings(wanted: Import, home: Home) -> Settings:
     """The proxy of this shell is kept: a service has another environment."""
-    proxy = wanted.proxy if wanted.proxy is not None else proxy_for(wanted.url.split("/")[2].split(":")[0])
+    proxy = wanted.proxy if wanted.proxy is not None else proxy_for(parse_address(wanted.url)[0])
     return msgspec.structs.replace(home.settings(), proxy=proxy)
 
 
@@ -130,9 +140,9 @@ def _earlier_id(home: Home, ca: str) -> str:
     return earlier.source_id if earlier.ca == ca else ""
 
 
-def _beaten_since(home: Home, source_id: str, began: float) -> bool:
+def _beating(home: Home, source_id: str) -> bool:
     pulse = home.last_pulse()
-    return pulse is not None and pulse.source_id == source_id and pulse.time >= began
+    return pulse is not None and pulse.source_id == source_id
 
 
 def _last_lines(home: Home) -> str:

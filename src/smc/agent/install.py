@@ -15,7 +15,7 @@ from pathlib import Path
 
 from smc.agent.home import Home
 from smc.agent.service import running_pid
-from smc.agent.worker import own_command
+from smc.agent.worker import output_file, own_command
 from smc.base.errors import Broken, CommandFailed
 from smc.base.files import write_atomic
 from smc.base.process import start_time
@@ -56,7 +56,16 @@ class Service:
         self._do = do
         self._unit = base / AGENT_UNIT.lstrip("/")
         self._wants = base / AGENT_WANTS.lstrip("/")
+        self._base = base
         self._systemd = SYSTEMD_RUNS.exists() if systemd is None else systemd
+
+    @property
+    def lasts(self) -> bool:
+        """Whether something starts the agent again: after it was killed, and when the machine starts."""
+        return self._systemd
+
+    def running(self) -> bool:
+        return running_pid(self._home) is not None
 
     def start(self) -> None:
         """Starts the agent, now and (where there is systemd) at each boot."""
@@ -69,20 +78,23 @@ class Service:
             self._systemctl("restart", AGENT_SERVICE)
             return
         words = ("/bin/sh", str(self._home.agent)) if self._home.agent.exists() else own_command()
-        with (self._home.logs / "daemon.log").open("ab") as output:
+        with output_file(self._home.logs / "daemon.log") as output:
             spawn(*words, "run", output=output)
 
     def stop(self) -> bool:
         """Whether an agent was running; returns when it has ended. Raises `Broken` when it does not end."""
-        pid = running_pid(self._home)
+        was_running = self.running()
         if self._systemd and self._unit.exists():
             self._systemctl("stop", AGENT_SERVICE)
-        if pid is not None:
+        if (pid := running_pid(self._home)) is not None:
             _end(pid)
-        return pid is not None
+        return was_running
 
-    def remove(self) -> None:
-        """Stops the agent and takes away unit, folder and all; what is gone already is fine."""
+    def remove(self, *, with_all_runtimes: bool = False) -> None:
+        """Stops the agent and takes away unit, folder and all; what is gone already is fine.
+
+        Of what the agent's file has unpacked elsewhere only what this process came from, or all of it.
+        """
         self.stop()
         self._wants.unlink(missing_ok=True)
         if self._unit.exists():
@@ -90,8 +102,9 @@ class Service:
             with suppress(CommandFailed):
                 self._systemctl("daemon-reload")
         self._home.remove()
-        for folder in map(Path, AGENT_RUNTIMES):
-            if Path(__file__).is_relative_to(folder):
+        for folder in (self._base / path.lstrip("/") for path in AGENT_RUNTIMES):
+            mine = Path(__file__).is_relative_to(folder) or with_all_runtimes
+            if mine and folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _systemctl(self, *words: str) -> None:
@@ -104,7 +117,10 @@ def copy_agent(home: Home, file: Path) -> None:
         return
     new = home.root / f".smc-agent.{os.getpid()}"
     try:
-        shutil.copyfile(file, new)
+        with file.open("rb") as source, new.open("xb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())  # a source that loses power now has a whole file or none
         new.chmod(0o700)
         new.replace(home.agent)
     finally:

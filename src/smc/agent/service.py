@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,13 +24,14 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
 FAREWELL_SECONDS = 5.0  # for events that still wait
+PID_WIDTH = 10  # digits of the largest, and more
 
 
 def serve(home: Home, stop: threading.Event) -> None:
     """Returns when `stop` is set. Raises `UserError` when not imported, or already running."""
     credentials, settings = home.credentials(), home.settings()
     with only_one(home):
-        logs.set_up(file=home.log, level=logging.getLevelName(settings.log_level))
+        logs.set_up(file=home.log, level=settings.log_level, echo=_is_read())
         log.info("agent of %s, center %s", credentials.source_id, credentials.url)
 
         def control() -> Control:  # one a thread
@@ -62,6 +64,11 @@ def serve(home: Home, stop: threading.Event) -> None:
         log.info("ended")
 
 
+def _is_read() -> bool:
+    """Whether what goes to stderr is for a person or the journal, and not one more file that grows."""
+    return sys.stderr.isatty() or "JOURNAL_STREAM" in os.environ
+
+
 def stop_on_signals() -> threading.Event:
     """Set by SIGTERM and SIGINT. A second one ends the process at once."""
     stop = threading.Event()
@@ -89,8 +96,7 @@ def only_one(home: Home) -> Iterator[None]:
                 code="Agent.Running",
                 hint="Stop it with `smc-agent --abort`.",
             ) from e
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(handle, f"{os.getpid():<{PID_WIDTH}}\n".encode(), 0)  # in place: on a full disk too
         yield
     finally:
         os.close(handle)

@@ -13,12 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 import msgspec
 
 from smc.agent.home import Home, own_file
 from smc.agent.replicate import replicate
+from smc.base import log as logs
 from smc.base.errors import CommandFailed, UserError
 from smc.base.run import spawn
 from smc.model.codec import decode, encode
@@ -31,6 +33,10 @@ VERB = "replicate"
 END_SECONDS = 5.0  # for the process to end when asked, before it is killed
 TICK_SECONDS = 0.05
 DEATHS = 5  # so many times in a row the process may die without a word before the run has failed
+LONG_LIFE_SECONDS = 300.0  # a process that lived so long did work: its death begins a new row
+OUTPUT_BYTES = 1 << 20  # of what a process says outside its log; more than that is begun anew
+NICENESS = 10  # a copy takes what the source's own programs leave; the disk's scheduler goes by it too
+OOM_SCORE = "500"  # when memory runs out the kernel ends the copying, which goes on later, and nothing else
 LASTING = frozenset({EventKind.FINISHED, EventKind.FAILED})
 
 
@@ -60,7 +66,7 @@ class Worker:
         self._job = job
         self._start = start
         self._emit = emit
-        self._waits = delays() if waits is None else waits
+        self._waits = iter(delays() if waits is None else waits)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_at_it, name=job.order.run, daemon=True)
         self._thread.start()
@@ -71,14 +77,15 @@ class Worker:
         self._thread.join()
 
     def _keep_at_it(self) -> None:
-        for deaths, wait in enumerate(self._waits, start=1):
+        deaths = 0
+        while deaths < DEATHS:
+            began = time.monotonic()
             if self._work() or self._stopping.is_set():
                 return
+            deaths = 1 if time.monotonic() - began >= LONG_LIFE_SECONDS else deaths + 1
             log.warning("the process of run %s ended without a word (%d)", self._job.order.run, deaths)
-            if deaths == DEATHS:
-                self._emit(self._failure("the agent's process ends before it has done anything"))
-                return
-            self._stopping.wait(wait)
+            self._stopping.wait(next(self._waits))
+        self._emit(self._failure("the agent's process ends again and again before it has done much"))
 
     def _work(self) -> bool:
         """One life of the process; whether it said how the run went."""
@@ -129,7 +136,7 @@ def start_process(home: Home) -> Start:
     """In a mount namespace of its own, from which nothing spreads to the source's."""
 
     def start(descriptor: int) -> Child:
-        with (home.logs / "replicate.log").open("ab") as output:
+        with output_file(home.logs / "replicate.out") as output:
             return spawn(
                 *("unshare", "--mount", "--propagation", "private"),
                 *(*own_command(), VERB, str(descriptor)),
@@ -140,6 +147,24 @@ def start_process(home: Home) -> Start:
     return start
 
 
+def output_file(path: Path) -> BinaryIO:
+    """Opened to append, or to begin anew when it is large; on a full disk what is said is lost."""
+    try:
+        large = path.exists() and path.stat().st_size > OUTPUT_BYTES
+        return path.open("wb" if large else "ab")
+    except OSError as e:
+        log.warning("%s cannot be written: %s", path, e.strerror)
+        return Path(os.devnull).open("ab")
+
+
+def give_way() -> None:
+    """Let everything else on the source go first."""
+    with suppress(OSError):
+        os.nice(NICENESS)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
+
+
 def own_command() -> Sequence[str]:
     """How to start this program once more."""
     file = own_file()
@@ -148,6 +173,8 @@ def own_command() -> Sequence[str]:
 
 def serve(descriptor: int, home: Home) -> int:
     """The other side: what the process does."""
+    logs.set_up(file=home.replicate_log, level=home.settings().log_level, echo=False)
+    give_way()
     stream = socket.socket(fileno=descriptor)
     line = b""
     while not line.endswith(b"\n"):

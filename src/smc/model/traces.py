@@ -9,6 +9,7 @@ AGENT_RUNTIMES = (  # where it unpacks itself when programs may not run in its f
     "/var/lib/smc-runtime",
     "/opt/smc-runtime",
     "/usr/local/lib/smc-runtime",
+    "/run/smc-runtime",
     "/root/.smc-runtime",
     "/tmp/smc-runtime",  # noqa: S108 - the owner is checked
 )

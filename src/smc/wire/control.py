@@ -6,14 +6,13 @@ import ssl
 import time
 from contextlib import suppress
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
 from smc.base.errors import Broken, SmcError, Transient, UserError, WireError
 from smc.model.codec import decode, encode
 from smc.wire.backoff import delays
-from smc.wire.dial import dial
+from smc.wire.dial import dial, parse_address
 from smc.wire.orders import ORDERS_SECONDS, Refusal
 from smc.wire.trust import pinned_context
 
@@ -32,15 +31,7 @@ class Control:
     """
 
     def __init__(self, url: str, ca: str, credential: str = "", *, proxy: str | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname:
-            raise UserError(
-                f"{url!r} is not the address of a center",
-                code="Center.InvalidAddress",
-                hint="Give it as https://HOST:PORT.",
-            )
-        self.host = parts.hostname
-        self.port = parts.port or 443
+        self.host, self.port = parse_address(url)
         self._context = pinned_context(ca)
         self._credential = credential
         self._proxy = proxy

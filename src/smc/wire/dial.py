@@ -22,6 +22,22 @@ ROUTE_HAS_GATEWAY = 0x2
 LONGEST_ANSWER = 64 * 1024  # bytes of a proxy's answer to CONNECT
 
 
+def parse_address(url: str) -> tuple[str, int]:
+    """Host and port of `https://HOST[:PORT]`. Raises `UserError` (`Center.InvalidAddress`)."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or 443
+    except ValueError:  # no port, no IPv6 address
+        host, port = "", 0
+    if not host or not url.startswith("https://"):
+        raise UserError(
+            f"{url!r} is not the address of a center",
+            code="Center.InvalidAddress",
+            hint="Give it as https://HOST:PORT.",
+        )
+    return host, port
+
+
 def dial(
     host: str, port: int, *, proxy: str | None = None, timeout: float = CONNECT_SECONDS
 ) -> socket.socket:
@@ -90,13 +106,17 @@ def _connect(host: str, port: int, timeout: float) -> socket.socket:
 
 def _connect_through(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    if parts.scheme != "http" or not parts.hostname:
+    try:
+        at = parts.port or 3128
+    except ValueError:
+        at = 0
+    if parts.scheme != "http" or not parts.hostname or not at:
         raise UserError(
             f"the proxy {parts.hostname or '(no host)'} cannot be used",
             code="Proxy.Unsupported",
             hint="Give it as http://[user:password@]host:port.",
         )
-    connection = _connect(parts.hostname, parts.port or 3128, timeout)
+    connection = _connect(parts.hostname, at, timeout)
     try:
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"

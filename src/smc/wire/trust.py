@@ -6,7 +6,6 @@ import http.client
 import os
 import ssl
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from smc.base.errors import Transient, UserError
 from smc.base.secret import Secret
@@ -23,7 +22,7 @@ from smc.wire.der import (
     pem,
     tagged,
 )
-from smc.wire.dial import CONNECT_SECONDS, dial
+from smc.wire.dial import CONNECT_SECONDS, dial, parse_address
 from smc.wire.orders import CA_PATH
 
 ALGORITHM = tagged(SEQUENCE, object_identifier("1.3.101.112"))  # id-Ed25519, no parameters (RFC 8410, 3)
@@ -123,11 +122,10 @@ def _decode_pem(text: str, label: str) -> bytes:
 
 
 def _download_unverified(url: str, path: str, proxy: str | None) -> str:
-    parts = urlsplit(url)
+    host, port = parse_address(url)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # what comes is compared with the pinned hash
-    host, port = parts.hostname or "", parts.port or 443
     with dial(host, port, proxy=proxy) as plain:
         plain.settimeout(CONNECT_SECONDS)
         try:

@@ -1,6 +1,7 @@
 """Importing a machine: what is on it afterwards, and what is not when that fails."""
 
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from smc.agent.version import VERSION
 from smc.base.errors import Broken, UserError
 from smc.base.run import Arg, Output
 from smc.model.codec import encode
-from smc.model.traces import AGENT_TRACES
+from smc.model.traces import AGENT_RUNTIMES, AGENT_TRACES
 from smc.wire.oneliner import linux_command
 
 
@@ -135,6 +136,111 @@ def test_a_folder_that_is_used_for_something_else_is_not_touched(source: Source,
     assert not center.enrolments
 
 
+def test_a_folder_with_a_common_name_that_somebody_else_made_stays(
+    source: Source, center: FakeCenter
+) -> None:
+    (source.home.root / "Logs").mkdir(parents=True)
+    (source.home.root / "Logs/years.log").write_text("important")
+    for _ in ("refused", "and again"):
+        with pytest.raises(UserError) as e:
+            source.run(center)
+        assert e.value.code == "Agent.FolderTaken"
+        assert (source.home.root / "Logs/years.log").read_text() == "important"
+
+
+def test_a_folder_that_is_a_link_is_refused_for_what_it_leads_to_would_be_copied(
+    source: Source, center: FakeCenter
+) -> None:
+    (source.base / "data").mkdir()
+    source.home.root.symlink_to(source.base / "data")
+    with pytest.raises(UserError) as e:
+        source.run(center)
+    assert e.value.code == "Agent.FolderTaken"
+    assert list((source.base / "data").iterdir()) == []
+
+
+def test_an_import_that_fails_half_way_leaves_the_earlier_agent_running(
+    source: Source, center: FakeCenter
+) -> None:
+    source.run(center)
+    source.calls.clear()
+    source.file = source.base / "gone"
+    with pytest.raises(FileNotFoundError):
+        source.run(center)
+    assert source.calls[-1] == "systemctl restart smc-agent"
+
+
+def test_a_pulse_of_earlier_is_no_heartbeat(
+    source: Source, center: FakeCenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smc.agent.importing.FIRST_BEAT_SECONDS", 0.1)
+    source.run(center)
+    source.beats = False
+    with pytest.raises(Broken) as e:
+        source.run(center)
+    assert e.value.code == "Agent.NoHeartbeat"
+
+
+def test_uninstalling_takes_everything_away(source: Source, center: FakeCenter) -> None:
+    before = source.files()
+    source.run(center)
+    (source.home.excludes / "rsync_excludes_linux.txt").write_text("/tmp/*\n")
+    for runtime in AGENT_RUNTIMES:
+        (source.base / runtime.lstrip("/") / "abc").mkdir(parents=True)
+    source.service.remove(with_all_runtimes=True)
+    assert source.files() - {"download"} == before - {"download"}
+    assert not source.home.root.exists()
+    assert not any((source.base / runtime.lstrip("/")).exists() for runtime in AGENT_RUNTIMES)
+    source.service.remove(with_all_runtimes=True)
+
+
+def test_what_is_mounted_below_the_agents_folder_is_never_removed(source: Source, center: FakeCenter) -> None:
+    source.run(center)
+    seen = source.home.mounts / "0_1"
+    seen.mkdir()
+    (seen / "of the source").write_text("important")
+    source.service.remove()
+    assert (seen / "of the source").exists()
+
+
+@pytest.mark.parametrize("url", ["center", "http://center:1", "https://", "https://c:x", "https://[::1"])
+def test_an_address_that_is_none_is_said_to_be_so(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smc.agent.main.import_source", partial(import_source, check=lambda folder: None))
+    words = ["import", "--center", url, "--ca-fingerprint", "ab", "--token-id", "at-1", "--token-code", "c"]
+    assert main(words, Home(tmp_path / "smc")) == 1
+    assert "https://HOST:PORT" in capsys.readouterr().err
+
+
+def test_an_import_says_when_nothing_starts_the_agent_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smc.agent.main.import_source", lambda *_: "s-1")
+    words = ["import", "--center", "https://c", "--ca-fingerprint", "", "--token-id", "", "--token-code", ""]
+    told = []
+    for exists in (True, False):
+        monkeypatch.setattr("smc.agent.install.SYSTEMD_RUNS", tmp_path if exists else tmp_path / "none")
+        assert main(words, Home(tmp_path / "smc")) == 0
+        told.append("no systemd" in capsys.readouterr().out)
+    assert told == [False, True]
+
+
+@pytest.mark.parametrize("verb", ["", "import", "run", "status"])
+def test_the_help_of_every_verb_names_each_option(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as e:
+        main([*filter(None, [verb]), "--help"])
+    assert e.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    words = {
+        "": ("import", "run", "status", "--abort", "--uninstall", "--version", "receive --help"),
+        "import": ("--center", "--ca-fingerprint", "--token-id", "--token-code", "--proxy", "if not given"),
+        "run": ("SIGTERM", "user_config.json", "defaults are no proxy and INFO"),
+        "status": ("Exit status 0", "3 when not"),
+    }
+    assert [word for word in words[verb] if word not in text] == []
+
+
 def test_what_the_owner_has_written_stays_over_an_import(source: Source, center: FakeCenter) -> None:
     source.run(center)
     (source.home.excludes / "rsync_excludes_linux.txt").write_text("/tmp/*\n")
@@ -148,6 +254,9 @@ def test_a_mistake_in_the_settings_is_named(source: Source) -> None:
     source.home.create()
     (source.home.root / "user_config.json").write_text('{"proxy": 3}')
     with pytest.raises(UserError, match=r"user_config\.json.*proxy"):
+        source.home.settings()
+    (source.home.root / "user_config.json").write_text('{"log_level": "LOUD"}')
+    with pytest.raises(UserError, match=r"user_config\.json.*LOUD"):
         source.home.settings()
 
 

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
 
+import pytest
+
 from smc.agent.home import Home
 from smc.agent.replicate import Place, below, mount_trees, planned
-from smc.agent.worker import DEATHS, Child, Job, Worker
+from smc.agent.worker import DEATHS, Child, Job, Worker, output_file
 from smc.base.run import Arg, Output
 from smc.model.codec import decode, encode
 from smc.model.disk import Role
@@ -99,6 +101,26 @@ def test_a_process_that_always_dies_has_failed() -> None:
     event = next_of(told)
     assert (event.kind, event.code) == (EventKind.FAILED, "Agent.WorkerDied")
     worker.stop()
+
+
+def test_only_deaths_in_a_row_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smc.agent.worker.LONG_LIFE_SECONDS", 0.0)
+    told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    lives = [says() for _ in range(2 * DEATHS)]
+    worker = Worker(JOB, playing([*lives, says(FINISHED)]), told.put, repeat(0.01))
+    assert next_of(told) == FINISHED
+    worker.stop()
+
+
+def test_what_a_process_says_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smc.agent.worker.OUTPUT_BYTES", 10)
+    path = tmp_path / "replicate.out"
+    for _ in range(5):
+        with output_file(path) as file:
+            file.write(b"five.")
+    assert path.stat().st_size == 10
+    with output_file(tmp_path / "no such folder" / "replicate.out") as file:
+        file.write(b"lost")
 
 
 def test_stop_ends_a_process_that_would_go_on() -> None:
