@@ -89,6 +89,10 @@ def test_every_round_ends_equal(
 
 def apply(root: Path, change: Change) -> None:
     path, other = root / change.path, root / change.other
+    if (
+        change.how in {"write", "append", "patch", "hole"} and path.is_fifo()
+    ):  # to open one waits for its other end
+        path.unlink()
     match change.how:
         case "write":
             path.parent.mkdir(parents=True, exist_ok=True)

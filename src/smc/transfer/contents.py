@@ -1,6 +1,6 @@
 """Contents that were asked for: from the answer to a listing until each file is whole under its name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -42,7 +42,8 @@ class _Listed:
 class Contents:
     """Of one connection. `WireError` for content that was not asked for or is not what it should be."""
 
-    def __init__(self, memory: Memory, tally: Tally) -> None:
+    def __init__(self, memory: Memory, tally: Tally, check: Callable[[], None]) -> None:
+        self._check = check
         self._memory = memory
         self._tally = tally
         self._listed: dict[int, _Listed] = {}
@@ -201,7 +202,7 @@ class Contents:
         if incoming is None:
             folder = listed.target.folder_of(path)
             if listed.offers[index].answer is m.Answer.GO_ON:
-                incoming = Incoming.take_up(folder, entry.name, listed.offers[index].size)
+                incoming = Incoming.take_up(folder, entry.name, listed.offers[index].size, self._check)
             else:
                 incoming = Incoming.create(folder, entry.name)
             self._open[number, index] = incoming

@@ -26,6 +26,7 @@ COARSE_NS = 2_000_000_000  # where a filesystem keeps whole seconds
 SECOND_NS = 1_000_000_000
 
 Parcel = tuple[m.Message, bytes]
+_States = tuple[os.stat_result, os.stat_result]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class Outgoing:
         digests: Sequence[TreeDigest],
         troubles: Troubles,
         send: Callable[[Parcel], None],
+        check: Callable[[], None],
     ) -> None:
+        self._check = check
         self._folders = folders
         self._digests = digests
         self._troubles = troubles
@@ -88,7 +91,7 @@ class Outgoing:
             if answer.answer is m.Answer.COMPARE and self._is_same(file, handle, state, answer):
                 return
             if state.st_size <= SMALL and answer.answer is not m.Answer.GO_ON and _is_full(handle, state):
-                self._send_small(file, handle)
+                self._send_small(file, handle, state)
             else:
                 self._flush(file.listed)
                 self._stream(file, handle, answer)
@@ -96,26 +99,29 @@ class Outgoing:
             self._miss(file, e)
 
     def _is_same(self, file: "_File", handle: int, before: os.stat_result, answer: m.FileAnswer) -> bool:
-        if before.st_size != file.entry.size or hash_content(handle, before.st_size) != answer.hash:
+        size = before.st_size
+        if size != file.entry.size or hash_content(handle, size, self._check).digest(size) != answer.hash:
             return False
-        sent = self._sent(file, handle, before, before.st_size, answer.hash)
-        if sent.entry is not None and sent.entry.size != before.st_size:
-            return False  # it grew meanwhile
+        after = os.fstat(handle)
+        if after.st_size != size:
+            return False
+        sent = self._sent(file, handle, (before, after), size, answer.hash)
         self._flush(file.listed)
         self._send((m.Same(file.listed.number, sent), b""))
         return True
 
-    def _send_small(self, file: "_File", handle: int) -> None:
+    def _send_small(self, file: "_File", handle: int, before: os.stat_result) -> None:
         for _ in range(TRIES):
-            before = os.fstat(handle)
             data = os.pread(handle, before.st_size, 0)
-            if _same_state(before, os.fstat(handle)) and len(data) == before.st_size:
+            states = before, os.fstat(handle)
+            if _same_state(*states) and len(data) == before.st_size:
                 break
+            before = states[1]
         together = self._together
         if together.size + len(data) > TOGETHER:
             self._flush(file.listed)
             together = self._together
-        together.files.append(self._sent(file, handle, before, len(data), hash_bytes(data)))
+        together.files.append(self._sent(file, handle, states, len(data), hash_bytes(data)))
         together.contents.append(data)
         together.size += len(data)
 
@@ -127,7 +133,7 @@ class Outgoing:
     def _stream(self, file: "_File", handle: int, answer: m.FileAnswer) -> None:
         content = ContentHash()
         if answer.answer is m.Answer.GO_ON:
-            content = _hash_beginning(handle, answer)
+            content = self._hash_beginning(handle, answer)
             if not content.position:
                 self._again(file)
         for left in reversed(range(TRIES)):
@@ -136,20 +142,31 @@ class Outgoing:
                 content.feed(block.offset, block.data)
                 piece = m.Piece(file.listed.number, file.index, block.offset, len(block.data), block.extents)
                 self._send((piece, block.stored()))
-            if _same_state(before, os.fstat(handle)) or not left or before.st_size > TRY_AGAIN_UP_TO:
+            states = before, os.fstat(handle)
+            if _same_state(*states) or not left or before.st_size > TRY_AGAIN_UP_TO:
                 break
             self._again(file)
             content = ContentHash()
         size = max(before.st_size, content.position)
-        sent = self._sent(file, handle, before, size, content.digest(size))
+        sent = self._sent(file, handle, states, size, content.digest(size))
         self._send((m.Whole(file.listed.number, sent), b""))
+
+    def _hash_beginning(self, handle: int, answer: m.FileAnswer) -> ContentHash:
+        """Of what an earlier connection brought; at position 0 when it was something else."""
+        if answer.size % BLOCK or answer.size <= 0:
+            raise WireError("the receiver goes on within a block")
+        if os.fstat(handle).st_size >= answer.size:
+            content = hash_content(handle, answer.size, self._check)
+            if content.copy().digest(answer.size) == answer.hash:
+                return content
+        return ContentHash()
 
     def _again(self, file: "_File") -> None:
         self._send((m.Again(file.listed.number, file.index), b""))
 
-    def _sent(self, file: "_File", handle: int, before: os.stat_result, size: int, content: bytes) -> m.Sent:
-        """What is told when a content was read that had the state `before` when the reading began."""
-        after = os.fstat(handle)
+    def _sent(self, file: "_File", handle: int, states: _States, size: int, content: bytes) -> m.Sent:
+        """What is told of a content; `states` are those before and after it was read."""
+        before, after = states
         settled = _same_state(before, after) and size == before.st_size and not _is_fresh(before)
         entry = None
         if size != file.entry.size or not _is_listed_state(file.entry, after):
@@ -158,7 +175,7 @@ class Outgoing:
         self._troubles.read_at[key] = after.st_ctime_ns
         if not settled:
             self._troubles.unsettled += 1
-            self._troubles.moves(*key, "it changed while it was copied")
+            self._troubles.moves(*key, "it was being written while it was copied")
         self._digests[file.listed.tree].add(file.path, size, content)
         return m.Sent(file.index, size, content, settled, entry)
 
@@ -178,20 +195,6 @@ class _File:
     folder: bytes
     entry: m.Entry
     path: bytes
-
-
-def _hash_beginning(handle: int, answer: m.FileAnswer) -> ContentHash:
-    """Of what an earlier connection brought; at position 0 when it was something else."""
-    if answer.size % BLOCK or answer.size <= 0:
-        raise WireError("the receiver goes on within a block")
-    content = ContentHash()
-    if os.fstat(handle).st_size >= answer.size:
-        for block in read_blocks(handle, answer.size):
-            content.feed(block.offset, block.data)
-        content.pass_over(answer.size)
-        if content.copy().digest(answer.size) == answer.hash:
-            return content
-    return ContentHash()
 
 
 def _same_state(one: os.stat_result, other: os.stat_result) -> bool:

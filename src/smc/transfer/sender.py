@@ -139,7 +139,7 @@ class _Sender:
 
     def _pass(self, number: int, troubles: Troubles) -> tuple[int, list[TreeDigest]]:
         digests = [TreeDigest() for _ in self._trees]
-        outgoing = Outgoing(self._folders, digests, troubles, self._outbox.put)
+        outgoing = Outgoing(self._folders, digests, troubles, self._outbox.put, self._crew.check)
         self._say(m.PassBegin(number))
         self._crew.start(f"walk {number}", lambda: self._list(troubles))
         while (listed := self._asked.get()) is not None:
@@ -155,7 +155,9 @@ class _Sender:
         number = 0
         for at, tree in enumerate(self._trees):
             with Folders(tree.path) as folders:  # of this thread
-                self._say(m.TreeBegin(at, entry_of(folders.open(b""), b"")))
+                root = entry_of(folders.open(b""), b"")
+                troubles.read_at[at, b""] = root.changed_ns
+                self._say(m.TreeBegin(at, root))
                 parts = walk(folders, self._excludes[at], troubles.reader(at))
                 for group in _grouped(parts):
                     troubles.saw(at, group)

@@ -44,7 +44,7 @@ def receive(
     """
     crew = Crew(stop)
     inbox: Pipe[tuple[m.Message, memoryview]] = Pipe(crew, INBOX)
-    writer = _Writer(channel, trees, memory or Memory(), on_progress)
+    writer = _Writer(channel, trees, memory or Memory(), on_progress, crew.check)
     crew.start("inbox", lambda: _fill(channel, inbox, crew))
     try:
         received = writer.run(inbox)
@@ -76,12 +76,14 @@ class _Writer:
         trees: Sequence[TargetTree],
         memory: Memory,
         on_progress: Callable[[WriterProgress], None],
+        check: Callable[[], None],
     ) -> None:
         self._channel = channel
+        self._check = check
         self._trees = {tree.name: tree for tree in trees}
         self._memory = memory
         self._tally = Tally(channel, memory, [tree.disk for tree in trees], on_progress)
-        self._contents = Contents(memory, self._tally)
+        self._contents = Contents(memory, self._tally, check)
         self._targets: list[Target] = []
         self._digests: list[TreeDigest] = []
         self._tree = -1  # whose listings come; none before the first
@@ -128,7 +130,9 @@ class _Writer:
             tree = self._trees[theirs.name]
             excludes = Excludes(theirs.excludes)
             with tree.blamed(b""):
-                reconciler = Reconciler(tree.name, tree.path, excludes, self._memory, checksum=hello.checksum)
+                reconciler = Reconciler(
+                    tree.name, tree.path, excludes, self._memory, self._check, checksum=hello.checksum
+                )
             self._targets.append(Target(tree, reconciler))
         self._channel.send(m.Welcome())
 

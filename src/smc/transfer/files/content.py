@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from smc.transfer.verify import BLOCK, ContentHash
@@ -41,12 +41,14 @@ def read_blocks(handle: int, size: int, start: int = 0) -> Iterator[Block]:
         offset += BLOCK
 
 
-def hash_content(handle: int, size: int) -> bytes:
-    """Of the first `size` bytes of an open file."""
+def hash_content(handle: int, size: int, check: Callable[[], None]) -> ContentHash:
+    """Of the first `size` bytes of an open file. `check`, called for each block, may raise to end it."""
     content = ContentHash()
     for block in read_blocks(handle, size):
+        check()
         content.feed(block.offset, block.data)
-    return content.digest(size)
+    content.pass_over(size)
+    return content
 
 
 def _read(handle: int, offset: int, length: int) -> bytes:

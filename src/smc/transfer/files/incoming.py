@@ -6,11 +6,12 @@ connection left under the temporary name is taken up again when its hash is that
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import xxhash
 
-from smc.transfer.files.content import Extents, read_blocks
+from smc.transfer.files.content import Extents, hash_content
 from smc.transfer.files.entry import write_flags
 from smc.transfer.files.place import PRIVATE, apply, unlock
 from smc.transfer.verify import ContentHash
@@ -40,20 +41,18 @@ class Incoming:
         return cls(_create(folder, temporary_name(name)))
 
     @classmethod
-    def take_up(cls, folder: int, name: bytes, size: int) -> "Incoming":
+    def take_up(cls, folder: int, name: bytes, size: int, check: Callable[[], None]) -> "Incoming":
         """The first `size` bytes, whole blocks, of what an earlier connection left."""
         handle = os.open(temporary_name(name), REOPEN, dir_fd=folder)
         incoming = cls(handle)
         try:
             os.ftruncate(handle, size)
-            for block in read_blocks(handle, size):
-                incoming.content.feed(block.offset, block.data)
-                incoming._holes |= bool(block.extents)
-            incoming.content.pass_over(size)
+            incoming.content = hash_content(handle, size, check)
         except BaseException:
             incoming.close()
             raise
         incoming.received = size
+        incoming._holes = True  # there may be some
         return incoming
 
     def begin_again(self) -> None:

@@ -7,6 +7,7 @@ when all contents are there; folders' own metadata last, because everything befo
 import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,15 +40,26 @@ class _Names:
 class Reconciler:
     """One tree during one connection; `begin_pass` ... `take` ... `finish_pass`, for each pass.
 
-    `changes` counts what a pass made, changed or removed. Raises OSError for what the target refuses.
+    `changes` counts what a pass made, changed or removed. `check` may raise, to end what takes long.
+    Raises OSError for what the target refuses.
     """
 
-    def __init__(self, name: str, root: Path, excludes: Excludes, memory: Memory, *, checksum: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        excludes: Excludes,
+        memory: Memory,
+        check: Callable[[], None],
+        *,
+        checksum: bool,
+    ) -> None:
         self.name = name
         self.folders = Folders(root)
         self.changes = 0
         self._excludes = excludes
         self._memory = memory
+        self._check = check
         self._checksum = checksum
         self._names: _Names | None = None
         self._made: list[tuple[bytes, Entry]] = []
@@ -69,7 +81,8 @@ class Reconciler:
         assert self._names is not None
         answers: list[FileAnswer] = []
         for entry in folder.entries:
-            check_name(entry.name)
+            if check_name(entry.name) in self._names.listed:
+                raise WireError(f"{entry.name!r} was listed twice in {folder.path!r}")
             self._names.listed.add(entry.name)
             path = join(folder.path, entry.name)
             if entry.link and entry.kind is not Kind.FOLDER:
@@ -161,7 +174,7 @@ class Reconciler:
                         self.changes += 1
                     return FileAnswer(Answer.KEPT, known)
             if ours.mtime_ns == entry.mtime_ns or self._checksum:
-                return FileAnswer(Answer.COMPARE, _hash(handle, entry.name, entry.size))
+                return FileAnswer(Answer.COMPARE, self._hash(handle, entry.name, entry.size))
         self.changes += 1
         return left_over or SEND
 
@@ -176,7 +189,7 @@ class Reconciler:
         size = state.st_size // BLOCK * BLOCK
         if stat.S_ISREG(state.st_mode) and 0 < size <= entry.size:
             self._memory.resent += state.st_size - size
-            return FileAnswer(Answer.GO_ON, _hash(handle, temporary, size), size)
+            return FileAnswer(Answer.GO_ON, self._hash(handle, temporary, size), size)
         self._memory.resent += state.st_size
         self._remove(handle, temporary)
         return None
@@ -214,6 +227,13 @@ class Reconciler:
         self.folders.forget(join(folder, name))
         remove(handle, folder, name, lambda path: self._memory.forget(self.name, path))
 
+    def _hash(self, folder: int, name: bytes, size: int) -> bytes:
+        handle = open_quietly(folder, name)
+        try:
+            return hash_content(handle, size, self._check).digest(size)
+        finally:
+            os.close(handle)
+
     def _link(self, path: bytes, entry: Entry) -> None:
         folder, name = split(path)
         first_folder, first_name = split(entry.link)
@@ -247,11 +267,3 @@ def _link_to(there: int, first: bytes, here: int, name: bytes) -> None:
             write_flags(handle, flags)
         finally:
             os.close(handle)
-
-
-def _hash(folder: int, name: bytes, size: int) -> bytes:
-    handle = open_quietly(folder, name)
-    try:
-        return hash_content(handle, size)
-    finally:
-        os.close(handle)
