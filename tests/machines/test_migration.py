@@ -84,7 +84,7 @@ def source(tmp_path: Path) -> Iterator[sample.Source]:
     booted.stop()
 
 
-def test_a_server_becomes_an_image_that_boots_though_the_center_is_killed_while_data_flows(
+def test_a_server_becomes_an_image_that_boots_though_center_and_agent_are_killed_while_data_flows(
     center: Center, source: sample.Source
 ) -> None:
     key = sample.build().key
@@ -109,6 +109,7 @@ def test_a_server_becomes_an_image_that_boots_though_the_center_is_killed_while_
 
     made = ids(center, job)
     center.kill()
+    shell.run("systemctl kill --signal=KILL smc-agent", timeout=60)  # systemd starts it again
     center.start()
     finish(sdk, job)
     assert {i for i in made if i.startswith("i-")} == {sdk.job(job).transition_instance_id}, "made twice"
