@@ -380,3 +380,19 @@ def test_a_stop_ends_both_ends_and_a_new_start_finishes(ends: Ends) -> None:
     assert raised.value.code == "Transfer.Stopped"
     ends.copy()
     assert_equal(ends)
+
+
+def test_what_is_excluded_neither_comes_nor_goes(ends: Ends) -> None:
+    for root in (ends.source, ends.target):
+        (root / "var" / "cache").mkdir(parents=True)
+        (root / "var" / "cache" / "kept").write_text(str(root))
+        (root / "var" / "stray.tmp").write_text(str(root))
+    (ends.target / "var" / "stale").touch()
+    (ends.source / "var" / "wanted").touch()
+    ends.excludes = ("/var/cache/*", "*.tmp")
+    ends.copy()
+    assert differences(ends.source, ends.target, *ends.excludes) == ""
+    assert (ends.target / "var" / "cache" / "kept").read_text() == str(ends.target)
+    assert (ends.target / "var" / "stray.tmp").read_text() == str(ends.target)
+    assert not (ends.target / "var" / "stale").exists()
+    assert (ends.target / "var" / "wanted").exists()
