@@ -4,7 +4,7 @@ BIN := .venv/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
 DATA_DIR ?= $(HOME)/.local/share/smc
 
-.PHONY: demo test check up agent appliance unit kernel machines setup clean
+.PHONY: demo test check docs up agent appliance unit kernel machines setup clean
 
 demo: setup agent appliance  ## a live Linux server becomes an image that boots, judged from outside
 	$(BIN)/python -m demo.run
@@ -13,11 +13,14 @@ test: setup check unit kernel machines  ## every ring that a new machine can run
 	@echo "make test: PASSED"
 
 check: setup  ## lint, types, layers
-	$(BIN)/ruff check src tests demo packaging
-	$(BIN)/ruff format --check src tests demo packaging
+	$(BIN)/ruff check src tests demo packaging docs
+	$(BIN)/ruff format --check src tests demo packaging docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/architecture
+
+docs: setup  ## the pages of docs/reference that are made from the code
+	$(BIN)/python -m docs.generate
 
 unit: setup  ## no root, no network, no programs
 	$(BIN)/pytest -q tests/unit tests/conformance tests/chaos

@@ -96,10 +96,10 @@ def delete_instance(store: Store, driver: Driver, instance: str) -> None:
 
 
 def _shape(store: Store, image: Made) -> tuple[Architecture, int]:
-    """Architecture and GiB of the system disk, from the job; the least when the job is deleted."""
+    """Architecture and GiB of the system disk, from the job; the image's own when the job is deleted."""
     job = store.jobs.find(image.job)
     if job is None:
-        return Architecture.X86_64, 20
+        return Architecture.X86_64, 0
     return job.plan.architecture, job.plan.disks[0].size // GIB
 
 

@@ -58,7 +58,10 @@ class DiskSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """`image` "" : the cloud's image for intermediate instances of that architecture."""
+    """`image` "" : the cloud's image for intermediate instances of that architecture.
+
+    `system_disk_gib` 0: the size that the cloud takes for the image.
+    """
 
     name: str
     zone: str

@@ -1,5 +1,6 @@
 """From an HTTP request to the function that answers it: verify, find the action, parse, call, reply."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +22,7 @@ from smc.rpc.nonces import Nonces
 from smc.rpc.params import parse
 
 LARGEST_BODY = 1 << 20
+BODY_SECONDS = 60.0  # a stranger may not hold a connection open for ever
 MOST_PARAMETERS = 5000
 FORM = "application/x-www-form-urlencoded"
 
@@ -108,21 +111,29 @@ def route(service: Service) -> Route:
     async def serve(request: HttpRequest) -> Response:
         request_id = str(uuid.uuid4()).upper()
         try:
-            message = await _read(request)
+            message = await asyncio.wait_for(_read(request), BODY_SECONDS)
             address = request.client.host if request.client else ""
             reply = await run_in_threadpool(service.answer, message, request_id, address)
-            status, content = 200, msgspec.json.encode(reply)
+        except ClientDisconnect:
+            return Response(status_code=499)  # nobody reads it
+        except TimeoutError:
+            late = UserError("The request did not arrive in time.", code="RequestTimeout")
+            return _failed(late, request_id, request, service)
         except Exception as e:  # noqa: BLE001  the edge: each failure becomes an answer
-            host = request.headers.get("host", "")
-            status, body = errors.answer(e, request_id=request_id, host=host, statuses=service.statuses)
-            content = msgspec.json.encode(body)
-        return Response(content, status, media_type="application/json")
+            return _failed(e, request_id, request, service)
+        return Response(msgspec.json.encode(reply), media_type="application/json")
 
     return Route("/", serve, methods=["GET", "POST"])
 
 
 def application(service: Service) -> Starlette:
     return Starlette(routes=[route(service)])
+
+
+def _failed(error: Exception, request_id: str, request: HttpRequest, service: Service) -> Response:
+    host = request.headers.get("host", "")
+    status, body = errors.answer(error, request_id=request_id, host=host, statuses=service.statuses)
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
 async def _read(request: HttpRequest) -> signature.Message:

@@ -14,6 +14,7 @@ STATUS: Mapping[str, int] = {  # codes of the gateway; a service adds its own
     "InvalidAction.NotFound": HTTPStatus.NOT_FOUND,
     "Forbidden.RAM": HTTPStatus.FORBIDDEN,
     "Forbidden.Unauthorized": HTTPStatus.FORBIDDEN,
+    "RequestTimeout": HTTPStatus.REQUEST_TIMEOUT,
     "RequestTooLarge": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
 

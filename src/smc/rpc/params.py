@@ -75,7 +75,7 @@ def _struct(tree: Tree, info: inspect.Type, path: str) -> dict[str, Any]:  # Any
             raise UserError(
                 f"The parameter {name} is missing.",
                 code=f"MissingParameter.{name}",
-                hint=f"It is {_allowed(field.type)}.",
+                hint=f"It is {allowed(field.type)}.",
             )
     return found
 
@@ -91,7 +91,7 @@ def _value(node: Tree | str, info: inspect.Type, name: str) -> object:
             return _items(node, info.item_type, name)
         case inspect.StructType():
             if isinstance(node, str):
-                raise _invalid(name, node, _allowed(info))
+                raise _invalid(name, node, allowed(info))
             return _struct(node, info, f"{name}.")
         case _:
             if not isinstance(node, str):
@@ -124,7 +124,7 @@ def _scalar(text: str, info: inspect.Type, name: str) -> object:
             for choice in _choices(info):
                 if text == choice:
                     return choice
-    raise _invalid(name, text, _allowed(info))
+    raise _invalid(name, text, allowed(info))
 
 
 def _within(value: int, info: inspect.IntType) -> bool:
@@ -144,14 +144,12 @@ def _choices(info: inspect.EnumType | inspect.LiteralType) -> Sequence[str]:
     return [str(value) for value in values]
 
 
-def _allowed(info: inspect.Type) -> str:
+def allowed(info: inspect.Type) -> str:
     match info:
         case inspect.Metadata():
-            return _allowed(info.type)
+            return allowed(info.type)
         case inspect.UnionType():
-            return " or ".join(
-                _allowed(kind) for kind in info.types if not isinstance(kind, inspect.NoneType)
-            )
+            return " or ".join(allowed(kind) for kind in info.types if not isinstance(kind, inspect.NoneType))
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType():
@@ -174,7 +172,7 @@ def _allowed(info: inspect.Type) -> str:
         case inspect.StructType():
             return "sent by its fields: " + ", ".join(field.encode_name for field in info.fields)
         case inspect.VarTupleType():
-            return "a list, numbered from 1; an item is " + _allowed(info.item_type)
+            return "a list, numbered from 1; an item is " + allowed(info.item_type)
         case _:
             return "something else"
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from alibabacloud_ecs20140526 import models
 
@@ -167,6 +168,13 @@ def test_an_intermediate_instance_pays_as_it_goes_and_can_be_reached() -> None:
     assert [disk.disk_name for disk in request.data_disk] == ["smc-j-1-0", "smc-j-1-1"]
     assert [disk.performance_level for disk in request.data_disk] == [None, "PL0"]
     assert all(disk.delete_with_instance for disk in request.data_disk)
+
+
+def test_a_system_disk_without_a_size_has_the_images() -> None:
+    calls = FakeCalls()
+    launcher(calls).launch(SPEC, {}, "one")
+    launcher(calls).launch(msgspec.structs.replace(SPEC, system_disk_gib=0), {}, "two")
+    assert [request.system_disk.size for request in calls.asked] == ["20", None]
 
 
 def image(image_id: str, platform: str, os_name: str, created: str) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The official SDK as judge of the RPC kit: what it signs is understood, what it gets back it can read."""
 
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
 from alibabacloud_tea_util.models import RuntimeOptions
 
 from smc.base.errors import Broken, Transient, UserError
+from smc.rpc import dispatch
 from smc.rpc.dispatch import Caller, Reply, Service, action, application
 from smc.rpc.params import Request
 from smc.rpc.serving import serving
@@ -255,3 +257,12 @@ def test_an_unsigned_request_is_told_what_is_missing(port: int) -> None:
 def test_a_large_body_is_refused(port: int) -> None:
     answer = httpx.post(f"http://127.0.0.1:{port}/", content=b"x" * (2 << 20))
     assert (answer.status_code, answer.json()["Code"]) == (413, "RequestTooLarge")
+
+
+def test_a_request_that_does_not_arrive_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "BODY_SECONDS", 0.05)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+        answer = connection.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"RequestTimeout" in answer

@@ -28,7 +28,7 @@ from smc.model.plan import IpMode
 from smc.model.planner import Limits, Wishes, plan
 from smc.model.server import platform
 from smc.rpc.dispatch import Caller, Reply
-from smc.rpc.params import Request
+from smc.rpc.params import Request, api_name
 from smc.wire.orders import TransferSettings
 
 DAY = 86400.0
@@ -254,7 +254,7 @@ def _refuse_what_is_not_built(request: CreateReplicationJob) -> None:
         )
     for field, why in NOT_YET.items():
         if getattr(request, field):
-            raise unsupported(_parameter(field), why)
+            raise unsupported(api_name(field), why)
     _refuse_parts(request)
     if request.license_type not in ("", "BYOL"):
         raise invalid("LicenseType", "LicenseType must be BYOL or empty.")
@@ -378,7 +378,3 @@ def _valid_until(text: str, now: float) -> float:
 
 def _hash(request: CreateReplicationJob) -> str:
     return hashlib.sha256(encode(msgspec.structs.replace(request, client_token=""))).hexdigest()
-
-
-def _parameter(field: str) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in field.split("_"))

@@ -53,7 +53,7 @@ class ImageActions:
         }
 
     def _describe(self, request: DescribeImages, _caller: Caller) -> Reply:
-        """Images that are gone from the cloud are forgotten."""
+        """Delivered images with their instances; images that are gone from the cloud are forgotten."""
         images = []
         for made in self._store.resources.kept(purpose=IMAGE, kind=Kind.IMAGE, job=request.job_id):
             if request.image_id and made.id not in request.image_id:
@@ -76,6 +76,7 @@ class ImageActions:
         return {"TotalCount": len(images), "Images": {"Image": images}}
 
     def _delete(self, request: DeleteImage, _caller: Caller) -> Reply:
+        """Delete a delivered image and the snapshots behind it; refused while an instance here uses it."""
         image = self._image(request.image_id)
         if running := self._instances(image.id):
             raise UserError(
@@ -88,6 +89,9 @@ class ImageActions:
         return {}
 
     def _create_instance(self, request: CreateInstanceFromImage, caller: Caller) -> Reply:
+        """Make an instance with a network of its own. `OpenPort`: TCP ports, `22` or in a local cloud
+        `22=40022`, which `SourceCidrIp` may reach (default: the caller).
+        """
         image = self._image(request.image_id)
         if request.instance_name:
             check_name(request.instance_name, "InstanceName")
@@ -103,6 +107,7 @@ class ImageActions:
         return {"InstanceId": instance}
 
     def _delete_instance(self, request: DeleteInstanceFromImage, _caller: Caller) -> Reply:
+        """Release such an instance with what was made for it."""
         made = self._store.resources.find(Kind.INSTANCE, request.instance_id)
         if made is None or made.purpose != INSTANCE:
             raise UserError(

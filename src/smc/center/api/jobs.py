@@ -7,7 +7,7 @@ from functools import partial
 from smc.center.api import layout
 from smc.center.api.context import Context
 from smc.center.api.create_job import CreateReplicationJob, create_job
-from smc.center.api.progress import percent
+from smc.center.api.progress import OneJob, percent
 from smc.center.api.start_job import start
 from smc.center.api.words import (
     PageNumber,
@@ -25,10 +25,6 @@ from smc.cloud.driver import Kind
 from smc.model.job import BusinessStatus, JobStatus
 from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
-
-
-class OneJob(Request, frozen=True, kw_only=True):
-    job_id: str
 
 
 class DescribeReplicationJobs(Request, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
 
 
-class JobOnly(Request, frozen=True, kw_only=True):
+class OneJob(Request, frozen=True, kw_only=True):
     job_id: str
 
 
@@ -33,13 +33,15 @@ class ProgressActions:
 
     def actions(self) -> Actions:
         return {
-            "DescribeJobProgress": action(JobOnly, self._progress),
+            "DescribeJobProgress": action(OneJob, self._progress),
             "DescribeJobLog": action(DescribeJobLog, self._log),
-            "DescribeReports": action(JobOnly, self._reports),
+            "DescribeReports": action(OneJob, self._reports),
         }
 
-    def _progress(self, request: JobOnly, _caller: Caller) -> Reply:
-        """Sizes in bytes; Speed in bytes per second before compression; SecondsLeft null while unknown."""
+    def _progress(self, request: OneJob, _caller: Caller) -> Reply:
+        """How far a job is: sizes in bytes, Speed in bytes per second before compression, SecondsLeft null
+        while unknown.
+        """
         job = self._context.job(request.job_id)
         run = self._store.runs.current(job.id)
         counters = run.progress if run and run.progress else Progress(run="", phase=Phase.IDLE)
@@ -68,6 +70,7 @@ class ProgressActions:
         }
 
     def _log(self, request: DescribeJobLog, _caller: Caller) -> Reply:
+        """What happened in a job, oldest first: time, level (info, warning, error), code, message, hint."""
         job = self._context.job(request.job_id)
         start = offset(request.page_number, request.page_size)
         total, lines = self._store.log.page(job.id, offset=start, limit=request.page_size)
@@ -87,8 +90,8 @@ class ProgressActions:
             },
         }
 
-    def _reports(self, request: JobOnly, _caller: Caller) -> Reply:
-        """The reports of the job's runs, newest first, as the versioned document of docs/reference."""
+    def _reports(self, request: OneJob, _caller: Caller) -> Reply:
+        """The reports of the job's runs, newest first, each as report.schema.json says."""
         job = self._context.job(request.job_id)
         runs = reversed(self._store.runs.of_job(job.id))
         found = ((run, self._store.runs.report(job.id, run.number)) for run in runs if run.reported)

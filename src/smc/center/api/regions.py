@@ -24,8 +24,10 @@ class RegionActions:
         }
 
     def _regions(self, _request: DescribeRegions, _caller: Caller) -> Reply:
+        """Where servers can be moved to."""
         return {"Regions": {"Region": [{"RegionId": self._context.settings.region}]}}
 
     def _zones(self, request: DescribeZones, _caller: Caller) -> Reply:
+        """Zones of the region, those first where an intermediate instance is in stock."""
         self._context.check_region(request.region_id)
         return {"Zones": {"Zone": [{"ZoneId": zone} for zone in self._context.driver.zones()]}}

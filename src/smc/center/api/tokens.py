@@ -16,6 +16,7 @@ from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
 from smc.wire.oneliner import linux_command
 
+NOT_YET = {"workgroup_id": "there are no workgroups here yet."}  # parameter -> why it is refused
 PAGE_SIZE = 20  # of ListAccessTokens, which takes no page parameters
 
 
@@ -61,7 +62,7 @@ class TokenActions:
 
     def _create(self, request: CreateAccessToken, _caller: Caller) -> Reply:
         if request.workgroup_id:
-            raise unsupported("WorkgroupId", "there are no workgroups here yet.")
+            raise unsupported("WorkgroupId", NOT_YET["workgroup_id"])
         if request.name:
             check_name(request.name, "Name")
         check_free_text(request.description, "Description")
@@ -92,6 +93,9 @@ class TokenActions:
         return {}
 
     def _command(self, request: DescribeImportCommand, _caller: Caller) -> Reply:
+        """The line that imports a server with an activation code; run as root on it. `Host`: by which
+        sources reach this center.
+        """
         check(self._codes.find(request.access_token_id), request.access_token_code, time.time())
         settings = self._context.settings
         command = linux_command(

@@ -80,7 +80,9 @@ class Launcher:
             internet_charge_type="PayByTraffic",
             internet_max_bandwidth_out=BANDWIDTH if spec.public_address else 0,
             system_disk=models.RunInstancesRequestSystemDisk(
-                category=CATEGORY, size=str(spec.system_disk_gib), disk_name=f"{spec.name}-system"
+                category=CATEGORY,
+                size=str(spec.system_disk_gib) if spec.system_disk_gib else None,
+                disk_name=f"{spec.name}-system",
             ),
             data_disk=[
                 models.RunInstancesRequestDataDisk(
