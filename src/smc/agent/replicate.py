@@ -8,11 +8,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from smc.agent.disks import read_disks
 from smc.agent.home import Home
-from smc.base.errors import Broken, SmcError, Transient
+from smc.agent.mounts import Mount, parse
+from smc.base.errors import Broken, SmcError, Transient, UserError
 from smc.base.run import Run, run
+from smc.model.disk import Disk
 from smc.model.plan import Plan
 from smc.model.progress import Failure
 from smc.model.traces import AGENT_TRACES
@@ -24,6 +28,7 @@ from smc.wire.orders import Event, EventKind, Order
 
 log = logging.getLogger(__name__)
 
+MOUNTINFO = Path("/proc/self/mountinfo")
 MOUNT_SECONDS = 30.0
 WORKED_SECONDS = 60.0  # a connection that held so long was a good one: the next wait is short again
 
@@ -41,6 +46,7 @@ class Place(NamedTuple):
 def replicate(order: Order, home: Home, center_host: str, proxy: str, emit: Emit) -> None:
     """Works until the receiver has everything or it cannot go on; says which with an event."""
     try:
+        check_mounted(order.plan, parse(MOUNTINFO.read_text(errors="replace")), read_disks())
         trees = mount_trees(order.plan, home)
         identity = Identity(ca=order.ca, certificate=order.certificate, key=home.key().to_pem())
         host = center_host if is_loopback(order.host) else order.host
@@ -68,6 +74,37 @@ def failed(run_id: str, failure: Failure) -> Event:
         message=failure.message,
         hint=failure.hint,
     )
+
+
+def check_mounted(plan: Plan, mounts: Sequence[Mount], disks: Sequence[Disk]) -> None:
+    """Raises `UserError` where another filesystem than the planned one, or none, is at a mount point.
+
+    The folder below it would be copied in its place, and nobody would miss the data.
+    """
+    topmost = {mount.point: mount for mount in mounts}
+    uuids = {
+        part.filesystem.mount_point: part.filesystem.uuid
+        for disk in disks
+        for part in disk.partitions
+        if part.filesystem and part.filesystem.mount_point
+    }
+    for disk in plan.disks:
+        for part in disk.partitions:
+            point = part.mount_point
+            if not part.source or not point.startswith("/"):
+                continue
+            if point not in topmost or topmost[point].root != "/":
+                raise UserError(
+                    f"nothing is mounted at {point} on the source any more",
+                    code="Source.NotMounted",
+                    hint="Mount it and start the job again, or create the job again without it.",
+                )
+            if part.uuid and uuids.get(point) and part.uuid != uuids[point]:
+                raise UserError(
+                    f"another filesystem is mounted at {point} on the source than when the job was created",
+                    code="Source.FilesystemChanged",
+                    hint="Mount the earlier one and start the job again, or create the job again.",
+                )
 
 
 def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:

@@ -8,14 +8,17 @@ from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from smc.agent.home import Home
-from smc.agent.replicate import Place, below, mount_trees, planned
+from smc.agent.mounts import Mount
+from smc.agent.replicate import Place, below, check_mounted, mount_trees, planned
 from smc.agent.worker import DEATHS, Child, Job, Worker, output_file
+from smc.base.errors import UserError
 from smc.base.run import Arg, Output
 from smc.model.codec import decode, encode
-from smc.model.disk import Role
+from smc.model.disk import Disk, Filesystem, Partition, Role, Table
 from smc.model.plan import Plan, TargetDisk, TargetPartition
 from smc.model.server import Architecture, Firmware
 from smc.wire.orders import Event, EventKind, Order
@@ -146,6 +149,56 @@ def test_patterns_belong_to_the_filesystem_that_holds_the_path() -> None:
     assert below(PLAN.excludes, places[0], places) == ("*.tmp", "/var/cache/")
     assert below(PLAN.excludes, places[1], places) == ("*.tmp", "/old")
     assert below(("/srv/database", "/srv/data"), places[0], places) == ("/srv/database", "/srv/data")
+
+
+def source_disk(index: int, *mounted: tuple[str, str]) -> Disk:
+    """`mounted`: mount point and UUID of each of its filesystems."""
+    parts = tuple(
+        Partition(
+            number=number,
+            start=0,
+            size=1,
+            role=Role.FILESYSTEM,
+            filesystem=Filesystem(type="ext4", mount_point=point, uuid=uuid),
+        )
+        for number, (point, uuid) in enumerate(mounted, 1)
+    )
+    return Disk(index=index, path="/dev/vda", size=1, table=Table.GPT, partitions=parts)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (("/srv/data", "d"), ""),
+        (("/srv/data", ""), ""),
+        (("", "d"), "Source.NotMounted"),
+        (("/mnt", "d"), "Source.NotMounted"),
+        (("/srv/data", "another"), "Source.FilesystemChanged"),
+    ],
+)
+def test_what_is_mounted_now_must_be_what_was_planned(data: tuple[str, str], code: str) -> None:
+    system, planned_data = PLAN.disks
+    named = tuple(msgspec.structs.replace(part, uuid="d") for part in planned_data.partitions)
+    plan = msgspec.structs.replace(
+        PLAN, disks=(system, msgspec.structs.replace(planned_data, partitions=named))
+    )
+    disks = (source_disk(0, ("/boot", "b"), ("/", "r")), source_disk(1, data))
+    found = ""
+    try:
+        check_mounted(plan, [mount("/"), mount("/boot"), mount(data[0])], disks)
+    except UserError as e:
+        found = e.code
+    assert found == code
+
+
+def test_a_folder_that_is_bound_over_a_mount_point_is_not_its_filesystem() -> None:
+    with pytest.raises(UserError) as e:
+        check_mounted(PLAN, [mount("/"), mount("/srv/data"), mount("/srv/data", root="/home")], ())
+    assert e.value.code == "Source.NotMounted"
+
+
+def mount(point: str, root: str = "/") -> Mount:
+    return Mount(device="8:1", root=root, point=point, options="rw", type="ext4", source="/dev/sda1")
 
 
 def test_filesystems_are_bound_read_only_and_the_agent_is_left_out(tmp_path: Path) -> None:

@@ -32,11 +32,9 @@ def test_a_log_keeps_one_older_part_and_no_more(tmp_path: Path, monkeypatch: pyt
     assert "line 199" in (tmp_path / "agent.log").read_text()
 
 
-def test_only_an_echo_goes_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    logs.set_up(file=tmp_path / "a.log", echo=False)
-    logging.getLogger("smc.test").warning("quiet")
-    logs.set_up(file=tmp_path / "a.log")
-    logging.getLogger("smc.test").warning("loud")
-    err = capsys.readouterr().err
-    assert "loud" in err
-    assert "quiet" not in err
+@pytest.mark.parametrize("echo", [True, False])
+def test_only_an_echo_goes_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str], echo: bool) -> None:
+    logs.set_up(file=tmp_path / "a.log", echo=echo)
+    logging.getLogger("smc.test").warning("a line")
+    assert ("a line" in capsys.readouterr().err) is echo
+    assert "a line" in (tmp_path / "a.log").read_text()
