@@ -10,12 +10,11 @@ from smc.base.errors import SmcError, UserError
 from smc.model.job import run_job, run_number
 from smc.wire.backoff import delays
 from smc.wire.control import Control
-from smc.wire.orders import Event, EventKind, Order, OrdersReply, OrdersRequest
+from smc.wire.orders import NOT_KNOWN, Event, EventKind, Order, OrdersReply, OrdersRequest
 
 log = logging.getLogger(__name__)
 
 PATH = "/agent/v1/orders"
-NOT_KNOWN_HERE = "Credential.Invalid"  # the center has deleted this source, or imported it again
 
 
 class Working(Protocol):
@@ -65,7 +64,7 @@ class Orders:
                 if trouble != e.code and not self._stop.is_set():
                     log.warning("the center gives no orders: %s (%s)", e.message, e.code)
                     trouble = e.code
-                if e.code == NOT_KNOWN_HERE:
+                if e.code == NOT_KNOWN:  # the center has deleted this source, or imported it again
                     self._drop()
                 self._stop.wait(next(waits))
                 continue

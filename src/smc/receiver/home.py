@@ -1,6 +1,7 @@
 """The receiver's folder: what lets it go on after its program or its machine was started again."""
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +48,10 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Home:
+    """`memory` is a folder on no disk: what is there outlives the program, not the machine."""
+
     root: Path
+    memory: Path = Path("/run")
 
     def make(self) -> None:
         self.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -64,15 +68,16 @@ class Home:
                     code="Receiver.AlreadyRunning",
                     hint="There is one receiver on an intermediate instance; this one ends.",
                 ) from e
+            self._show_key()
             yield
 
     def key(self) -> Key:
-        """Raises `Broken` (`Receiver.KeyLost`) when it was killed while it had hidden the key."""
+        """Raises `Broken` (`Receiver.KeyLost`) when the machine was restarted while the key was hidden."""
         try:
             return Key.from_pem(self._key.read_text())
         except FileNotFoundError as e:
             raise Broken(
-                "the receiver lost its key when it was ended while it converted the copy",
+                "the receiver lost its key when its machine was restarted while the copy was converted",
                 code="Receiver.KeyLost",
                 hint="Delete the job and create it again.",
             ) from e
@@ -86,16 +91,19 @@ class Home:
     @contextmanager
     def key_hidden(self) -> Iterator[None]:
         """The key is on no disk of this machine meanwhile."""
-        if not self._key.exists():  # lost before
-            yield
-            return
-        pem = self._key.read_bytes()
-        self._key.unlink()
-        sync_folder(self.root)
+        if self._key.exists():
+            write_atomic(self._hidden_key, self._key.read_bytes(), mode=SECRET_MODE)
+            self._key.unlink()
+            sync_folder(self.root)
         try:
             yield
         finally:
-            write_atomic(self._key, pem, mode=SECRET_MODE)
+            self._show_key()
+
+    def _show_key(self) -> None:
+        if self._hidden_key.exists():
+            write_atomic(self._key, self._hidden_key.read_bytes(), mode=SECRET_MODE)
+            self._hidden_key.unlink()
 
     def enrolment(self) -> Enrolment | None:
         return _read(self.root / "enrolment.json", Enrolment)
@@ -114,6 +122,11 @@ class Home:
     @property
     def _key(self) -> Path:
         return self.root / "key.pem"
+
+    @property
+    def _hidden_key(self) -> Path:
+        place = hashlib.sha256(bytes(self.root.absolute())).hexdigest()[:16]
+        return self.memory / f"smc-receiver-{place}.pem"
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

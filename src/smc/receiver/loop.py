@@ -12,7 +12,7 @@ from smc.receiver.work import Bench, Work
 from smc.transfer.failures import describe
 from smc.wire.backoff import delays
 from smc.wire.control import Control
-from smc.wire.orders import RECEIVER_SECONDS, Accepted, ReceiverReport, Task, TaskKind
+from smc.wire.orders import NOT_KNOWN, RECEIVER_SECONDS, Accepted, ReceiverReport, Task, TaskKind
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ class Loop:
             try:
                 self.turn()
             except SmcError as e:
+                if e.code == NOT_KNOWN:  # the job has been deleted
+                    self._drop()
                 wait = next(waits)
                 log.warning("%s (%s); trying again in %.1f s", e.message, e.code, wait)
                 stop.wait(wait)
@@ -71,18 +73,24 @@ class Loop:
         if task.kind is not TaskKind.REST and not self._is_ours(task):
             return
         before = self._work
-        if before is not None:
-            if before.task == task:
-                return
-            before.stop()  # ended first: two never work on the same disks
-            if not before.ended:
-                return
-            self._work = None
+        if before is not None and before.task == task and not before.stopping.is_set():
+            return
+        if not self._drop():
+            return
         if task.kind is not TaskKind.REST:
             log.info("run %s: %s", task.run, task.kind.value)
             self._newest = run_number(task.run)
             self._work = KINDS[task.kind](task, self._bench)
             self._work.start(before.progress if before else None)
+
+    def _drop(self) -> bool:
+        """Whether nothing is worked on any more: what was has to end first, two never share the disks."""
+        if self._work is not None:
+            self._work.stop()
+            if not self._work.ended:
+                return False
+            self._work = None
+        return True
 
     def _is_ours(self, task: Task) -> bool:
         try:

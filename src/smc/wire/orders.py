@@ -17,6 +17,7 @@ CA_PATH = "/downloads/ca.pem"
 AGENT_PATH = "/downloads/smc-agent"  # + / and the SHA-256 of the wanted version, hexadecimal
 ORDERS_SECONDS = 25  # longest time a request for orders is held open
 HEARTBEAT_SECONDS = 30
+NOT_KNOWN = "Credential.Invalid"  # the code of a refusal: what the credential was for has been deleted
 RECEIVER_SECONDS = 1.0  # between two reports of a receiver
 
 

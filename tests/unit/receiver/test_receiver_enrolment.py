@@ -24,7 +24,7 @@ def center(tmp_path: Path) -> Iterator[ReceiverCenter]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    found = Home(tmp_path / "state")
+    found = Home(tmp_path / "state", memory=tmp_path)
     found.make()
     return found
 
@@ -82,6 +82,19 @@ def test_a_hidden_key_comes_back_and_a_lost_one_is_named(home: Home) -> None:
             home.key()
         assert caught.value.code == "Receiver.KeyLost"
     assert home.key().to_pem() == key.to_pem()
+
+
+def test_a_key_that_was_hidden_by_a_killed_program_is_there_for_the_next(home: Home) -> None:
+    key = home.make_key()
+    killed = home.key_hidden()
+    killed.__enter__()
+    with home.alone():
+        assert home.key().to_pem() == key.to_pem()
+        with home.key_hidden(), pytest.raises(Broken):
+            home.key()
+    assert [
+        path.name for path in home.memory.iterdir() if path.suffix == ".pem" and "receiver" in path.name
+    ] == []
 
 
 def test_two_receivers_do_not_share_a_folder(home: Home) -> None:

@@ -1,11 +1,12 @@
 """The loop follows the center's task: the same again changes nothing, another one ends the work before it."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.agent.fake_center import serving
+from tests.unit.agent.fake_center import refusal, serving
 from tests.unit.receiver.fake_center import REST, ReceiverCenter
 
 from smc.base.errors import Transient, UserError
@@ -43,7 +44,7 @@ def nothing_attached(disk: TargetDisk) -> Path:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    home = Home(tmp_path / "state")
+    home = Home(tmp_path / "state", memory=tmp_path)
     home.make()
     home.make_key()
     return Bench(home=home, mounts=tmp_path / "mounts", find=nothing_attached)
@@ -124,6 +125,54 @@ def test_rest_drops_the_work(loop: Loop, center: ReceiverCenter) -> None:
     center.task = REST
     turn_until(loop, Phase.IDLE)
     assert loop.progress.run == ""
+
+
+def test_a_task_that_comes_again_after_it_was_dropped_is_begun_again(
+    loop: Loop, center: ReceiverCenter
+) -> None:
+    center.give(TaskKind.REPLICATE, "j-1.1", PLAN, 1)
+    loop.turn()
+    first = loop._work
+    assert first
+    first.stop()
+    turn_until(loop, Phase.LAYING_OUT)
+    for _ in range(100):
+        loop.turn()
+        if loop._work is not first:
+            break
+        first.join(0.1)
+    assert loop._work is not first
+    assert loop.progress.run == "j-1.1"
+
+
+def test_the_receiver_of_a_deleted_job_drops_its_work_and_asks_seldom(
+    loop: Loop, center: ReceiverCenter
+) -> None:
+    center.give(TaskKind.REPLICATE, "j-1.1", PLAN, 1)
+    loop.turn()
+    work = loop._work
+    assert work
+    center.failures = [(401, refusal("Credential.Invalid", "the job has been deleted"))] * 20
+    clock = Hurry(turns=12)
+    loop.run(clock)
+    assert work.stopping.is_set()
+    assert loop._work is None
+    assert clock.waits[-1] > 10
+
+
+class Hurry(threading.Event):
+    """Waits a moment where seconds were asked for, and is set after some turns."""
+
+    def __init__(self, turns: int) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self._turns = turns
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        if len(self.waits) == self._turns:
+            self.set()
+        return super().wait(0.02)
 
 
 def test_a_failure_is_told_and_the_loop_goes_on(loop: Loop, center: ReceiverCenter) -> None:
