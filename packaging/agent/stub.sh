@@ -10,6 +10,10 @@ case $0 in
 esac
 [ -f "$file" ] || { echo "smc-agent: cannot find its own file; run it with its path" >&2; exit 1; }
 
+for tool in head tail gzip tar mkdir mv rm; do
+    command -v "$tool" >/dev/null || { echo "smc-agent: the program $tool is missing here: install it" >&2; exit 1; }
+done
+
 is_ours() { [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ]; }
 
 start() {

@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from smc.base.units import GIB, MIB
 from smc.model.disk import Role
 from smc.model.plan import Plan, TargetDisk, TargetPartition
 from smc.model.server import Architecture, Firmware
+from smc.model.traces import AGENT_RUNTIMES, AGENT_TRACES
 from smc.transfer.writer import TargetTree, receive
 from smc.wire.channel import Identity, Listener
 from smc.wire.oneliner import linux_command
@@ -89,11 +92,9 @@ def test_the_one_line_imports_and_the_data_of_each_filesystem_arrives(
     source: Inside, center: FakeCenter, tmp_path: Path
 ) -> None:
     done = source.run("sh", "-c", command(center))
-    assert (done.returncode, done.stdout, done.stderr) == (
-        0,
-        "Import Source Server [s-1] Successfully!\n",
-        "",
-    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == "Import Source Server [s-1] Successfully!"
+    assert "nothing starts the agent again" in done.stdout
     assert center.beats[0].server == center.enrolments[0].server or center.beats[0].server
     assert center.enrolments[0].server.os.id
     assert traces(source) == ["smc"]
@@ -122,12 +123,44 @@ def test_the_one_line_imports_and_the_data_of_each_filesystem_arrives(
         center.wait(lambda: finished(center) == 2, 60)
 
         again = source.run("sh", "-c", command(center))
-        assert again.stdout == "Import Source Server [s-1] Successfully!\n", again.stderr
+        assert again.stdout.startswith("Import Source Server [s-1] Successfully!\n"), again.stderr
         center.wait(lambda: finished(center) == 3, 60)
 
     assert source.run("/smc/smc-agent", "--abort").stdout == "The agent has been stopped.\n"
     assert source.run("/smc/smc-agent", "--abort").stdout == "No agent is running on this machine.\n"
     assert source.run("/smc/smc-agent", "status").returncode == 3
+
+
+def test_all_that_an_import_makes_is_known_as_a_trace_and_goes_with_the_agent(
+    source: Inside, center: FakeCenter
+) -> None:
+    """What is known as a trace is not sent, and removed from a copy: nothing of the agent is on it."""
+    before = files(source)
+    assert source.run("/bin/sh", "-c", command(center)).returncode == 0
+    made = files(source) - before
+    assert "/smc/credentials.json" in made
+    strangers = [path for path in made if not any(is_at_or_below(path, trace) for trace in AGENT_TRACES)]
+    assert strangers == []
+
+    done = source.run("/smc/smc-agent", "--uninstall")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert files(source) == before
+
+
+def test_it_unpacks_only_where_a_copy_is_cleaned() -> None:
+    stub = (BUILD.parent / "stub.sh").read_text()
+    assert set(re.findall(r"/\S*smc-runtime\b", stub)) == set(AGENT_RUNTIMES)
+    assert set(AGENT_RUNTIMES) <= set(AGENT_TRACES)
+
+
+def files(source: Inside) -> set[str]:
+    """Files and links; from outside neither /proc nor the /tmp of the machine is seen."""
+    found = (Path(base, name) for base, _, names in os.walk(source.root) for name in names)
+    return {f"/{path.relative_to(source.root)}" for path in found}
+
+
+def is_at_or_below(path: str, trace: str) -> bool:
+    return path == trace or path.startswith(f"{trace}/")
 
 
 def test_a_wrong_code_leaves_nothing_behind(source: Inside, center: FakeCenter) -> None:
@@ -142,12 +175,21 @@ def test_a_wrong_code_leaves_nothing_behind(source: Inside, center: FakeCenter) 
 
 
 def test_a_file_with_another_hash_is_not_run(source: Inside, center: FakeCenter) -> None:
-    line = command(center)
-    center.agent_file = b"#!/bin/sh\ntouch /was-run\n"
-    done = source.run("sh", "-c", line)
+    center.forged_file = b"#!/bin/sh\ntouch /was-run\n"
+    done = source.run("sh", "-c", command(center))
     assert done.returncode == 1
     assert "is not the agent" in done.stderr
     assert not (source.root / "was-run").exists()
+
+
+def test_a_center_that_has_another_agent_by_now_is_said_to_give_none(
+    source: Inside, center: FakeCenter
+) -> None:
+    line = command(center)
+    center.agent_file = b"a newer one"
+    done = source.run("sh", "-c", line)
+    assert done.returncode == 1
+    assert "make a new import command" in done.stderr
 
 
 def command(center: FakeCenter, code: str = "right-code") -> str:

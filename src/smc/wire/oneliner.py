@@ -10,10 +10,11 @@ from smc.wire.orders import AGENT_PATH
 SCRIPT = """
 set -eu; umask 077;
 [ "$(id -u)" = 0 ] || {{ echo "smc: importing a server needs root: run this with sudo" >&2; exit 1; }};
-d=$(mktemp -d "${{TMPDIR:-/tmp}}/smc.XXXXXX"); trap 'rm -rf "$d"' EXIT;
+d=$(mktemp -d "${{TMPDIR:-/tmp}}/smc.XXXXXX"); trap 'rm -rf "$d"' EXIT; trap 'exit 130' INT TERM HUP;
 f=$d/smc-agent; u={address};
-if command -v curl >/dev/null; then curl -fsSk --retry 3 -o "$f" "$u";
-elif command -v wget >/dev/null; then wget -q --no-check-certificate -O "$f" "$u";
+no() {{ echo "smc: $u gives no agent: is it reachable? If so, make a new import command." >&2; exit 1; }};
+if command -v curl >/dev/null; then curl -fsSk --connect-timeout 15 --retry 3 -o "$f" "$u" || no;
+elif command -v wget >/dev/null; then wget -q -T 30 -t 3 --no-check-certificate -O "$f" "$u" || no;
 else echo "smc: neither curl nor wget is here: install one of them and run this again" >&2; exit 1; fi;
 echo "{sha256} *$f" | sha256sum -c >/dev/null 2>&1 ||
 {{ echo "smc: what $u gave is not the agent; nothing was run. Make a new import command." >&2; exit 1; }};

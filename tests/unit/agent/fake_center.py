@@ -110,6 +110,7 @@ class FakeCenter:
         self.credentials: list[str] = []
         self.order: Order | None = None
         self.agent_file = b""
+        self.forged_file = b""  # given in its place
         self.failures: list[tuple[int, bytes]] = []  # answered first, one a request
 
     def answer(self, path: str, body: bytes, credential: str) -> tuple[int, bytes]:
@@ -193,7 +194,8 @@ def _handler(center: FakeCenter) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             agent_path = f"{AGENT_PATH}/{hashlib.sha256(center.agent_file).hexdigest()}"
-            files = {CA_PATH: center.authority.pem.encode(), agent_path: center.agent_file}
+            given = center.forged_file or center.agent_file
+            files = {CA_PATH: center.authority.pem.encode(), agent_path: given}
             self._send(200 if self.path in files else 404, files.get(self.path, b""))
 
         def do_POST(self) -> None:
