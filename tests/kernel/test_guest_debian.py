@@ -277,6 +277,31 @@ def test_a_program_of_the_guest_sees_its_copy_and_nothing_of_this_machine(one: M
     assert "eth" not in seen
 
 
+def test_a_hostile_program_of_the_guest_does_not_get_at_this_machine(one: Machine, tmp_path: Path) -> None:
+    """Neither the receiver's state, nor the devices of this machine, nor its processes."""
+    state = tmp_path / "state/enrolment.json"
+    state.parent.mkdir()
+    state.write_text("the credential")
+    guest = inside(one)
+    assert guest("cat", "/etc/hostname", timeout=60).stdout == "source-1\n"
+    for attempt in (
+        f"cat {state}",
+        f"cat /proc/1/root{state} /proc/*/root{state}",
+        f"cat /dev/.smc/../..{state} ../..{state}",
+        "mount -t devtmpfs none /mnt",
+        "mount -t proc none /mnt",
+        "mount -o remount,rw /sys",
+        "mount -o remount,dev / && mknod /mnt/disk b 7 0",
+        "mknod /mnt/disk b 7 0",
+        "unshare --user --map-root-user --mount mount -t devtmpfs none /mnt",
+        "nsenter --target 1 --mount --net true && umount /proc",
+        "echo 1 >/proc/sys/kernel/panic",
+        "ip link add seen type dummy",
+    ):
+        with pytest.raises(CommandFailed):
+            guest("sh", "-c", attempt, timeout=60)
+
+
 def test_a_program_of_the_guest_that_runs_over_is_ended_with_all_it_started(one: Machine) -> None:
     mark = "31536001"  # a number of seconds that no other program sleeps
     mounted = mounts(one.root)

@@ -3,8 +3,9 @@
 The program sees the copy as its root and nothing of the intermediate instance: not its filesystems, not its
 network, of its devices only the disks of the copy, and no firmware, so that GRUB behaves as on the BIOS
 machine it will be. The boot disk has the name there that it will have on the new machine; what GRUB writes
-down is then right. This keeps a guest from harm by accident. It is no wall against a program that is out to
-break it: whoever runs this has given up its keys before.
+down is then right. Nothing can be mounted there, so that a hostile program does not get at the devices and
+files of the intermediate instance; a fault of the kernel would still let it out, and whoever runs this has
+given up its keys before.
 """
 
 import os
@@ -19,7 +20,9 @@ from smc.guest.root import Root
 from smc.guest.volumes import SYSTEM_DISK, Copy, Volume
 
 NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child")
-WITHHELD = "mknod,sys_module,sys_rawio,sys_time,sys_boot,sys_ptrace,syslog,net_admin,net_raw,audit_control"
+WITHHELD = (
+    "sys_admin,mknod,sys_module,sys_rawio,sys_time,sys_boot,sys_ptrace,syslog,net_admin,net_raw,audit_control"
+)
 ENVIRONMENT = (
     "TMPDIR=/tmp",
     "DEBIAN_FRONTEND=noninteractive",
@@ -33,7 +36,7 @@ MOUNT = """
 root=$1 tmp=$2 devices=$3 withheld=$4; shift 4
 mount --rbind "$root" "$root"
 cd "$root"
-mount -t tmpfs -o mode=755,nosuid,size=4m smc-dev dev
+mount -t tmpfs -o mode=755,nosuid,size=16m smc-dev dev
 mount -t proc -o nosuid,nodev,noexec proc proc
 mount --bind proc/sys proc/sys && mount -o remount,bind,ro proc/sys
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
@@ -50,11 +53,16 @@ printf '%s\\n' "$devices" | while read -r kind name first second; do
     esac
 done
 umask 022
-mkdir dev/shm
+mkdir dev/shm dev/.smc
+setpriv=$(command -v setpriv)
+cp -L "$setpriv" $(ldd "$setpriv" | grep -o '/[^ ]*') dev/.smc/
 for name in usr/bin/os-prober usr/bin/linux-boot-prober; do
     if [ -f "$name" ] && [ ! -L "$name" ]; then mount --bind /bin/true "$name"; fi
 done
-exec setpriv --bounding-set="$withheld" -- sh -euc 'pivot_root . .; umount -l .; cd /; exec "$@"' sh "$@"
+pivot_root . .
+umount -l .
+cd /
+exec /dev/.smc/ld-linux* --library-path /dev/.smc /dev/.smc/setpriv --bounding-set="$withheld" -- "$@"
 """
 
 
