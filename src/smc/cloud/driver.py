@@ -104,6 +104,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     disk: str
     ready: bool
+    failed: bool = False
     percent: int = 0
 
 

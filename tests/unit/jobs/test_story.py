@@ -11,7 +11,7 @@ from tests.unit.jobs.center import FAST, Center, until
 from smc.base.errors import Transient, UserError
 from smc.center.store.job_log import WARNING
 from smc.center.store.values import Run
-from smc.cloud.driver import TAG_IMAGE, TAG_JOB, TAG_PURPOSE, TAG_RUN, Kind
+from smc.cloud.driver import TAG_IMAGE, TAG_JOB, TAG_PURPOSE, TAG_RUN, Instance, Kind, Snapshot
 from smc.cloud.memory import MemoryCloud, no_hook
 from smc.model.job import BusinessStatus, JobStatus
 from smc.model.progress import Failure
@@ -218,6 +218,44 @@ def test_a_critical_finding_fails_no_job_but_is_told(center: Center) -> None:
     _, lines = center.store.log.page(job, offset=0, limit=100)
     (warning,) = [line for line in lines if line.level == WARNING]
     assert (warning.message, warning.hint) == ("GUESTOS.Virtio: No driver.", "Install one.")
+
+
+def test_a_snapshot_that_failed_is_not_waited_for_and_the_next_run_takes_another(
+    center: Center, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = center.cloud.snapshot
+
+    def failed(snapshot: str) -> Snapshot | None:
+        seen = look(snapshot)
+        return msgspec.structs.replace(seen, ready=False, failed=True) if seen else None
+
+    job = center.new_job()
+    with monkeypatch.context() as patch:
+        patch.setattr(center.cloud, "snapshot", failed)
+        center.start(job)
+        ended = center.ends_as(job, JobStatus.IN_ERROR)
+    assert ended.failure
+    assert ended.failure.code == "Snapshot.CreateFailed"
+    center.start(job)
+    done = center.ends_as(job, JobStatus.FINISHED)
+    assert only_the_image_is_left(center, done.image_id)
+
+
+def test_an_instance_that_a_cloud_does_not_show_at_once_is_not_given_up(center: Center) -> None:
+    hidden = 2
+
+    def look(instance: str) -> Instance | None:
+        nonlocal hidden
+        if hidden:
+            hidden -= 1
+            return None
+        return seen(instance)
+
+    seen, center.cloud.instance = center.cloud.instance, look  # type: ignore[method-assign]  # a cloud that lags
+    job = center.new_job()
+    center.start(job)
+    center.ends_as(job, JobStatus.FINISHED)
+    assert hidden == 0
 
 
 def test_the_report_says_what_differs_on_the_copy(center: Center) -> None:

@@ -154,6 +154,7 @@ class EcsDriver:
             name=row.snapshot_name or "",
             disk=row.source_disk_id or "",
             ready=row.status == "accomplished",
+            failed=row.status == "failed",
             percent=_percent(row.progress),
         )
 

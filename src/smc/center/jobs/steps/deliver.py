@@ -126,6 +126,12 @@ def _wait_ready(work: Work, run: str, snapshot: str) -> None:
         seen = work.driver.snapshot(snapshot)
         if seen is None:
             raise Broken(f"The snapshot {snapshot} has vanished.", code="Snapshot.NotFound")
+        if seen.failed:
+            raise Broken(
+                f"The cloud could not take the snapshot {snapshot}.",
+                code="Snapshot.CreateFailed",
+                hint="Start the job again: it takes another. In a local cloud, is its filesystem full?",
+            )
         return seen.ready or None
 
     work.wait_for(run, ready, f"the snapshot {snapshot}", limit=IMAGE_SECONDS)

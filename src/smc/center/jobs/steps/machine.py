@@ -11,13 +11,14 @@ from smc.center.jobs.userdata import user_data
 from smc.center.jobs.values import Machine, Network, lost
 from smc.center.jobs.work import Work, tags, token
 from smc.center.store.values import Job
-from smc.cloud.driver import CloudDisk, DiskSpec, InstanceSpec, Kind, Power
+from smc.cloud.driver import CloudDisk, DiskSpec, Instance, InstanceSpec, Kind, Power
 from smc.model.job import BusinessStatus, run_job
 from smc.model.plan import TargetDisk
 from smc.model.server import Architecture
 
 NAME = "No_Delete_SMC_Transition_Instance"
 SYSTEM_DISK_GIB = 20
+LOOKS = 5  # ten seconds with the default pause
 PRIVATE = 2  # NetMode
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def target_gib(disk: TargetDisk) -> int:
 
 def running(work: Work, run: str, instance: str) -> bool:
     """Whether it runs; started again when somebody stopped it. Raises `InstanceLost`."""
-    seen = work.driver.instance(instance)
+    seen = _seen(work, instance)
     if seen is None:
         raise lost(instance)
     if seen.power is Power.STOPPED:
@@ -80,6 +81,16 @@ def running(work: Work, run: str, instance: str) -> bool:
         work.store.log.add(run_job(run), f"The intermediate instance {instance} was stopped: starting it.")
         work.driver.start(instance)
     return seen.power is Power.RUNNING
+
+
+def _seen(work: Work, instance: str) -> Instance | None:
+    """A cloud's answers may lag behind what was just made: it is asked again before a job is given up."""
+    for _ in range(LOOKS):
+        seen = work.driver.instance(instance)
+        if seen is not None:
+            return seen
+        work.rest()
+    return None
 
 
 def _choose_port(work: Work, run: str) -> int:
