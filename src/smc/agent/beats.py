@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from smc.agent.home import Home, Pulse
 from smc.agent.inventory import differs, read_server
@@ -19,6 +20,14 @@ log = logging.getLogger(__name__)
 
 PATH = "/agent/v1/beat"
 CLOCK_SECONDS = 300.0  # more between the two clocks is worth a line in the log
+# The inventory reads a little of each disk, so it is made again only when the kernel's lists have changed, or
+# after so long: a spare disk may sleep, and a passive path to a disk answers each read with an error.
+INVENTORY_SECONDS = 600.0
+LISTS = (Path("/proc/self/mountinfo"), Path("/proc/partitions"), Path("/proc/swaps"))
+
+
+def read_lists() -> str:
+    return "".join(path.read_text(errors="replace") for path in LISTS)
 
 
 class Beats:
@@ -34,6 +43,8 @@ class Beats:
         source_id: str,
         holding: Callable[[], str],
         read: Callable[[], Server] = read_server,
+        lists: Callable[[], str] = read_lists,
+        inventory_seconds: float = INVENTORY_SECONDS,
     ) -> None:
         self._home = home
         self._control = control
@@ -42,6 +53,11 @@ class Beats:
         self._source_id = source_id
         self._holding = holding
         self._read = read
+        self._lists = lists
+        self._inventory_seconds = inventory_seconds
+        self._server: Server | None = None
+        self._listed = ""
+        self._read_at = 0.0
         self._meter = CpuMeter()
         self._told: Server | None = None
         self._trouble = ""
@@ -72,7 +88,7 @@ class Beats:
                 return
 
     def _beat(self) -> None:
-        server = self._read()
+        server = self._inventory()
         changed = differs(server, self._told)
         beat = Beat(
             clock=time.time(),
@@ -92,6 +108,13 @@ class Beats:
         write_atomic(self._home.pulse, encode(pulse), mode=0o600)
         if answer.clock and abs(answer.clock - beat.clock) > CLOCK_SECONDS:
             log.info("this machine's clock is %.0f s off the center's", beat.clock - answer.clock)
+
+    def _inventory(self) -> Server:
+        listed, now = self._lists(), time.monotonic()
+        if self._server is None or listed != self._listed or now - self._read_at >= self._inventory_seconds:
+            self._server = self._read()
+            self._listed, self._read_at = listed, now
+        return self._server
 
     def _say(self, trouble: str) -> None:
         """Each trouble once, and its end."""

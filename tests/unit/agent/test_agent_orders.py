@@ -149,6 +149,7 @@ def test_the_inventory_is_told_once_and_again_when_it_changes(center: FakeCenter
         source_id="s-1",
         holding=lambda: "j-1.1",
         read=lambda: servers.pop(0) if len(servers) > 1 else servers[0],
+        inventory_seconds=0.0,
     )
     beats.start()
     center.wait(lambda: len(center.beats) >= 4)
@@ -159,6 +160,34 @@ def test_the_inventory_is_told_once_and_again_when_it_changes(center: FakeCenter
     pulse = home.last_pulse()
     assert pulse
     assert (pulse.source_id, pulse.holding) == ("s-1", "j-1.1")
+
+
+def test_disks_are_read_again_only_when_the_kernel_lists_something_else(
+    center: FakeCenter, home: Home
+) -> None:
+    lists = ["a", "a", "a", "b", "b"]
+    reads: list[str] = []
+
+    def read() -> Server:
+        reads.append(lists[0])
+        return SERVER
+
+    stop = threading.Event()
+    beats = Beats(
+        home,
+        Control(center.url, center.authority.pem, "credential"),
+        stop,
+        seconds=0.01,
+        source_id="s-1",
+        holding=lambda: "",
+        read=read,
+        lists=lambda: lists.pop(0) if len(lists) > 1 else lists[0],
+    )
+    beats.start()
+    center.wait(lambda: len(center.beats) >= 8)
+    stop.set()
+    beats.join(10)
+    assert len(reads) == 2
 
 
 def test_an_inventory_that_fails_does_not_stop_the_heart(center: FakeCenter, home: Home) -> None:
