@@ -49,7 +49,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--ca-fingerprint", required=True, metavar="HEX", help="SHA-256 of the center's CA")
     ticket = parser.add_mutually_exclusive_group()
-    ticket.add_argument("--ticket", default="", help="the single-use ticket of this instance")
+    ticket.add_argument("--ticket", default="", help="the single-use ticket; needed at the first start only")
     ticket.add_argument("--ticket-file", type=Path, metavar="FILE", help="holds it; removed when it was used")
     parser.add_argument("--state", type=Path, default=STATE, metavar="DIR", help="default: %(default)s")
     parser.add_argument("--mounts", type=Path, default=MOUNTS, metavar="DIR", help="default: %(default)s")
