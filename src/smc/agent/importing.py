@@ -47,14 +47,14 @@ def import_source(
     When it fails, a machine that was not imported before has nothing of the agent on it. Raises
     `UserError` for what the person can change: the code, the address, the machine.
     """
-    known = home.imported()
+    known, was_running = home.imported(), service.running()
     try:
         return _import(wanted, home, service, file, read(), check)
     except BaseException:
         with suppress(SmcError, OSError):  # what went wrong first is what is told
             if not known:
                 service.remove()
-            elif not service.running():
+            elif was_running and not service.running():
                 service.start()
         raise
 

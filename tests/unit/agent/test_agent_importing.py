@@ -160,14 +160,21 @@ def test_a_folder_that_is_a_link_is_refused_for_what_it_leads_to_would_be_copied
 
 
 def test_an_import_that_fails_half_way_leaves_the_earlier_agent_running(
-    source: Source, center: FakeCenter
+    source: Source, center: FakeCenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.run(center)
-    source.calls.clear()
     source.file = source.base / "gone"
-    with pytest.raises(FileNotFoundError):
-        source.run(center)
-    assert source.calls[-1] == "systemctl restart smc-agent"
+    for running in (True, False):
+        source.calls.clear()
+        monkeypatch.setattr(source.service, "running", partial(is_running, source, before=running))
+        with pytest.raises(FileNotFoundError):
+            source.run(center)
+        assert ("systemctl restart smc-agent" in source.calls) is running
+
+
+def is_running(source: Source, *, before: bool) -> bool:
+    """Until systemd is asked to stop it."""
+    return before and not source.calls
 
 
 def test_a_pulse_of_earlier_is_no_heartbeat(
