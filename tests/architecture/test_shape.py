@@ -90,9 +90,7 @@ def test_what_goes_to_other_machines_needs_only_what_can_be_compiled_in(name: st
 
 @pytest.mark.parametrize("program", ["agent", "receiver"])
 def test_a_program_starts_without_the_center(program: str) -> None:
-    code = (
-        f"import smc.{program}.main, sys; print(*sorted(m for m in sys.modules if m.startswith('smc.')))"
-    )
+    code = f"import smc.{program}.main, sys; print(*sorted(m for m in sys.modules if m.startswith('smc.')))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {package(name) for name in out.stdout.split()} <= CLOSURES[program]
 
