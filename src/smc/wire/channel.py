@@ -234,8 +234,11 @@ class _Tls:
         with self._lock:
             for piece in pieces:
                 view = memoryview(piece)
-                while view:
-                    view = view[self._session.write(view) :]
+                try:
+                    while view:
+                        view = view[self._session.write(view) :]
+                except ssl.SSLError as e:  # after a goodbye, or an alert that said why
+                    raise _cut("the connection has been closed") from e
             return self._outgoing.read()
 
     def open(self, data: bytes) -> list[bytes]:

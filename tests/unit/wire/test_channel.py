@@ -262,3 +262,14 @@ def test_certificates_that_do_not_load_are_named() -> None:
 
 def test_a_key_is_not_printed() -> None:
     assert "PRIVATE" not in repr(AGENT)
+
+
+def test_sending_after_the_goodbye_is_a_cut_line() -> None:
+    with Listener(HOST, 0, RECEIVER) as listener:
+        thread = in_background(lambda: let_in(listener))
+        with connect(HOST, listener.port, AGENT) as channel:
+            channel.close()
+            with pytest.raises(Transient) as raised:
+                channel.send(Alive())
+        thread.join(10)
+    assert raised.value.code == "Wire.Cut"
