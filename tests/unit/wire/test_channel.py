@@ -14,6 +14,7 @@ from smc.base.errors import SmcError, Transient, WireError
 from smc.wire import messages as m
 from smc.wire.channel import Channel, Identity, Listener, _context, _Tls, connect
 from smc.wire.frame import Encoder
+from smc.wire.messages import Alive as Alive
 
 CA = RunCa()
 AGENT = CA.issue("agent")
