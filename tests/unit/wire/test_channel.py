@@ -14,7 +14,6 @@ from smc.base.errors import SmcError, Transient, WireError
 from smc.wire import messages as m
 from smc.wire.channel import Channel, Identity, Listener, _context, _Tls, connect
 from smc.wire.frame import Encoder
-from smc.wire.messages import Alive as Alive
 
 CA = RunCa()
 AGENT = CA.issue("agent")
@@ -271,6 +270,6 @@ def test_sending_after_the_goodbye_is_a_cut_line() -> None:
         with connect(HOST, listener.port, AGENT) as channel:
             channel.close()
             with pytest.raises(Transient) as raised:
-                channel.send(Alive())
+                channel.send(m.Alive())
         thread.join(10)
     assert raised.value.code == "Wire.Cut"
