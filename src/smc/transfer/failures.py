@@ -9,7 +9,6 @@ from smc.base.errors import (
     SourceReadError,
     TargetWriteError,
     Transient,
-    UserError,
     WireError,
 )
 from smc.model.progress import Failure
@@ -17,7 +16,6 @@ from smc.transfer.pipeline import Crew
 from smc.wire.channel import Channel
 from smc.wire.messages import Failed
 
-KINDS = {kind.__name__: kind for kind in (UserError, Transient, Broken)}
 BLAMED = {
     "Source": SourceReadError,
     "Target": TargetWriteError,
@@ -59,15 +57,16 @@ def _hear_out(channel: Channel) -> None:
 
 
 def describe(error: BaseException) -> Failure:
-    """`kind` is the class that decides what happens next."""
-    if not isinstance(error, SmcError):
-        return Failure(kind="Broken", code="InternalError", message=f"{type(error).__name__}: {error}")
-    kind = next(name for name, kind in [*KINDS.items(), ("Broken", SmcError)] if isinstance(error, kind))
-    return Failure(kind=kind, code=error.code, message=error.message, hint=error.hint)
+    """Also of an error that nobody thought of."""
+    if isinstance(error, SmcError):
+        return Failure.of(error)
+    return Failure(kind=Broken.__name__, code="InternalError", message=f"{type(error).__name__}: {error}")
 
 
 def restore(failure: Failure) -> SmcError:
-    kind = KINDS.get(failure.kind, Broken)
-    if kind is Broken:
-        kind = BLAMED.get(failure.code.partition(".")[0], Broken)
-    return kind(failure.message, code=failure.code, hint=failure.hint)
+    """What is broken is blamed on the end that the code names."""
+    error = failure.error()
+    if not isinstance(error, Broken):
+        return error
+    blamed = BLAMED.get(failure.code.partition(".")[0], Broken)
+    return blamed(failure.message, code=failure.code, hint=failure.hint)
