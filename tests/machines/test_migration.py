@@ -107,12 +107,15 @@ def test_a_server_becomes_an_image_that_boots_though_center_and_agent_are_killed
     sdk.client.start_replication_job(models.StartReplicationJobRequest(job_id=job))
     wait(lambda: sdk.ours("DescribeJobProgress", JobId=job)["BytesDone"] > ENOUGH, "data flows")
 
-    made = ids(center, job)
+    instance = sdk.job(job).transition_instance_id
     center.kill()
     shell.run("systemctl kill --signal=KILL smc-agent", timeout=60)  # systemd starts it again
     center.start()
+    wait(lambda: sdk.ours("DescribeJobProgress", JobId=job)["BytesDone"] > 2 * ENOUGH, "data flows on")
+    assert made(center, job, Kind.INSTANCE) == {instance}, "made twice"
     finish(sdk, job)
-    assert {i for i in made if i.startswith("i-")} == {sdk.job(job).transition_instance_id}, "made twice"
+    assert made(center, job, Kind.IMAGE) == {sdk.job(job).image_id}
+    assert len(launches(sdk, job)) == 1
 
     with ExitStack() as undo:
         image = sdk.job(job).image_id
@@ -136,7 +139,7 @@ def test_a_server_becomes_an_image_that_boots_though_center_and_agent_are_killed
     sdk.client.delete_replication_job(models.DeleteReplicationJobRequest(job_id=job))
     wait(lambda: sdk.sources()[0].state == "Available", "the source is free again")
     sdk.ours("DeleteImage", ImageId=image)
-    wait(lambda: not ids(center, job), "image and snapshots are gone together")
+    wait(lambda: not center.driver().find({TAG_JOB: job}), "image and snapshots are gone together")
 
 
 def import_source(sdk: Sdk, shell: Shell) -> str:
@@ -169,8 +172,13 @@ def finish(sdk: Sdk, job: str) -> None:
     wait(ended, "the job finishes", MIGRATE_SECONDS)
 
 
-def ids(center: Center, job: str) -> set[str]:
-    return {found.id for found in center.driver().find({TAG_JOB: job}) if found.kind is not Kind.DISK}
+def made(center: Center, job: str, kind: Kind) -> set[str]:
+    return {found.id for found in center.driver().find({TAG_JOB: job}) if found.kind is kind}
+
+
+def launches(sdk: Sdk, job: str) -> list[str]:
+    lines = sdk.ours("DescribeJobLog", JobId=job)["LogLines"]["LogLine"]
+    return [line["Message"] for line in lines if line["Message"].startswith("Made the intermediate instance")]
 
 
 def wait(condition: Any, what: str, seconds: float = 600.0) -> None:  # Any: a probe that may fail for a while
