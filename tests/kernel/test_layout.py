@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,7 +11,7 @@ from tests.kernel.loop_disks import loop_disk, tool
 from tests.unit.model.sources import server, system_disk
 
 from smc.base.errors import Transient
-from smc.base.run import run
+from smc.base.run import Arg, Output, run
 from smc.base.units import GIB
 from smc.model.disk import Disk
 from smc.model.plan import TargetDisk
@@ -116,6 +116,19 @@ def test_a_laid_out_disk_is_kept(device: Path) -> None:
     assert not lay_out(disk, device, run)
     after = filesystems.superblock(root, run)
     assert (after["Filesystem created"], after["Directory Hash Seed"]) == (before, hashed)
+
+
+def test_a_kernel_that_shows_the_partitions_first_is_not_a_failure(device: Path) -> None:
+    """partx then says: error adding partition 1."""
+
+    def overtaken(*argv: Arg, timeout: float, stdin: str = "", ok: Collection[int] = (0,)) -> Output:
+        if argv[:2] == ("partx", "--add"):
+            run(*argv, timeout=timeout)
+        return run(*argv, timeout=timeout, stdin=stdin, ok=ok)
+
+    disk = planned(source())
+    assert lay_out(disk, device, overtaken)
+    assert is_laid_out(disk, device, run)
 
 
 def test_a_disk_with_another_layout_is_laid_out_anew(device: Path) -> None:

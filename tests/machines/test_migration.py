@@ -105,13 +105,13 @@ def test_a_server_becomes_an_image_that_boots_though_center_and_agent_are_killed
         )
     ).body.job_id
     sdk.client.start_replication_job(models.StartReplicationJobRequest(job_id=job))
-    wait(lambda: sdk.ours("DescribeJobProgress", JobId=job)["BytesDone"] > ENOUGH, "data flows")
+    wait(lambda: has_moved(sdk, job, ENOUGH), "data flows")
 
     instance = sdk.job(job).transition_instance_id
     center.kill()
     shell.run("systemctl kill --signal=KILL smc-agent", timeout=60)  # systemd starts it again
     center.start()
-    wait(lambda: sdk.ours("DescribeJobProgress", JobId=job)["BytesDone"] > 2 * ENOUGH, "data flows on")
+    wait(lambda: has_moved(sdk, job, 2 * ENOUGH), "data flows on")
     assert made(center, job, Kind.INSTANCE) == {instance}, "made twice"
     finish(sdk, job)
     assert made(center, job, Kind.IMAGE) == {sdk.job(job).image_id}
@@ -160,16 +160,19 @@ def import_source(sdk: Sdk, shell: Shell) -> str:
 
 
 def finish(sdk: Sdk, job: str) -> None:
-    """Wait for the end; a job that fails tells why."""
+    wait(lambda: status(sdk, job) == "Finished", "the job finishes", MIGRATE_SECONDS)
 
-    def ended() -> bool:
-        found = sdk.job(job)
-        assert found.status in {"Running", "Finished"}, (
-            f"{found.status} {found.error_code} {found.status_info}"
-        )
-        return bool(found.status == "Finished")
 
-    wait(ended, "the job finishes", MIGRATE_SECONDS)
+def has_moved(sdk: Sdk, job: str, size: int) -> bool:
+    status(sdk, job)
+    return bool(sdk.ours("DescribeJobProgress", JobId=job)["BytesDone"] > size)
+
+
+def status(sdk: Sdk, job: str) -> str:
+    """Running or Finished; a job that fails tells why."""
+    found = sdk.job(job)
+    assert found.status in {"Running", "Finished"}, f"{found.status} {found.error_code} {found.status_info}"
+    return str(found.status)
 
 
 def made(center: Center, job: str, kind: Kind) -> set[str]:

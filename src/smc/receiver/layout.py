@@ -15,6 +15,8 @@ from smc.receiver import disks, filesystems
 log = logging.getLogger(__name__)
 
 SFDISK_SECONDS = 120.0
+UDEV = Path("/run/udev/control")  # its socket, where it runs
+SETTLE_SECONDS = 30  # udev has seldom more to do than a second
 TYPES = {  # GPT type GUIDs (UEFI specification 5.3.3 and systemd's list)
     Role.FILESYSTEM: "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
     Role.SWAP: "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F",
@@ -58,14 +60,21 @@ def partition_nodes(disk: TargetDisk, device: Path) -> list[Path]:
 
 
 def show_partitions(disk: TargetDisk, device: Path, run: Run) -> None:
-    """The kernel makes the partitions' nodes: partx tells it even where it cannot read a GPT."""
+    """Wait until the kernel has made the partitions' nodes.
+
+    Most kernels read a new table by themselves, at udev's word once the writer has closed the disk, and may
+    take the nodes away and make them again meanwhile. Only when that is over is a kernel that cannot read
+    the table told by partx. partx loses against whoever was faster: what counts is what is there in the end.
+    """
     sizes = {
         node: part.size for node, part in zip(partition_nodes(disk, device), disk.partitions, strict=True)
     }
+    if UDEV.exists():
+        run("udevadm", "settle", f"--timeout={SETTLE_SECONDS}", timeout=SFDISK_SECONDS, ok=(0, 1))
     if not all(disks.has_partition(node, size) for node, size in sizes.items()):
-        # What is left of an older table may lie across the new one; 1: there was nothing to delete.
+        # What is left of an older table may lie across the new one.
         run("partx", "--delete", device, timeout=SFDISK_SECONDS, ok=(0, 1))
-        run("partx", "--add", device, timeout=SFDISK_SECONDS)
+        run("partx", "--add", device, timeout=SFDISK_SECONDS, ok=(0, 1))
     for node, size in sizes.items():
         disks.wait_for_partition(node, size)
 
