@@ -42,7 +42,11 @@ appliance: setup  ## the system image of intermediate instances, cached in ~/.ca
 
 setup: build/.setup
 
-build/.setup: packaging/setup.sh packaging/apt-packages.txt packaging/constraints.txt pyproject.toml
+build/.setup: build/.environment setup.py $(wildcard src/native/*)
+	@bash packaging/extension.sh
+	@touch $@
+
+build/.environment: packaging/setup.sh packaging/apt-packages.txt packaging/constraints.txt pyproject.toml
 	bash packaging/setup.sh
 	@mkdir -p build && touch $@
 

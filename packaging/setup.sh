@@ -24,5 +24,8 @@ python=${PYTHON:-python3}
     exit 1
 }
 [ -x .venv/bin/python ] || "$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -c packaging/constraints.txt -e '.[test]'
+pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check "$@"; }
+# The extension is compiled with the pinned setuptools: pip's isolated build would take the newest.
+pip install -c packaging/constraints.txt setuptools
+pip install -c packaging/constraints.txt --no-build-isolation -e '.[test]'
 echo "setup: ready"

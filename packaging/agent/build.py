@@ -3,7 +3,8 @@
     python packaging/agent/build.py        prints the path of the file
 
 The interpreter and the C library are those of this machine's own distribution, taken as packages from
-wherever its apt takes them; msgspec, zstandard and xxhash are the pinned wheels. Two caches below
+wherever its apt takes them; msgspec, zstandard and xxhash are the pinned wheels; src/native is compiled
+here, with the C library's headers of the same distribution. Two caches below
 ~/.cache/smc/agent, each keyed by all that goes in: the runtime (rarely changes) and the finished file.
 """
 
@@ -16,6 +17,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tempfile
 import zipfile
@@ -26,6 +28,8 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 CACHE = Path.home() / ".cache/smc/agent"
 KEPT = 4  # finished files in the cache: of several checkouts, or of the last edits
+NATIVE = TOP / "src/native"  # our C extension: sources, and flags.txt for the compiler
+EXTENSION = "smc/transfer/native.abi3.so"
 LINK = TOP / "build/smc-agent"
 
 ROOT_PACKAGES = ("python3-minimal", "libpython3-stdlib")
@@ -33,6 +37,7 @@ PACKAGE = re.compile(  # of the closure of the above: what the modules that we k
     r"(python3\.\d+-minimal|libpython3\.\d+-(minimal|stdlib)|libc6|libssl\d\S*|zlib1g|libexpat1\S*|libgcc-s1|libzstd1)$"
 )
 WHEELS = ("msgspec", "zstandard", "xxhash")
+NOT_TAKEN = {".so", ".pyi"}  # compiled for this checkout, and read by type checkers alone
 OURS = ("base", "model", "wire", "transfer", "guest", "agent", "receiver")
 NEEDED = (
     *("ssl", "hashlib", "json", "socket", "mmap", "fcntl", "resource", "select", "http.client", "argparse"),
@@ -69,7 +74,8 @@ def main() -> int:
 def build() -> Path:
     """build/smc-agent, made anew when anything that goes into it has changed."""
     runtime = build_runtime()
-    key = _hash(runtime.parent.name, *(f"{path}:{_file_hash(full)}" for path, full in _sources()))
+    code = [*_sources(), *((path.name, path) for path in sorted(NATIVE.iterdir()) if path.is_file())]
+    key = _hash(runtime.parent.name, *(f"{path}:{_file_hash(full)}" for path, full in code))
     target = CACHE / key / "smc-agent"
     if not target.exists():
         _make_folder(target.parent, lambda folder: _assemble(folder / "smc-agent", runtime, key))
@@ -184,6 +190,27 @@ def _check(tree: Path) -> None:
     _python(tree, "-c", code, str(tree / "app"), *NEEDED, *names)
 
 
+def _compile_extension(target: Path) -> None:
+    """Python's limited API: the headers of the interpreter that runs the build serve the agent's.
+
+    The compiler is called by hand: setuptools would add what that interpreter was linked with, among it
+    paths of this machine.
+    """
+    flags = (NATIVE / "flags.txt").read_text().split()
+    include = f"-I{sysconfig.get_path('include')}"
+    _run(
+        *("gcc", "-shared", "-fPIC", "-s", *flags, include),
+        *(str(path) for path in sorted(NATIVE.glob("*.c"))),
+        *("-o", str(target)),
+    )
+
+
+def _check_ours(tree: Path, app: Path) -> None:
+    """The extension that was compiled for the agent loads in its interpreter."""
+    code = "import sys; sys.path[:0] = sys.argv[1:]; import smc.transfer.native"
+    _python(tree, "-c", code, str(app), str(tree / "app"))
+
+
 def _compile(tree: Path, folder: Path) -> None:
     """Byte code that is never compared with its source, in place of the source."""
     _python(
@@ -218,7 +245,7 @@ def _sources() -> Iterator[tuple[str, Path]]:
     yield "smc/__init__.py", TOP / "src/smc/__init__.py"
     for package in OURS:
         for path in sorted((TOP / "src/smc" / package).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix not in NOT_TAKEN:
                 yield str(path.relative_to(TOP / "src")), path
 
 
@@ -229,6 +256,8 @@ def _assemble(target: Path, runtime: Path, key: str) -> None:
             if path != "stub.sh":
                 (app / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(full, app / path)
+        _compile_extension(app / EXTENSION)
+        _check_ours(runtime.parent / "tree", app)
         _compile(runtime.parent / "tree", app)
         program = Path(name) / "program.tar.gz"
         _pack(program, _walk(app.parent, below="app"))

@@ -3,13 +3,17 @@
 import ast
 import subprocess
 import sys
+import sysconfig
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 SRC = Path(__file__).parents[2] / "src"
-FILES = sorted((SRC / "smc").rglob("*.py"))
+STUBS = sorted((SRC / "smc").rglob("*.pyi"))  # the faces of modules in C
+FILES = sorted([*(SRC / "smc").rglob("*.py"), *STUBS])
+C_FILES = sorted([*(SRC / "native").glob("*.c"), *(SRC / "native").glob("*.h")])
+COMPILED = {"smc.transfer.native"}  # from src/native; packaging/agent compiles it for the agent too
 LAYERS = (  # a package imports itself and packages on lines above its own
     {"base"},
     {"model"},
@@ -117,3 +121,23 @@ def test_imports_stand_at_the_top(path: Path) -> None:
 def test_there_is_one_door_to_other_programs(path: Path) -> None:
     if module(path) != "smc.base.run":
         assert "subprocess" not in GRAPH[module(path)]
+
+
+def test_each_module_in_c_has_a_stub_and_each_stub_a_module() -> None:
+    assert {module(path) for path in STUBS} == COMPILED
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda path: path.name)
+def test_c_files_stay_small_and_say_their_subject_first(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= LONGEST
+    assert text.startswith("/* "), "the first comment of a file says its one subject"
+
+
+@pytest.mark.parametrize("path", sorted((SRC / "native").glob("*.c")), ids=lambda path: path.name)
+def test_the_compiler_has_nothing_to_say(path: Path) -> None:
+    """Where the product is installed warnings are not errors: another compiler may know more of them."""
+    flags = (SRC / "native/flags.txt").read_text().split()
+    words = ["gcc", "-fsyntax-only", "-Werror", *flags, f"-I{sysconfig.get_path('include')}", str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr

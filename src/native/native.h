@@ -1,0 +1,17 @@
+/* What the parts of smc.transfer.native share. */
+#ifndef SMC_NATIVE_H
+#define SMC_NATIVE_H
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <Python.h>
+
+extern PyMethodDef survey_methods[];
+extern PyMethodDef read_methods[];
+extern PyMethodDef write_methods[];
+extern PyMethodDef delta_methods[];
+
+#endif

@@ -1,0 +1,5 @@
+#include "native.h"
+
+PyMethodDef read_methods[] = {
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,5 @@
+#include "native.h"
+
+PyMethodDef write_methods[] = {
+    {NULL, NULL, 0, NULL},
+};
