@@ -17,10 +17,12 @@ PyInit_native(void)
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)
         return NULL;
-    if (PyModule_AddFunctions(module, survey_methods) < 0 || PyModule_AddFunctions(module, read_methods) < 0 ||
-        PyModule_AddFunctions(module, write_methods) < 0 || PyModule_AddFunctions(module, delta_methods) < 0) {
-        Py_DECREF(module);
-        return NULL;
-    }
+    PyMethodDef *const parts[] = {survey_methods, listing_methods, read_methods,
+                                  piece_methods,  write_methods,   delta_methods};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (PyModule_AddFunctions(module, parts[i]) < 0) {
+            Py_DECREF(module);
+            return NULL;
+        }
     return module;
 }

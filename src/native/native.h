@@ -10,7 +10,9 @@
 #include <Python.h>
 
 extern PyMethodDef survey_methods[];
+extern PyMethodDef listing_methods[];
 extern PyMethodDef read_methods[];
+extern PyMethodDef piece_methods[];
 extern PyMethodDef write_methods[];
 extern PyMethodDef delta_methods[];
 

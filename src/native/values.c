@@ -83,11 +83,9 @@ parse_ns(PyObject *value, struct timespec *at)
         return parse_ns_far_away(value, at);
     if (ns == -1 && PyErr_Occurred())
         return -1;
-    long long rest = ns % SECOND_NS;
-    if (rest < 0)
-        rest += SECOND_NS;
-    at->tv_nsec = (long)rest;
-    at->tv_sec = (time_t)((ns - rest) / SECOND_NS - ((ns - rest) % SECOND_NS != 0));
+    long long seconds = ns / SECOND_NS, rest = ns % SECOND_NS;
+    at->tv_sec = (time_t)(rest < 0 ? seconds - 1 : seconds);
+    at->tv_nsec = (long)(rest < 0 ? rest + SECOND_NS : rest);
     return 0;
 }
 

@@ -1,0 +1,133 @@
+/* What write_files is told to make, and how that ended. */
+#include "order.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "values.h"
+
+#define FIELDS 9
+#define LARGEST_ID 0xFFFFFFFELL /* the next one means "leave it" to chown(2) */
+
+static int parse_order(PyObject *file, Py_ssize_t available, struct order *order);
+static int parse_xattrs(PyObject *pairs, struct xattrs *xattrs);
+static int parse_xattr(PyObject *pair, struct xattr *xattr);
+
+int
+parse_orders(PyObject *files, Py_ssize_t available, struct orders *orders)
+{
+    memset(orders, 0, sizeof *orders);
+    orders->held = PySequence_Tuple(files);
+    if (orders->held == NULL)
+        return -1;
+    size_t count = (size_t)PyTuple_Size(orders->held);
+    orders->items = calloc(count + 1, sizeof *orders->items);
+    if (orders->items == NULL) {
+        free_orders(orders);
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (; orders->count < count; orders->count++) {
+        PyObject *file = PyTuple_GetItem(orders->held, (Py_ssize_t)orders->count);
+        if (parse_order(file, available, &orders->items[orders->count]) < 0) {
+            free_orders(orders);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void
+free_orders(struct orders *orders)
+{
+    for (size_t i = 0; i < orders->count; i++)
+        free(orders->items[i].xattrs.items);
+    free(orders->items);
+    Py_CLEAR(orders->held);
+    memset(orders, 0, sizeof *orders);
+}
+
+PyObject *
+answers_list(const struct orders *orders)
+{
+    PyObject *list = PyList_New((Py_ssize_t)orders->count);
+    for (size_t i = 0; list != NULL && i < orders->count; i++) {
+        PyObject *answer = tuple_of(
+            2, PyLong_FromLong(orders->items[i].error), PyLong_FromLong((long)orders->items[i].step));
+        if (answer == NULL || PyList_SetItem(list, (Py_ssize_t)i, answer) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* Tuples only, all the way down: nobody can change them while the lock is given up. */
+static int
+parse_order(PyObject *file, Py_ssize_t available, struct order *order)
+{
+    long long offset, size, uid, gid, mode;
+    if (!PyTuple_Check(file) || PyTuple_Size(file) != FIELDS) {
+        PyErr_SetString(PyExc_TypeError, "a file must be a tuple of 9");
+        return -1;
+    }
+    if (parse_name(PyTuple_GetItem(file, 0), &order->temporary) < 0 ||
+        parse_name(PyTuple_GetItem(file, 1), &order->name) < 0 ||
+        parse_number(PyTuple_GetItem(file, 2), "an offset", 0, available, &offset) < 0 ||
+        parse_number(PyTuple_GetItem(file, 3), "a size", 0, available - offset, &size) < 0 ||
+        parse_number(PyTuple_GetItem(file, 4), "an owner", 0, LARGEST_ID, &uid) < 0 ||
+        parse_number(PyTuple_GetItem(file, 5), "a group", 0, LARGEST_ID, &gid) < 0 ||
+        parse_number(PyTuple_GetItem(file, 6), "a mode", 0, 07777, &mode) < 0 ||
+        parse_ns(PyTuple_GetItem(file, 7), &order->modified) < 0)
+        return -1;
+    order->offset = (size_t)offset;
+    order->size = (size_t)size;
+    order->uid = (uid_t)uid;
+    order->gid = (gid_t)gid;
+    order->mode = (mode_t)mode;
+    return parse_xattrs(PyTuple_GetItem(file, 8), &order->xattrs);
+}
+
+static int
+parse_xattrs(PyObject *pairs, struct xattrs *xattrs)
+{
+    if (!PyTuple_Check(pairs)) {
+        PyErr_SetString(PyExc_TypeError, "attributes must be a tuple");
+        return -1;
+    }
+    size_t count = (size_t)PyTuple_Size(pairs);
+    if (count == 0)
+        return 0;
+    xattrs->items = calloc(count, sizeof *xattrs->items);
+    if (xattrs->items == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (; xattrs->count < count; xattrs->count++)
+        if (parse_xattr(PyTuple_GetItem(pairs, (Py_ssize_t)xattrs->count), &xattrs->items[xattrs->count]) < 0) {
+            free(xattrs->items);
+            memset(xattrs, 0, sizeof *xattrs);
+            return -1;
+        }
+    return 0;
+}
+
+static int
+parse_xattr(PyObject *pair, struct xattr *xattr)
+{
+    char *name, *value;
+    Py_ssize_t length, size;
+    if (!PyTuple_Check(pair) || PyTuple_Size(pair) != 2 || !PyBytes_Check(PyTuple_GetItem(pair, 0)) ||
+        !PyBytes_Check(PyTuple_GetItem(pair, 1))) {
+        PyErr_SetString(PyExc_TypeError, "an attribute must be a pair of bytes");
+        return -1;
+    }
+    if (PyBytes_AsStringAndSize(PyTuple_GetItem(pair, 0), &name, &length) < 0 ||
+        PyBytes_AsStringAndSize(PyTuple_GetItem(pair, 1), &value, &size) < 0)
+        return -1;
+    if (memchr(name, 0, (size_t)length) != NULL) {
+        PyErr_SetString(PyExc_ValueError, "the name of an attribute has a NUL");
+        return -1;
+    }
+    *xattr = (struct xattr){name, (size_t)length, value, (size_t)size};
+    return 0;
+}

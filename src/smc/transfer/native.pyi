@@ -1,0 +1,104 @@
+"""The per-file and per-byte work of the transfer, in C (src/native), without the interpreter's lock.
+
+A `folder` or `fd` is an open handle; where it stands does not matter (`read_piece` and `next_data` move
+it). Names are those of one entry: ValueError for what is empty, `.`, `..` or has a slash or NUL; TypeError
+for what is no bytes. Sizes and offsets are bytes; times are nanoseconds since 1970. The aliases exist for
+type checkers only.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+Xattrs: TypeAlias = tuple[tuple[bytes, bytes], ...]
+Extents: TypeAlias = tuple[tuple[int, int], ...]
+Linked: TypeAlias = tuple[
+    bytes, int, int, int, bool
+]  # name, ino, nlink, stored, whether it is a regular file
+Survey: TypeAlias = tuple[bytes, int, int, int, list[bytes], list[Linked], int]
+State: TypeAlias = tuple[
+    int, int, int, int, int, int, int
+]  # size, mtime, ctime, mode, ino, nlink, blocks of 512
+Taken: TypeAlias = tuple[int, int, State, State]  # errno, length, before, after
+ToWrite: TypeAlias = tuple[
+    bytes, bytes, int, int, int, int, int, int, Xattrs
+]  # temporary, name, offset, size, uid, gid, mode, mtime, xattrs
+Listed: TypeAlias = tuple[
+    bytes,  # name
+    int,  # errno
+    bool,  # bare: it could not be opened or read, but here is its state
+    int,  # Kind
+    int,  # permission bits
+    int,  # uid
+    int,  # gid
+    int,  # mtime
+    int,  # size, of a file
+    int,  # stored
+    int,  # ctime
+    int,  # rdev, of a device node
+    bytes,  # target, of a symlink
+    int,  # inode flags that are kept
+    Xattrs,  # kept ones, by name in byte order
+    int,  # ino
+    int,  # nlink
+    int,  # dev
+]
+
+def survey(folder: int, names: Sequence[bytes] | None = None) -> Survey:
+    """Whether anything in a folder changed and what it holds, by one `stat` of each name (or of `names`).
+
+    `(digest, files, stored, newest_ns, folders, linked, gone)`. The digest (16 bytes) is over everything
+    that `stat` tells of the folder and of each entry but access times; of a folder below only its name and
+    whether another filesystem is mounted there. It does not depend on the order of names and is comparable
+    on one machine only. `files` and `stored` count regular files with one name, `linked` (by name) is what
+    has several. `newest_ns` is the greatest ctime, without those of folders below. `folders`: those below
+    on the same filesystem, by name. `gone` names vanished meanwhile.
+    Raises OSError with the name: whatever else a `stat` fails with.
+    """
+
+def listing(folder: int, names: Sequence[bytes]) -> list[Listed]:
+    """All metadata of entries, in the order of `names`, as `smc.transfer.files.entry.read_entry` has them.
+
+    With an errno and `bare` an entry has no flags, attributes and target; with an errno alone (it vanished,
+    or EUCLEAN: its kind is none there is) all that follows is 0. A file's attributes, flags and state may
+    stem from two files when one replaces the other meanwhile: the ctime of the next listing tells.
+    """
+
+def names(folder: int, /) -> list[bytes]:
+    """All names of a folder but `.` and `..`, in byte order. Raises OSError."""
+
+def read_files(folder: int, names: Sequence[bytes], most: int, limit: int) -> tuple[list[Taken], bytes]:
+    """The contents of regular files of at most `most` bytes and without holes, one after another.
+
+    Of each file `(errno, length, before, after)`, the states around the reading. errno -1: it is larger,
+    sparse or no file, and was not read (length 0, `before` is its state). A positive errno: opening or
+    reading failed (length 0; the states are zeros when it could not be opened). `length` is less than
+    `before`'s size when the file became shorter meanwhile. The answer ends before the contents exceed
+    `limit` bytes, but has one file at least: ask again for the rest.
+    """
+
+def write_files(folder: int, files: Sequence[ToWrite], data: bytes | bytearray | memoryview) ->
+list[tuple[int, int]]:
+    """Write files under their temporary names, give them owner, mode, attributes and times, then their names.
+
+    What had a temporary name is replaced. Of each file `(errno, step)`, (0, 0) when all is well; the step
+    is 1 create, 2 write, 3 owner, 4 mode, 5 attributes, 6 times, 7 rename; then nothing stays of that file,
+    and what had its name before is untouched. After ENOSPC, EDQUOT or EIO no further ones are tried:
+    (ECANCELED, 0).
+    Inode flags, and what is immutable and in the way (EPERM, 7), are the caller's.
+    Raises ValueError before anything is written: contents outside of `data`, an owner, mode or time that
+    cannot be.
+    """
+
+def read_piece(fd: int, offset: int, length: int) -> tuple[bytes, Extents]:
+    """One block (at most 1 GiB) of an open file, zeros in its holes, and the (offset, length) of data in it.
+
+    No extents: there is no hole. b"": all of it is a hole, or behind the end. Less than `length`: the file
+    ends there.
+    Raises OSError.
+    """
+
+def next_data(fd: int, offset: int) -> int:
+    """Where data goes on from `offset`, -1 when only a hole or nothing follows.
+
+    `offset` itself where the filesystem cannot tell. Raises OSError.
+    """
