@@ -11,17 +11,14 @@ from typing import TypeAlias
 
 Xattrs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 Extents: TypeAlias = tuple[tuple[int, int], ...]
-Linked: TypeAlias = tuple[
-    bytes, int, int, int, bool
-]  # name, ino, nlink, stored, whether it is a regular file
+Linked: TypeAlias = tuple[bytes, int, int, int, bool]  # name, ino, nlink, stored, whether it is regular
+# digest, files, stored, newest_ns, folders, linked, gone
 Survey: TypeAlias = tuple[bytes, int, int, int, list[bytes], list[Linked], int]
-State: TypeAlias = tuple[
-    int, int, int, int, int, int, int
-]  # size, mtime, ctime, mode, ino, nlink, blocks of 512
+# size, mtime, ctime, mode, ino, nlink, blocks of 512
+State: TypeAlias = tuple[int, int, int, int, int, int, int]
 Taken: TypeAlias = tuple[int, int, State, State]  # errno, length, before, after
-ToWrite: TypeAlias = tuple[
-    bytes, bytes, int, int, int, int, int, int, Xattrs
-]  # temporary, name, offset, size, uid, gid, mode, mtime, xattrs
+# temporary, name, offset, size, uid, gid, mode, mtime, xattrs
+ToWrite: TypeAlias = tuple[bytes, bytes, int, int, int, int, int, int, Xattrs]
 Listed: TypeAlias = tuple[
     bytes,  # name
     int,  # errno
@@ -76,8 +73,9 @@ def read_files(folder: int, names: Sequence[bytes], most: int, limit: int) -> tu
     `limit` bytes, but has one file at least: ask again for the rest.
     """
 
-def write_files(folder: int, files: Sequence[ToWrite], data: bytes | bytearray | memoryview) ->
-list[tuple[int, int]]:
+def write_files(
+    folder: int, files: Sequence[ToWrite], data: bytes | bytearray | memoryview
+) -> list[tuple[int, int]]:
     """Write files under their temporary names, give them owner, mode, attributes and times, then their names.
 
     What had a temporary name is replaced. Of each file `(errno, step)`, (0, 0) when all is well; the step
