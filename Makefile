@@ -4,7 +4,7 @@ BIN := .venv/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
 DATA_DIR ?= $(HOME)/.local/share/smc
 
-.PHONY: demo test check docs up agent appliance unit kernel machines setup clean
+.PHONY: demo test check docs up agent appliance unit kernel machines bench-files setup clean
 
 demo: setup agent appliance  ## a live Linux server becomes an image that boots, judged from outside
 	$(BIN)/python -m demo.run
@@ -13,8 +13,8 @@ test: setup check unit kernel machines  ## every ring that a new machine can run
 	@echo "make test: PASSED"
 
 check: setup  ## lint, types, layers
-	$(BIN)/ruff check src tests demo packaging docs
-	$(BIN)/ruff format --check src tests demo packaging docs
+	$(BIN)/ruff check src tests demo packaging docs benchmarks setup.py
+	$(BIN)/ruff format --check src tests demo packaging docs benchmarks setup.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/architecture
@@ -31,6 +31,10 @@ kernel: setup agent  ## loop devices, mounts, namespaces: needs root
 machines: setup agent appliance  ## boots virtual machines
 	$(BIN)/pytest -q tests/machines
 
+bench-files: setup  ## the file engine against rsync: build/bench/files.json; needs root, half an hour
+	@bash packaging/install.sh packaging/apt-packages-bench.txt
+	$(SUDO) $(BIN)/python -m benchmarks.files
+
 up: setup agent appliance  ## center and local cloud, until Ctrl-C
 	$(BIN)/smc serve --data-dir $(DATA_DIR)
 
@@ -46,7 +50,7 @@ build/.setup: build/.environment setup.py $(wildcard src/native/*)
 	@bash packaging/extension.sh
 	@touch $@
 
-build/.environment: packaging/setup.sh packaging/apt-packages.txt packaging/constraints.txt pyproject.toml
+build/.environment: packaging/setup.sh packaging/install.sh packaging/apt-packages.txt packaging/constraints.txt pyproject.toml
 	bash packaging/setup.sh
 	@mkdir -p build && touch $@
 

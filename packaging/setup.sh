@@ -5,17 +5,7 @@ cd "$(dirname "$0")/.."
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-mapfile -t wanted < <(sed 's/#.*//; s/[[:space:]]*$//; /^$/d' packaging/apt-packages.txt)
-missing=()
-for package in "${wanted[@]}"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
-done
-if [ "${#missing[@]}" -gt 0 ]; then
-    echo "setup: installing ${missing[*]}"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
-
+bash packaging/install.sh packaging/apt-packages.txt
 apt-cache show libc6 >/dev/null 2>&1 || as_root apt-get update -qq  # the agent is made of this host's packages
 
 python=${PYTHON:-python3}
