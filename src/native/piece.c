@@ -87,7 +87,8 @@ next_data_of(PyObject *Py_UNUSED(module), PyObject *arguments, PyObject *keyword
     long long offset;
     off_t data;
     int handle;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O&O&:next_data", words, to_handle, &handle, to_size, &offset))
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O&O&:next_data", words, to_handle, &handle, to_size,
+                                     &offset))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
     data = next_data(handle, offset);

@@ -63,7 +63,8 @@ static int look_around(struct look *look, const struct names *names);
 static int look_at_itself(struct look *look);
 static int look_at(void *context, const char *name, size_t length);
 static int look_at_entry(struct look *look, const char *name, size_t length, const struct stat *state);
-static int count_linked(struct look *look, const char *name, size_t length, const struct stat *state, unsigned long long stored);
+static int count_linked(struct look *look, const char *name, size_t length, const struct stat *state,
+                        unsigned long long stored);
 static int add_hash(struct look *look, const char *name, size_t length, const void *record, size_t size);
 static void take_newest(struct look *look, struct timespec changed);
 static PyObject *looked(struct look *look);
@@ -215,7 +216,8 @@ look_at_entry(struct look *look, const char *name, size_t length, const struct s
 }
 
 static int
-count_linked(struct look *look, const char *name, size_t length, const struct stat *state, unsigned long long stored)
+count_linked(struct look *look, const char *name, size_t length, const struct stat *state,
+             unsigned long long stored)
 {
     size_t count = look->linked_names.count;
     if (count == look->linked_room) {

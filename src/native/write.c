@@ -40,7 +40,8 @@ write_files(PyObject *Py_UNUSED(module), PyObject *arguments, PyObject *keywords
     PyObject *files, *list = NULL;
     Py_buffer data;
     int folder;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O&Oy*:write_files", words, to_handle, &folder, &files, &data))
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O&Oy*:write_files", words, to_handle, &folder, &files,
+                                     &data))
         return NULL;
     if (parse_orders(files, data.len, &orders) == 0) {
         Py_BEGIN_ALLOW_THREADS
