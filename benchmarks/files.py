@@ -1,7 +1,7 @@
 """`make bench-files`: the file engine against rsync, on this machine (docs/reference/benchmarks.md).
 
     python -m benchmarks.files [--rows first,unchanged] [--trees A,C] [--peers rsyncd] [--where tmpfs]
-                               [--runs 5] [--scale 0.1] [--without ours]
+                               [--runs 5] [--scale 0.1] [--without ours] [--into FILE]
 
 Needs root. Results are put into build/bench/files.json as they come.
 """
@@ -36,15 +36,15 @@ def main() -> int:
     if os.geteuid():
         print("benchmarks.files: needs root: mounts, namespaces, owners of files", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, leave)
     begin = time.monotonic()
-    with _folders() as (base, scratch), ExitStack() as stack:
+    with folders() as (base, scratch), ExitStack() as stack:
         peers = stack.enter_context(named(options.peers, scratch, base))
         pair = stack.enter_context(ours()) if options.without != "ours" else None
         for tree in options.trees:
             _measure(tree, base, pair, peers, options)
-    print(table.text(table.load(RESULTS)))
-    print(f"{time.monotonic() - begin:.0f} s; {RESULTS}")
+    print(table.text(table.load(options.into)))
+    print(f"{time.monotonic() - begin:.0f} s; {options.into}")
     return 0
 
 
@@ -64,7 +64,7 @@ def _measure(
             if not here:
                 continue
             runs = options.runs if where == "tmpfs" else min(options.runs, EXT4_RUNS)
-            tell = partial(_tell, tree=tree, where=where, size=size, scale=options.scale)
+            tell = partial(_tell, into=options.into, tree=tree, where=where, size=size, scale=options.scale)
             with at(where, base, BUILD) as place:
                 if names := [name for name in here if name in FIRST]:
                     rounds.first(names, source, place, pair, peers, runs, tell)
@@ -77,7 +77,7 @@ def _measure(
 
 
 def _tell(
-    row: str, contenders: Sequence[Contender], *, tree: str, where: str, size: int, scale: float
+    row: str, contenders: Sequence[Contender], *, into: Path, tree: str, where: str, size: int, scale: float
 ) -> None:
     """Put into the file, and print, a row for each peer of it."""
     peers = {each.name: each for each in contenders if each.name in ROWS[row].peers and each.copies}
@@ -94,7 +94,7 @@ def _tell(
             found["equal"] = mine.equal
         if mine and mine.error:
             found["error"] = mine.error
-        table.merge(RESULTS, found)
+        table.merge(into, found)
         if found["runs"]:
             print(
                 f"  {row} {tree} {where} run {found['runs']}: ours {found.get('ours_all_s', ['-'])[-1]},"
@@ -104,7 +104,7 @@ def _tell(
 
 
 @contextmanager
-def _folders() -> Iterator[tuple[Path, Path]]:
+def folders() -> Iterator[tuple[Path, Path]]:
     """Where trees and copies lie, in memory, and where keys and configurations do."""
     base = MEMORY / f"smc-bench-{os.getpid()}"
     base.mkdir()
@@ -120,27 +120,28 @@ def _options() -> argparse.Namespace:
     for name, all_of_them in (("rows", ROWS), ("trees", trees.TREES), ("peers", PEERS), ("where", WHERE)):
         parser.add_argument(
             f"--{name}",
-            type=partial(_words, all_of_them),
+            type=partial(words, all_of_them),
             default=list(all_of_them),
             help=",".join(all_of_them),
         )
     parser.add_argument("--runs", type=int, default=RUNS, help="of each contender, in turn")
     parser.add_argument("--scale", type=float, default=1.0, help="of the trees; the bars are meant for 1")
     parser.add_argument("--without", choices=("ours", "peers"), help="the other side keeps earlier figures")
+    parser.add_argument("--into", type=Path, default=RESULTS, help="the file of results")
     options = parser.parse_args()
     if options.without == "peers":
         options.peers = []
     return options
 
 
-def _words(known: Iterable[str], text: str) -> list[str]:
+def words(known: Iterable[str], text: str) -> list[str]:
     words = text.split(",")
     if unknown := [word for word in words if word not in known]:
         raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(known)}")
     return words
 
 
-def _leave(number: int, _frame: FrameType | None) -> None:
+def leave(number: int, _frame: FrameType | None) -> None:
     """As Ctrl-C: all that was made is undone on the way out."""
     sys.exit(128 + number)
 

@@ -8,7 +8,8 @@ from smc.base.run import run
 JUDGE_SECONDS = 900.0
 
 
-def differences(source: Path, target: Path) -> list[str]:
-    """Lines of rsync's own; none when the copy is equal."""
-    words = ("rsync", *FIDELITY, "-n", "-i", "--checksum", f"{source}/", f"{target}/")
+def differences(source: Path, target: Path, *, content: bool = True) -> list[str]:
+    """Lines of rsync's own; none when the copy is equal. Without `content` size and time speak for it."""
+    judged = ("--checksum",) if content else ()
+    words = ("rsync", *FIDELITY, "-n", "-i", *judged, f"{source}/", f"{target}/")
     return run(*words, timeout=JUDGE_SECONDS).stdout.splitlines()

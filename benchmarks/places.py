@@ -1,6 +1,6 @@
 """Where copies go: a tmpfs, which shows the engine, and an ext4 on a disk, which is the truth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -38,16 +38,16 @@ class Tmpfs:
 class Ext4(Tmpfs):
     """A filesystem in a file below `image`'s folder, on a loop device that goes with the mount."""
 
-    def __init__(self, path: Path, image: Path) -> None:
+    def __init__(self, path: Path, image: Path, size: int = EXT4_SIZE, options: Sequence[str] = ()) -> None:
         super().__init__(path)
-        self._image = image
+        self._image, self._size, self._options = image, size, options
 
     def empty(self) -> None:
         self.close()
         self._image.parent.mkdir(parents=True, exist_ok=True)
         with self._image.open("wb") as file:
-            file.truncate(EXT4_SIZE)
-        run("mkfs.ext4", "-q", "-E", ",".join(OPTIONS), self._image, timeout=120)
+            file.truncate(self._size)
+        run("mkfs.ext4", "-q", "-E", ",".join(OPTIONS), *self._options, self._image, timeout=120)
         run("mount", "-o", "loop", self._image, self._path, timeout=60)
         run("sync", timeout=300)
 
