@@ -14,7 +14,7 @@ import msgspec
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 
-from smc.center.api import create_job, tokens
+from smc.center.api import create_job, modify_job, tokens
 from smc.center.api.context import Context
 from smc.center.api.service import VERSION, actions
 from smc.center.app import open_parts
@@ -24,7 +24,11 @@ from smc.model.report import Report
 from smc.rpc.dispatch import Action
 from smc.rpc.params import allowed
 
-NOT_YET = {"CreateAccessToken": tokens.NOT_YET, "CreateReplicationJob": create_job.NOT_YET}
+NOT_YET = {
+    "CreateAccessToken": tokens.NOT_YET,
+    "CreateReplicationJob": create_job.NOT_YET,
+    "ModifyReplicationJobAttribute": modify_job.NOT_YET,
+}
 FOLDER = Path(__file__).with_name("reference")
 API_HEAD = f"""# The API: what is ours
 
@@ -139,6 +143,8 @@ def _default(field: msgspec.inspect.Field) -> str:
     if field.required:
         return "; required"
     value = getattr(field.default, "value", field.default)  # of an Enum
+    if isinstance(value, bool):
+        return f"; default {str(value).lower()}"
     return f"; default {value}" if value not in ("", None, (), msgspec.NODEFAULT) else ""
 
 

@@ -18,7 +18,7 @@ from smc.center.store.resources import IMAGE
 from smc.center.store.values import Run
 from smc.cloud.driver import DiskSpec, ImageDisk, ImageSpec, InstanceSpec, Kind
 from smc.model.job import BusinessStatus, JobStatus
-from smc.model.progress import DiskProgress, Failure, Phase, Progress
+from smc.model.progress import Failure
 from smc.model.report import Change, Moving, Report
 from smc.model.server import Architecture, Firmware
 from smc.wire.orders import TransferSettings
@@ -186,6 +186,11 @@ def test_a_disk_that_is_too_small_is_refused_with_the_size_that_works(running: C
         ({"replication_parameters": "{"}, "InvalidParameter.ReplicationParameters"),
         ({"replication_parameters": '{"compress_level":11}'}, "InvalidParameter.ReplicationParameters"),
         ({"replication_parameters": '{"speed":1}'}, "InvalidParameter.ReplicationParameters"),
+        ({"replication_parameters": '{"checksum":1}'}, "InvalidParameter.ReplicationParameters"),
+        ({"replication_parameters": '{"bandwidth_limit":"9"}'}, "InvalidParameter.ReplicationParameters"),
+        ({"replication_parameters": '{"ssl":"maybe"}'}, "InvalidParameter.ReplicationParameters"),
+        ({"replication_parameters": "[]"}, "InvalidParameter.ReplicationParameters"),
+        ({"replication_parameters": " " * 2049}, "InvalidParameter.ReplicationParameters"),
         ({"client_token": "x" * 65}, "InvalidParameter.ClientToken"),
     ],
 )
@@ -321,26 +326,6 @@ def test_a_failed_job_says_why_and_what_to_do(running: Center, sdk: Client, sour
         "Sync.Stalled",
         "Nothing moved. Look at the log.",
     )
-
-
-def test_progress_is_told_in_bytes_and_percent(running: Center, sdk: Client, source: str) -> None:
-    job = create(sdk, source)
-    sdk.start_replication_job(models.StartReplicationJobRequest(job_id=job))
-    store = running.parts.store
-    run = run_of(running, job)
-    store.jobs.reach(run, BusinessStatus.SYNCING)
-    disks = (DiskProgress(index=0, done=250, total=500), DiskProgress(index=1, done=0, total=500))
-    progress = Progress(run=run.id, phase=Phase.SYNCING, disks=disks, speed=50.0, wire=100, files_total=9)
-    store.runs.record_progress({(job, 1): progress})
-    told = call(sdk, "DescribeJobProgress", JobId=job)
-    assert (told["BytesDone"], told["BytesTotal"], told["SecondsLeft"], told["WireBytes"]) == (
-        250,
-        1000,
-        15.0,
-        100,
-    )
-    assert told["Disks"]["Disk"][0] == {"Index": 0, "BytesTotal": 500, "BytesDone": 250}
-    assert described(sdk, job).progress == told["Progress"] == 5.0 + 75.0 / 4
 
 
 def test_log_and_reports_are_told(running: Center, sdk: Client, source: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from smc.agent.excludes import within
 from smc.transfer.files.folders import Folders
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.walk import scan
@@ -31,6 +32,15 @@ PATTERNS = (
     "/d.d/**/f.f", "/", "foo//", "/x/y/z/foo/", "***", "x/y/***", "**/z/***", "/**/z", "foo*bar", "a[",
     "a[b", "[", "a\\", "/var/*/*", "/var/**/", "*/*", "*/*/*", "/*/*/", "tmp/sub/**", "*o", "f?o",
     "/f[o]o/b?r", "/***", "x/**/***", "*/***", "/*/***", "x/foo/***", "**/x/foo", "foo/x/***",
+    "[z-a]", "[x-a]", "[!x-a]", "a[d-bc]", "[a-\\]]", "a[b-]", "a[--c]", "a[a-c-]", "a[[:lower:]-]",
+    " ", "foo ",
+)  # fmt: skip
+MOUNTED = ("x", "x/y", "foo", "foo/x", "var/log", "w/x", "d.d", ".h")  # as if they were filesystems
+NESTED = (
+    "/x/y/z/b?r", "x/y", "/x/y/*", "x/*/z", "x/**", "/**/z/bar", "?/y/z/foo", "[wx]/foo", "var/*/b.log*",
+    "/v*/l*/a\\.log", "/var/log", "/var/log/", "log/*.log", "/w/x/***", "w/**/***", "/foo/x/q", "foo/x/[q]",
+    "/*/x/foo", "**/log/old/", "**log/old", "**d/e.e", "- /x/foo/bar", "/x/foo/***", "*/e.e/f.f", "/.h/\\x",
+    "/.[h]/\\x", "/x/y/z/foo/nothing", "x/", "y/", "/x**r", "/x/y**", "/*/*/z/***",
 )  # fmt: skip
 
 
@@ -61,6 +71,23 @@ def left_by_us(tree: Path, *patterns: str) -> set[str]:
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_leaves_what_rsync_leaves(tree: Path, pattern: str) -> None:
     assert left_by_us(tree, pattern) == left_by_rsync(tree, pattern)
+
+
+@pytest.mark.parametrize("pattern", [*PATTERNS, *NESTED])
+def test_the_filesystems_of_a_tree_leave_together_what_rsync_leaves_of_the_tree(
+    tree: Path, pattern: str
+) -> None:
+    left: set[str] = set()
+    for place in ("", *MOUNTED):
+        patterns = within([pattern], "/", f"/{place}")
+        inside = {f"{place}/{name}".lstrip("/") for name in left_by_us(tree / place, *patterns)}
+        left |= {name for name in inside if holder(name) == place}
+    assert left == left_by_rsync(tree, pattern)
+
+
+def holder(name: str) -> str:
+    """The filesystem that has this name; a mount point's own is in the one above it."""
+    return max((place for place in MOUNTED if name.startswith(f"{place}/")), key=len, default="")
 
 
 def test_several_patterns_leave_what_rsync_leaves(tree: Path) -> None:

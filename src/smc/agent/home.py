@@ -188,15 +188,6 @@ class Home:
     def keep_newest_runs(self, runs: dict[str, int]) -> None:
         write_atomic(self._runs, encode(runs), mode=SECRET_MODE)
 
-    def exclude_patterns(self, disk: int) -> tuple[str, ...]:
-        """What the owner of the source leaves out of a disk: one rsync pattern a line."""
-        name = f"rsync_excludes_linux_disk{disk}.txt" if disk else "rsync_excludes_linux.txt"
-        try:
-            lines = (self.excludes / name).read_text(errors="surrogateescape").splitlines()
-        except FileNotFoundError:
-            return ()
-        return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
-
     @property
     def _credentials(self) -> Path:
         return self.root / "credentials.json"

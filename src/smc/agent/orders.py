@@ -10,7 +10,7 @@ from smc.base.errors import SmcError, UserError
 from smc.model.job import run_job, run_number
 from smc.wire.backoff import delays
 from smc.wire.control import Control
-from smc.wire.orders import NOT_KNOWN, Event, EventKind, Order, OrdersReply, OrdersRequest
+from smc.wire.orders import NOT_KNOWN, Event, EventKind, Order, OrdersReply, OrdersRequest, TransferSettings
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,9 @@ class Working(Protocol):
     """Who works on a run."""
 
     def stop(self) -> None: ...
+
+    def turn(self, settings: TransferSettings) -> None:
+        """Go on with these settings."""
 
 
 Begin = Callable[[Order], Working]
@@ -43,6 +46,8 @@ class Orders:
         self._begin = begin
         self._tell = tell
         self._held = ""
+        self._revision = ""
+        self._settings = TransferSettings()
         self._working: Working | None = None
 
     @property
@@ -59,7 +64,8 @@ class Orders:
         waits, trouble = delays(), ""
         while not self._stop.is_set():
             try:
-                reply = self._control.post(PATH, OrdersRequest(holding=self._held), OrdersReply)
+                request = OrdersRequest(holding=self._held, revision=self._revision)
+                reply = self._control.post(PATH, request, OrdersReply)
             except SmcError as e:
                 if trouble != e.code and not self._stop.is_set():
                     log.warning("the center gives no orders: %s (%s)", e.message, e.code)
@@ -74,13 +80,20 @@ class Orders:
             self.follow(reply.order)
 
     def follow(self, order: Order | None) -> None:
+        """Do what `order` says; None: nothing."""
         wanted = order.run if order else ""
-        if wanted == self._held:
-            return
-        self._drop()
-        self._held = wanted
-        if order is None:
-            return
+        if wanted != self._held:
+            self._drop()
+            self._held = wanted
+            if order is not None:
+                self._take(order)
+        elif order is not None and order.settings != self._settings and self._working is not None:
+            log.info("run %s goes on with %s", order.run, order.settings)
+            self._working.turn(order.settings)
+        if order is not None:
+            self._revision, self._settings = order.revision, order.settings
+
+    def _take(self, order: Order) -> None:
         try:
             self._remember(order.run)
         except UserError as e:
@@ -96,7 +109,7 @@ class Orders:
             self._working.stop()
             self._working = None
             self._tell(Event(run=self._held, kind=EventKind.STOPPED))
-        self._held = ""
+        self._held = self._revision = ""
 
     def _remember(self, run: str) -> None:
         """Raises `UserError` (`Run.Outdated`) for a run that is older than one seen before."""

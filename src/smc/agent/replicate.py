@@ -11,15 +11,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from smc.agent import exclude_files
 from smc.agent.disks import read_disks
+from smc.agent.excludes import common_root, within
 from smc.agent.home import Home
 from smc.agent.mounts import Mount, parse
+from smc.agent.notes import Notes
 from smc.base.errors import Broken, SmcError, Transient, UserError
 from smc.base.run import Run, run
 from smc.model.disk import Disk
 from smc.model.plan import Plan
 from smc.model.progress import Failure
 from smc.model.traces import AGENT_TRACES
+from smc.transfer.dials import Dials
 from smc.transfer.sender import SourceTree, send
 from smc.wire.backoff import delays
 from smc.wire.channel import Identity, connect
@@ -43,14 +47,18 @@ class Place(NamedTuple):
     mount_point: str
 
 
-def replicate(order: Order, home: Home, center_host: str, proxy: str, emit: Emit) -> None:
-    """Works until the receiver has everything or it cannot go on; says which with an event."""
+def replicate(order: Order, home: Home, center_host: str, proxy: str, emit: Emit, dials: Dials) -> None:
+    """Works until the receiver has everything or it cannot go on; says which with an event.
+
+    `dials` has the settings as they are now, whatever the order says.
+    """
     try:
         check_mounted(order.plan, parse(MOUNTINFO.read_text(errors="replace")), read_disks())
         trees = mount_trees(order.plan, home)
         identity = Identity(ca=order.ca, certificate=order.certificate, key=home.key().to_pem())
         host = center_host if is_loopback(order.host) else order.host
-        emit(_send_until_done(order, trees, identity, host, proxy, emit))
+        notes = Notes(order.run, emit)
+        emit(_send_until_done(order, trees, identity, host, proxy, emit, dials, notes))
     except SmcError as e:
         log.error("run %s failed: %s (%s)", order.run, e.message, e.code)
         emit(failed(order.run, Failure.of(e)))
@@ -110,6 +118,7 @@ def check_mounted(plan: Plan, mounts: Sequence[Mount], disks: Sequence[Disk]) ->
 def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:
     """Bind each planned filesystem below the agent's folder: what is mounted over it does not show there."""
     places = planned(plan)
+    exclude_files.explain(home.excludes, (disk.index for disk in plan.disks))
     home.mounts.mkdir(mode=0o700, exist_ok=True)
     # A filesystem in memory, so that no folder is made on the source's own.
     do("mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "smc", home.mounts, timeout=MOUNT_SECONDS)
@@ -125,13 +134,25 @@ def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:
                 path=path,
                 mount_point=place.mount_point,
                 excludes=(
-                    *below(AGENT_TRACES, place, places),
-                    *below(plan.excludes, place, places),
-                    *home.exclude_patterns(place.disk),
+                    *within((*AGENT_TRACES, *plan.excludes), "/", place.mount_point),
+                    *of_disk(plan, place, home.excludes),
                 ),
             )
         )
     return trees
+
+
+def of_disk(plan: Plan, place: Place, folder: Path) -> tuple[str, ...]:
+    """What the operator and the owner of the source leave out of this disk.
+
+    Their paths are relative to / for the system disk, else to where the disk is mounted; to each of its
+    filesystems, where none of them is below another.
+    """
+    (disk,) = (disk for disk in plan.disks if disk.index == place.disk)
+    points = [part.mount_point for part in disk.partitions if part.mount_point.startswith("/")]
+    root = common_root(points) if place.disk else "/"
+    patterns = (*disk.excludes, *exclude_files.read(folder, place.disk))
+    return within(patterns, root or place.mount_point, place.mount_point)
 
 
 def planned(plan: Plan) -> list[Place]:
@@ -143,28 +164,15 @@ def planned(plan: Plan) -> list[Place]:
     ]
 
 
-def below(patterns: Sequence[str], place: Place, places: Sequence[Place]) -> tuple[str, ...]:
-    """Patterns by the source's paths, as patterns of one filesystem.
-
-    One that begins with `/` belongs to the filesystem that holds the path; any other to all.
-    """
-    mine = []
-    for pattern in patterns:
-        if not pattern.startswith("/"):
-            mine.append(pattern)
-        elif _holder(pattern, places) == place.mount_point:
-            mine.append("/" + pattern.removeprefix(place.mount_point).lstrip("/"))
-    return tuple(mine)
-
-
-def _holder(path: str, places: Sequence[Place]) -> str:
-    points = [place.mount_point for place in places]
-    fitting = [point for point in points if point == "/" or path.startswith(f"{point}/")]
-    return max(fitting, key=len, default="")
-
-
 def _send_until_done(
-    order: Order, trees: Sequence[SourceTree], identity: Identity, host: str, proxy: str, emit: Emit
+    order: Order,
+    trees: Sequence[SourceTree],
+    identity: Identity,
+    host: str,
+    proxy: str,
+    emit: Emit,
+    dials: Dials,
+    notes: Notes,
 ) -> Event:
     """A cut connection is made again for as long as the center wants this run: it ends this process."""
     waits = delays()
@@ -177,7 +185,7 @@ def _send_until_done(
                 emit(Event(run=order.run, kind=EventKind.STARTED))
                 told = True
             log.info("run %s: connected to %s:%d", order.run, host, order.port)
-            sent = send(channel, trees, order.settings, threading.Event(), log.info)
+            sent = send(channel, trees, dials.settings, threading.Event(), notes)
         except Transient as e:
             if time.monotonic() - began > WORKED_SECONDS:
                 waits = delays()

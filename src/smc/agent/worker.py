@@ -1,7 +1,8 @@
 """The process that works on a run, as the agent sees it: started, heard, ended.
 
-One socket joins the two. The agent sends the `Job` line, the process answers with `Event` lines. When the
-agent dies, the process meets the end of the stream and dies too.
+One socket joins the two. The agent sends the `Job` line and then a `TransferSettings` line whenever they
+change; the process answers with `Event` lines. When the agent dies, the process meets the end of the stream
+and dies too.
 """
 
 import logging
@@ -11,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -24,14 +25,16 @@ from smc.base import log as logs
 from smc.base.errors import CommandFailed, UserError
 from smc.base.run import spawn
 from smc.model.codec import decode, encode
+from smc.transfer.dials import Dials
 from smc.wire.backoff import delays
-from smc.wire.orders import Event, EventKind, Order
+from smc.wire.orders import Event, EventKind, Order, TransferSettings
 
 log = logging.getLogger(__name__)
 
 VERB = "replicate"
 END_SECONDS = 5.0  # for the process to end when asked, before it is killed
 TICK_SECONDS = 0.05
+HEAR_SECONDS = 0.2  # between two looks at whether the process is to be told something
 DEATHS = 5  # so many times in a row the process may die without a word before the run has failed
 LONG_LIFE_SECONDS = 300.0  # a process that lived so long did work: its death begins a new row
 OUTPUT_BYTES = 1 << 20  # of what a process says outside its log; more than that is begun anew
@@ -76,6 +79,11 @@ class Worker:
         self._stopping.set()
         self._thread.join()
 
+    def turn(self, settings: TransferSettings) -> None:
+        """From now on, in this life of the process and in every later one."""
+        order = msgspec.structs.replace(self._job.order, settings=settings)
+        self._job = msgspec.structs.replace(self._job, order=order)
+
     def _keep_at_it(self) -> None:
         deaths = 0
         while deaths < DEATHS:
@@ -98,17 +106,23 @@ class Worker:
                 return False
             its.close()
             try:
+                job = self._job
                 with suppress(BrokenPipeError):
-                    mine.sendall(encode(self._job) + b"\n")
-                return self._hear(mine)
+                    mine.sendall(encode(job) + b"\n")
+                return self._hear(mine, job.order.settings)
             finally:
                 _end(child)  # one that has ended has left nothing but what it started
 
-    def _hear(self, mine: socket.socket) -> bool:
-        mine.settimeout(0.5)
+    def _hear(self, mine: socket.socket, told: TransferSettings) -> bool:
+        """`told` is what the process was told of the settings."""
+        mine.settimeout(HEAR_SECONDS)
         lines = b""
         done = False
         while not self._stopping.is_set():
+            if (settings := self._job.order.settings) != told:
+                told = settings
+                with suppress(OSError):
+                    mine.sendall(encode(settings) + b"\n")
             try:
                 data = mine.recv(1 << 16)
             except TimeoutError:
@@ -175,24 +189,42 @@ def serve(descriptor: int, home: Home) -> int:
     """The other side: what the process does."""
     logs.set_up(file=home.replicate_log, level=home.settings().log_level, echo=False)
     give_way()
-    stream = socket.socket(fileno=descriptor)
-    line = b""
-    while not line.endswith(b"\n"):
-        if not (data := stream.recv(1 << 16)):
+    with socket.socket(fileno=descriptor) as stream:
+        lines = _lines(stream)
+        line = next(lines, None)
+        if line is None:
             raise UserError("this verb is for the agent itself", code="Agent.WrongUse")
-        line += data
-    job = decode(line, Job)
-    threading.Thread(target=_die_with, args=(stream,), daemon=True).start()
-    replicate(
-        job.order, home, job.center_host, job.proxy, lambda event: stream.sendall(encode(event) + b"\n")
-    )
+        job = decode(line, Job)
+        dials = Dials(job.order.settings)
+        threading.Thread(target=_listen, args=(lines, dials), daemon=True).start()
+        speaking = threading.Lock()
+
+        def emit(event: Event) -> None:
+            with speaking:  # a line is said whole: the sender has several threads
+                stream.sendall(encode(event) + b"\n")
+
+        replicate(job.order, home, job.center_host, job.proxy, emit, dials)
     return 0
 
 
-def _die_with(stream: socket.socket) -> None:
-    """The agent never says more than the job: what can be read is the end."""
+def _lines(stream: socket.socket) -> Iterator[bytes]:
+    """Until the other end is closed. No buffered file: its lock would hold the end of the process up."""
+    rest = b""
+    while data := stream.recv(1 << 16):
+        *whole, rest = (rest + data).split(b"\n")
+        yield from whole
+
+
+def _listen(lines: Iterable[bytes], dials: Dials) -> None:
+    """What comes after the job are settings; the end of it is the agent's, and the end of this process."""
     with suppress(OSError):
-        stream.recv(1)
+        for line in lines:
+            try:
+                dials.turn(decode(line, TransferSettings))
+            except UserError as e:
+                log.error("settings that cannot be read: %s", e.message)
+            else:
+                log.info("the settings are now %s", dials.settings)
     os._exit(1)
 
 

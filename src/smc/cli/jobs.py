@@ -8,9 +8,20 @@ import typer
 from smc.base.errors import UserError
 from smc.cli.connection import AsJson, connect
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
+from smc.cli.job_report import print_report
 from smc.cli.output import out, show_json, show_table
-from smc.cli.progress import describe, follow
-from smc.client.api import Json
+from smc.cli.progress import describe, details, follow
+from smc.cli.transfer_options import (
+    BandwidthLimit,
+    Checksum,
+    CompressLevel,
+    DiskExclude,
+    Exclude,
+    Ssl,
+    excludes,
+    parameters,
+)
+from smc.client.api import Api, Json
 from smc.client.views import jobs, operator_word, parse
 from smc.client.watch import Moment, ProgressView, job_named
 
@@ -36,7 +47,12 @@ def create(
     data_disk: Annotated[
         list[str] | None, typer.Option(help="INDEX=GIB for each data disk whose size is to change.")
     ] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="Path or pattern to leave behind.")] = None,
+    exclude: Exclude = None,
+    disk_exclude: DiskExclude = None,
+    bandwidth_limit: BandwidthLimit = None,
+    compress_level: CompressLevel = None,
+    checksum: Checksum = None,
+    ssl: Ssl = None,
     ip_mode: Annotated[str, typer.Option(help="dhcp, or keep the source's addresses.")] = "dhcp",
     start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
     wait: Wait = False,
@@ -55,7 +71,14 @@ def create(
             "ImageName": image_name or None,
             "SystemDiskSize": system_disk_gib or None,
             "DataDisk": _sized(data_disk or []) or None,
-            "Excludes": exclude or None,
+            "Excludes": excludes(exclude, disk_exclude),
+            "ReplicationParameters": parameters(
+                "",
+                bandwidth_limit=bandwidth_limit,
+                compress_level=compress_level,
+                checksum=checksum,
+                ssl=ssl,
+            ),
             "IpMode": ip_mode,
             "ExecutionMethod": "MigrateNow" if start else "CreateOnly",
         },
@@ -66,6 +89,47 @@ def create(
         out.print(f"created job {made['JobId']}" + (", started" if start else ""))
     if wait:
         follow(api, made["JobId"], seconds=LONGEST_WAIT_SECONDS, quiet=as_json)
+
+
+@app.command("modify")
+def modify(
+    job: JobId,
+    bandwidth_limit: BandwidthLimit = None,
+    compress_level: CompressLevel = None,
+    checksum: Checksum = None,
+    ssl: Ssl = None,
+    exclude: Exclude = None,
+    disk_exclude: DiskExclude = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Change how a job transfers, also while it does; before it ran also what it leaves behind.
+
+    What is not given stays as it is; patterns replace all those before.
+    """
+    api = connect(data_dir)
+    text = parameters(
+        _described(api, job)["ReplicationParameters"],
+        bandwidth_limit=bandwidth_limit,
+        compress_level=compress_level,
+        checksum=checksum,
+        ssl=ssl,
+    )
+    patterns = excludes(exclude, disk_exclude)
+    if text is None and patterns is None:
+        raise UserError(
+            "nothing is to be changed",
+            code="MissingParameter.ReplicationParameters",
+            hint="`smc job modify --help` shows what can be.",
+        )
+    wanted = {"JobId": job, "ReplicationParameters": text, "Excludes": patterns}
+    answer = api.call("ModifyReplicationJobAttribute", wanted)
+    if as_json:
+        show_json(answer)
+        return
+    out.print(f"changed {job}")
+    if text is not None:
+        out.print(f"  transfer settings: {text}", markup=False)
 
 
 @app.command("start")
@@ -111,8 +175,7 @@ def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None
 def show(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Everything about one job, as JSON."""
     api = connect(data_dir)
-    found = api.call("DescribeReplicationJobs", {"JobId": [job_named(api, job).job_id]})
-    show_json(found["ReplicationJobs"]["ReplicationJob"][0])
+    show_json(_described(api, job))
 
 
 @app.command("progress")
@@ -123,7 +186,11 @@ def progress(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson =
     if as_json:
         show_json(answer)
         return
-    out.print(describe(Moment(job=job_named(api, job), progress=parse(answer, ProgressView))), markup=False)
+    moment = Moment(job=job_named(api, job), progress=parse(answer, ProgressView))
+    out.print(describe(moment), markup=False)
+    if moment.progress.bytes_total:
+        for line in details(moment.progress):
+            out.print(f"  {line}", markup=False)
 
 
 @app.command("report")
@@ -134,7 +201,7 @@ def report(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = F
         show_json(answer)
         return
     for entry in answer["Reports"]["Report"]:
-        _print_report(entry)
+        print_report(entry)
 
 
 @app.command("log")
@@ -157,6 +224,12 @@ def delete(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     out.print(f"deleting {job}")
 
 
+def _described(api: Api, job: str) -> Json:
+    found = api.call("DescribeReplicationJobs", {"JobId": [job_named(api, job).job_id]})
+    described: Json = found["ReplicationJobs"]["ReplicationJob"][0]
+    return described
+
+
 def _region(answer: Json) -> str:
     region: str = answer["Regions"]["Region"][0]["RegionId"]
     return region
@@ -175,20 +248,3 @@ def _sized(texts: list[str]) -> list[Json]:
             )
         disks.append({"Index": int(match[1]), "Size": int(match[2])})
     return disks
-
-
-def _print_report(report: Json) -> None:
-    out.print(f"[bold]Run {report['run']}[/]")
-    for proof in report["proof"]:
-        equal = "equal" if proof["sent"] == proof["written"] else "NOT EQUAL"
-        out.print(
-            f"  disk {proof['disk']} partition {proof['partition']}: {proof['files']} files, "
-            f"{proof['bytes']} bytes, {equal} (SHA-256 {proof['written'][:16]}...)"
-        )
-    show_table(("CHECK", "LEVEL", "FINDING", "CURE"), _checks(report))
-    show_table(("CHANGED", "WHY"), ((change["path"], change["why"]) for change in report["changes"]))
-    show_table(("DID NOT HOLD STILL", "WHY"), ((m["path"], m["why"]) for m in report["moving"]))
-
-
-def _checks(report: Json) -> list[tuple[str, str, str, str]]:
-    return [(c["item"], c["level"], c["finding"], c["cure"]) for c in report["checks"]]

@@ -10,7 +10,7 @@ from smc.base.units import readable_seconds, readable_size
 from smc.cli.output import err, out
 from smc.client.api import Api
 from smc.client.views import operator_word
-from smc.client.watch import Moment, watch
+from smc.client.watch import Moment, ProgressView, watch
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -52,19 +52,43 @@ class _Lines:
 
 
 def describe(moment: Moment) -> str:
-    """`Synchronizing: 312.0 MiB of 1.1 GiB, 9,120 of 24,811 files, 31.2 MiB/s, 0:25 left`."""
+    """`Synchronizing: 312.0 MiB of 1.1 GiB, 9,120 of 24,811 files, 31.2 MiB/s (9.1 MiB/s ...), 0:25 left`."""
     progress = moment.progress
     words = [operator_word(moment.job)]
     if moment.job.business_status == "Syncing" and progress.bytes_total:
         words[0] += ":"
         words.append(f"{readable_size(progress.bytes_done)} of {readable_size(progress.bytes_total)},")
         words.append(f"{progress.files_done:,} of {progress.files_total:,} files,")
-        words.append(f"{readable_size(progress.speed)}/s,")
+        words.append(f"{readable_size(progress.speed)}/s")
+        words.append(f"({readable_size(progress.wire_speed)}/s on the wire),")
         left = progress.seconds_left
         words.append("time left unknown" if left is None else f"{readable_seconds(left)} left")
     elif progress.note and moment.job.status == "Running":
         words.append(f"({progress.note})")
     return " ".join(words)
+
+
+def details(progress: ProgressView) -> list[str]:
+    """Lines below the one of `describe`: the wire, each disk, what both ends say of themselves."""
+    settings = progress.settings
+    level = "unknown" if progress.compress_level is None else str(progress.compress_level)
+    wire, resent = readable_size(progress.wire_bytes), readable_size(progress.resent_bytes)
+    lines = [
+        f"on the wire: {wire}, sent again: {resent}",
+        f"compression level: {settings.compress_level} wanted, {level} now; limit: "
+        + (f"{settings.bandwidth_limit} Mbit/s" if settings.bandwidth_limit else "none")
+        + f"; checksum: {'on' if settings.checksum else 'off'}; ssl: {settings.ssl}",
+    ]
+    for disk in progress.disks.disk:
+        files = f", {disk.files_done:,} of {disk.files_total:,} files" if disk.files_total is not None else ""
+        lines.append(
+            f"disk {disk.index}: {readable_size(disk.bytes_done)} of {readable_size(disk.bytes_total)}{files}"
+        )
+    if progress.agent_note:
+        lines.append(f"agent: {progress.agent_note}")
+    if progress.receiver_note:
+        lines.append(f"receiver: {progress.receiver_note}")
+    return lines
 
 
 def _bar(console: Console) -> Progress:

@@ -14,8 +14,34 @@ INTERVAL_SECONDS = 1.0
 PATIENCE_SECONDS = 120.0  # for a center that is being restarted
 
 
+class DiskView(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """Files are None where they are not counted by disk."""
+
+    index: int
+    bytes_total: int = 0
+    bytes_done: int = 0
+    files_total: int | None = None
+    files_done: int | None = None
+
+
+class DisksView(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    disk: list[DiskView] = []
+
+
+class SettingsView(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """What is in force: Mbit/s (0: no limit), 0-10, and auto, on or off."""
+
+    bandwidth_limit: int = 0
+    compress_level: int = 7
+    checksum: bool = False
+    ssl: str = "auto"
+
+
 class ProgressView(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """DescribeJobProgress; sizes in bytes, `speed` in bytes per second before compression."""
+    """DescribeJobProgress; sizes in bytes, `speed` in bytes per second before compression.
+
+    `compress_level` is what the sender runs now, None while unknown.
+    """
 
     phase: str = ""
     note: str = ""
@@ -26,7 +52,13 @@ class ProgressView(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     speed: float = 0.0
     wire_bytes: int = 0
     resent_bytes: int = 0
+    wire_speed: float = 0.0
     seconds_left: float | None = None
+    compress_level: int | None = None
+    agent_note: str = ""
+    receiver_note: str = ""
+    settings: SettingsView = SettingsView()
+    disks: DisksView = DisksView()
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +83,8 @@ def watch(api: Api, job_id: str, *, seconds: float) -> Iterator[Moment]:
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        data = api.call_until_reached("DescribeJobProgress", {"JobId": job_id}, seconds=PATIENCE_SECONDS)
+        asked = {"JobId": job_id, "History": "false"}
+        data = api.call_until_reached("DescribeJobProgress", asked, seconds=PATIENCE_SECONDS)
         job = job_named(api, job_id)
         yield Moment(job=job, progress=parse(data, ProgressView))
         if job.status in SETTLED:

@@ -36,13 +36,17 @@ class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetDisk(msgspec.Struct, frozen=True, kw_only=True):
-    """`index` is the source disk's; `serial` is filled when the disk exists at the destination."""
+    """`index` is the source disk's; `serial` is filled when the disk exists at the destination.
+
+    `excludes`: rsync patterns relative to where the source has the disk mounted (/ for the system disk).
+    """
 
     index: int
     size: int
     table_uuid: str = ""
     partitions: tuple[TargetPartition, ...] = ()
     serial: str = ""
+    excludes: tuple[str, ...] = ()
 
 
 class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +55,10 @@ class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A returned plan always fits; disks in order of index, the system disk first."""
+    """A returned plan always fits; disks in order of index, the system disk first.
+
+    `excludes`: rsync patterns relative to the source's /, whichever disk holds the path.
+    """
 
     architecture: Architecture
     firmware: Firmware

@@ -50,15 +50,23 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiskProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one target disk; bytes of file content before compression, `total` 0 until it is known."""
+    """Of one target disk; bytes of file content before compression, `total` 0 until it is known.
+
+    Files are None where the receiver does not count them by disk.
+    """
 
     index: int
     done: int = 0
     total: int = 0
+    files_done: int | None = None
+    files_total: int | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """`wire` counts bytes on the network, `resent` what was sent again after a cut."""
+    """`wire` counts bytes on the network, `resent` those of content that was sent again after a cut.
+
+    The speeds are averages over the last ten seconds; the center computes them from the counters.
+    """
 
     run: str
     phase: Phase
@@ -67,7 +75,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     files_total: int = 0
     wire: int = 0
     resent: int = 0
-    speed: float = 0.0  # bytes per second before compression, over the last seconds
+    speed: float = 0.0  # bytes per second before compression
+    wire_speed: float = 0.0  # bytes per second on the network
     failure: Failure | None = None
     note: str = ""  # a sentence for a person: what is going on now
 

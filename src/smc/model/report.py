@@ -35,6 +35,13 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     cure: str = ""
 
 
+class Equality(Enum):
+    """How it is known that a copy is equal."""
+
+    TRANSFERRED = "hash of what was transferred"  # what did not change by size and time was not read again
+    REREAD = "both ends re-read"  # with `checksum`
+
+
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Of one partition: SHA-256 over path and content hash of its files in path order, at each end."""
 
@@ -44,6 +51,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     sent: str
     written: str
+    by: Equality = Equality.TRANSFERRED
 
     @property
     def equal(self) -> bool:
@@ -67,3 +75,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     left_behind: tuple[LeftBehind, ...] = ()
     differs: tuple[str, ...] = ()  # what is different on the copy: addresses, MACs, ids
     seconds: dict[str, float] = {}  # by stage
+    resent: int = 0  # bytes of content that were sent again after a cut
+    wire: int = 0  # bytes on the network

@@ -75,6 +75,7 @@ class Conversion(Work):
             left_behind=self.plan.left_behind,
             differs=self.plan.warnings,
             seconds={stage: round(spent, 1) for stage, spent in seconds.items()},
+            resent=kept.resent,
         )
         done = msgspec.structs.replace(kept, changes=(), report=report)
         self.bench.home.keep(done)

@@ -43,6 +43,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     proof: tuple[Proof, ...] = ()
     changes: tuple[Change, ...] = ()
     seconds: dict[str, float] = {}
+    resent: int = 0  # bytes of content that were sent again after a cut
     report: Report | None = None
 
 

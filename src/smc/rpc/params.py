@@ -2,7 +2,8 @@
 
 A request is a `class X(Request, frozen=True, kw_only=True)`: attributes in snake_case, parameters in the
 vendor's spelling, made from them (`region_id` -> `RegionId`) or given by `msgspec.field(name="LVM")`. A list
-is a `tuple[T, ...]` sent as `Name.1`, `Name.2`; an object is another `Request` sent as `Name.Field`.
+is a `tuple[T, ...]` sent as `Name.1`, `Name.2`; an object is another `Request` sent as `Name.Field`. What
+may be sent as a scalar or as an object is a union of the two.
 Limits stand in the type: `Annotated[int, msgspec.Meta(ge=1, le=168)]`, an Enum, a Literal.
 """
 
@@ -85,8 +86,7 @@ def _value(node: Tree | str, info: inspect.Type, name: str) -> object:
         case inspect.Metadata():
             return _value(node, info.type, name)
         case inspect.UnionType():
-            (only,) = [kind for kind in info.types if not isinstance(kind, inspect.NoneType)]
-            return _value(node, only, name)
+            return _value(node, _meant(node, info), name)
         case inspect.VarTupleType():
             return _items(node, info.item_type, name)
         case inspect.StructType():
@@ -97,6 +97,13 @@ def _value(node: Tree | str, info: inspect.Type, name: str) -> object:
             if not isinstance(node, str):
                 raise _invalid(f"{name}.{next(iter(node))}", "", f"named {name} alone")
             return _scalar(node, info, name)
+
+
+def _meant(node: Tree | str, info: inspect.UnionType) -> inspect.Type:
+    """Of `X | None`: X. Of a scalar and a Request: that of the shape in which it was sent."""
+    kinds = [kind for kind in info.types if not isinstance(kind, inspect.NoneType)]
+    fitting = [kind for kind in kinds if isinstance(kind, inspect.StructType) != isinstance(node, str)]
+    return (fitting or kinds)[0]
 
 
 def _items(node: Tree | str, info: inspect.Type, name: str) -> list[object]:

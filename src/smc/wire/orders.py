@@ -57,21 +57,32 @@ class Beaten(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrdersRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """POST /agent/v1/orders: answered at once when the wish is not `holding`, else after at most 25 s."""
+    """POST /agent/v1/orders: answered at once when the wish is not what is held, else after at most 25 s."""
 
     holding: str = ""  # the run being worked on
+    revision: str | None = None  # of the order that is followed; None of an agent that cannot take another
+
+
+class Ssl(Enum):
+    AUTO = "auto"  # as `on`
+    ON = "on"  # TLS on every stream
+    OFF = "off"  # streams of data in the clear, with a token and a keyed MAC; the first stays TLS
 
 
 class TransferSettings(msgspec.Struct, frozen=True, kw_only=True):
-    bandwidth_limit_mbit: int = 0  # 0: none
+    """What may change while a run transfers: the first two at once, the others at the next connection."""
+
+    bandwidth_limit_mbit: int = 0  # on the wire, summed over all streams; 0: none
     compress_level: int = 7  # 0-10, 0: off
-    checksum: bool = False
+    checksum: bool = False  # both ends read again instead of trusting size and time
+    ssl: Ssl = Ssl.AUTO
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Replicate this source to the receiver at host:port.
 
     A loopback `host` means the machine of the center: the agent substitutes the host by which it reached it.
+    `revision` names the settings; the agent says it back and never reads it.
     """
 
     run: str
@@ -81,6 +92,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str  # PEM, for the key of the agent's CSR
     plan: Plan
     settings: TransferSettings = TransferSettings()
+    revision: str = ""
 
 
 class OrdersReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +117,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     hint: str = ""
     moving: tuple[Moving, ...] = ()
+    compress_level: int | None = None  # of `note`: what the sender compresses at now
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):

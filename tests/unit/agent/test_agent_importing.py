@@ -8,6 +8,7 @@ import pytest
 from tests.unit.agent.fake_center import Authority, FakeCenter
 from tests.unit.agent.test_agent_orders import SERVER
 
+from smc.agent import exclude_files
 from smc.agent.checks import check_source
 from smc.agent.home import Credentials, Home, Pulse, Settings
 from smc.agent.importing import Import, import_source
@@ -253,7 +254,7 @@ def test_what_the_owner_has_written_stays_over_an_import(source: Source, center:
     (source.home.excludes / "rsync_excludes_linux.txt").write_text("/tmp/*\n")
     source.home.keep_settings(Settings(log_level="DEBUG"))
     source.run(center)
-    assert source.home.exclude_patterns(0) == ("/tmp/*",)
+    assert exclude_files.read(source.home.excludes, 0) == ("/tmp/*",)
     assert source.home.settings().log_level == "DEBUG"
 
 

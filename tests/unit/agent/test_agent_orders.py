@@ -15,7 +15,7 @@ from smc.agent.reporter import Reporter
 from smc.model.plan import Plan
 from smc.model.server import Architecture, Dmi, Firmware, OsRelease, Server
 from smc.wire.control import Control
-from smc.wire.orders import Event, EventKind, Order
+from smc.wire.orders import Event, EventKind, Order, TransferSettings
 
 SERVER = Server(
     fingerprint="f",
@@ -31,9 +31,19 @@ SERVER = Server(
 )
 
 
-def order(run: str) -> Order:
+def order(run: str, level: int = 7) -> Order:
     plan = Plan(architecture=Architecture.X86_64, firmware=Firmware.BIOS, disks=())
-    return Order(run=run, host="127.0.0.1", port=1, ca="", certificate="", plan=plan)
+    settings = TransferSettings(compress_level=level)
+    return Order(
+        run=run,
+        host="127.0.0.1",
+        port=1,
+        ca="",
+        certificate="",
+        plan=plan,
+        settings=settings,
+        revision=f"level {level}",
+    )
 
 
 class FakeWork:
@@ -43,6 +53,9 @@ class FakeWork:
 
     def stop(self) -> None:
         self._log.append(f"stop {self._run}")
+
+    def turn(self, settings: TransferSettings) -> None:
+        self._log.append(f"turn {self._run} to {settings.compress_level}")
 
 
 class Agent:
@@ -86,6 +99,25 @@ def test_another_run_stops_the_one_before(agent: Agent) -> None:
         agent.orders.follow(order(run))
     assert agent.log == ["begin j-1.1", "stop j-1.1", "begin j-1.2"]
     assert agent.orders.holding == "j-1.2"
+
+
+def test_other_settings_of_the_same_run_are_handed_on(agent: Agent) -> None:
+    for level in (7, 7, 3, 3, 9):
+        agent.orders.follow(order("j-1.1", level))
+    assert agent.log == ["begin j-1.1", "turn j-1.1 to 3", "turn j-1.1 to 9"]
+    agent.orders.follow(order("j-1.2", 1))
+    assert agent.log[3:] == ["stop j-1.1", "begin j-1.2"], "a new run begins with its own"
+
+
+def test_the_agent_says_which_settings_it_holds(center: FakeCenter, following: Agent) -> None:
+    center.set_order(order("j-1.1"))
+    center.wait(lambda: center.asked[-1:] != [] and center.asked[-1].revision == "level 7")
+    center.set_order(order("j-1.1", 2))
+    center.wait(lambda: center.asked[-1].revision == "level 2")
+    assert following.log == ["begin j-1.1", "turn j-1.1 to 2"]
+    center.set_order(None)
+    center.wait(lambda: center.asked[-1].holding == "")
+    assert center.asked[-1].revision == ""
 
 
 def test_no_order_stops_what_is_held(agent: Agent) -> None:

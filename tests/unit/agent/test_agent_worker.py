@@ -4,6 +4,7 @@ import os
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
@@ -13,15 +14,16 @@ import pytest
 
 from smc.agent.home import Home
 from smc.agent.mounts import Mount
-from smc.agent.replicate import Place, below, check_mounted, mount_trees, planned
-from smc.agent.worker import DEATHS, Child, Job, Worker, output_file
+from smc.agent.replicate import Place, check_mounted, mount_trees, planned
+from smc.agent.worker import DEATHS, Child, Job, Worker, output_file, serve
 from smc.base.errors import UserError
 from smc.base.run import Arg, Output
 from smc.model.codec import decode, encode
 from smc.model.disk import Disk, Filesystem, Partition, Role, Table
 from smc.model.plan import Plan, TargetDisk, TargetPartition
 from smc.model.server import Architecture, Firmware
-from smc.wire.orders import Event, EventKind, Order
+from smc.transfer.dials import Dials
+from smc.wire.orders import Event, EventKind, Order, TransferSettings
 
 
 def part(name: str, mount_point: str) -> TargetPartition:
@@ -126,6 +128,77 @@ def test_what_a_process_says_does_not_fill_the_disk(tmp_path: Path, monkeypatch:
         file.write(b"lost")
 
 
+SLOW = TransferSettings(bandwidth_limit_mbit=5, compress_level=9)
+
+
+def turned(job: Job, settings: TransferSettings) -> Job:
+    return msgspec.structs.replace(job, order=msgspec.structs.replace(job.order, settings=settings))
+
+
+def test_changed_settings_reach_the_process_and_every_later_one() -> None:
+    heard: queue.SimpleQueue[object] = queue.SimpleQueue()
+    told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+
+    def first(end: socket.socket) -> None:
+        lines = end.makefile("rb")
+        heard.put(decode(lines.readline(), Job))
+        heard.put(decode(lines.readline(), TransferSettings))
+
+    def second(end: socket.socket) -> None:
+        heard.put(decode(end.makefile("rb").readline(), Job))
+        end.sendall(encode(FINISHED) + b"\n")
+
+    worker = Worker(JOB, playing([first, second]), told.put, repeat(0.01))
+    assert heard.get(timeout=20) == JOB
+    began = time.monotonic()
+    worker.turn(SLOW)
+    assert heard.get(timeout=20) == SLOW
+    assert time.monotonic() - began < 1
+    assert heard.get(timeout=20) == turned(JOB, SLOW)
+    assert next_of(told) == FINISHED
+    worker.stop()
+
+
+def test_the_process_turns_its_dials_and_dies_with_the_agent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "smc")
+    home.create()
+    found: queue.SimpleQueue[Dials] = queue.SimpleQueue()
+    done, died = threading.Event(), threading.Event()
+
+    def work(order: Order, home: Home, host: str, proxy: str, emit: object, dials: Dials) -> None:
+        found.put(dials)
+        assert done.wait(20)
+
+    monkeypatch.setattr("smc.agent.worker.replicate", work)
+    monkeypatch.setattr("smc.agent.worker.give_way", lambda: None)
+    monkeypatch.setattr("smc.agent.worker.logs.set_up", lambda **_: None)
+    monkeypatch.setattr("smc.agent.worker.os._exit", lambda status: died.set())
+    agents, its = socket.socketpair()
+    with agents:
+        # What comes in one piece with the job is not lost.
+        agents.sendall(encode(JOB) + b"\n" + encode(SLOW) + b"\n")
+        process = threading.Thread(target=serve, args=(its.detach(), home))
+        process.start()
+        dials = found.get(timeout=20)
+        agents.sendall(b"not a setting\n")
+        eventually(lambda: dials.settings == SLOW)
+        agents.sendall(encode(TransferSettings()) + b"\n")
+        eventually(lambda: dials.settings == TransferSettings())
+        assert not died.is_set()
+    assert died.wait(20)
+    done.set()
+    process.join(20)
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < limit, "it did not come true in time"
+        time.sleep(0.01)
+
+
 def test_stop_ends_a_process_that_would_go_on() -> None:
     met_the_end = threading.Event()
 
@@ -142,13 +215,6 @@ def test_stop_ends_a_process_that_would_go_on() -> None:
 
 def test_only_mounted_filesystems_of_the_source_are_sent() -> None:
     assert planned(PLAN) == [Place("0_2", 0, "/"), Place("1_1", 1, "/srv/data")]
-
-
-def test_patterns_belong_to_the_filesystem_that_holds_the_path() -> None:
-    places = planned(PLAN)
-    assert below(PLAN.excludes, places[0], places) == ("*.tmp", "/var/cache/")
-    assert below(PLAN.excludes, places[1], places) == ("*.tmp", "/old")
-    assert below(("/srv/database", "/srv/data"), places[0], places) == ("/srv/database", "/srv/data")
 
 
 def source_disk(index: int, *mounted: tuple[str, str]) -> Disk:
@@ -218,4 +284,8 @@ def test_filesystems_are_bound_read_only_and_the_agent_is_left_out(tmp_path: Pat
     ]
     assert {"/smc", "/etc/systemd/system/smc-agent.service", "/var/cache/"} <= set(root.excludes)
     assert data.excludes == ("*.tmp", "/old", "/scratch/")
+    explained = home.excludes / "rsync_excludes_linux.txt"
+    assert "one rsync pattern a line" in explained.read_text(), (
+        "a missing file is made, and tells how to use it"
+    )
     assert (data.name, data.mount_point, data.path) == ("1_1", "/srv/data", home.mounts / "1_1")

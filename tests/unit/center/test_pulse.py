@@ -1,13 +1,15 @@
 """Counters and heartbeats on their way into the store."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import pytest
 
 from smc.base.secret import Secret
-from smc.center.agents.pulse import Pulse
+from smc.center.agents.pulse import Pulse, grown
+from smc.center.agents.speed import AVERAGE_SECONDS, Meter
+from smc.center.store.history import SLOT_SECONDS, Point
 from smc.center.store.sources import Sign
 from smc.center.store.values import AgentState, Run
 from smc.model.job import RunType
@@ -42,6 +44,7 @@ class Rows:
     def __init__(self) -> None:
         self.written: dict[tuple[str, int], Progress] = {}
         self.signs: dict[str, Sign] = {}
+        self.points: list[tuple[str, Point]] = []
         self.full = False
         self.slow = False
         self.entered, self.go_on = threading.Event(), threading.Event()
@@ -51,6 +54,9 @@ class Rows:
 
     def seen(self, times: Mapping[str, float]) -> None:
         pass
+
+    def record(self, points: Sequence[tuple[str, Point]]) -> None:
+        self.points += points
 
     def record_progress(self, latest: Mapping[tuple[str, int], Progress]) -> None:
         if self.full:
@@ -64,7 +70,7 @@ class Rows:
 
 class FakeStore:
     def __init__(self) -> None:
-        self.runs = self.sources = self.receivers = Rows()
+        self.runs = self.sources = self.receivers = self.history = Rows()
 
 
 @pytest.fixture
@@ -116,3 +122,63 @@ def test_what_could_not_be_written_is_written_next_time(store: FakeStore, pulse:
     pulse.progress(msgspec.structs.replace(RUN), said(Phase.SYNCED, 100), 0.0)
     pulse.flush()
     assert store.runs.written["j-1", 1].phase is Phase.SYNCED
+
+
+def test_a_speed_is_an_average_of_seconds_and_stays_between_two_reports() -> None:
+    meter = Meter()
+    meter.see(0.0, 0, 0)
+    assert meter.speeds is None
+    speeds: dict[int, tuple[float, float] | None] = {}
+    for second in range(1, 31):
+        done = 100 * second if second <= 20 else 2000  # from then on nothing moves
+        meter.see(float(second), done, done // 2)
+        speeds[second] = meter.speeds
+        assert meter.speeds == speeds[second], "asking again changes nothing"
+    assert speeds[20] == (100.0, 50.0)
+    assert speeds[25] == (50.0, 25.0), "half of the last ten seconds"
+    assert speeds[30] == (0.0, 0.0)
+    assert AVERAGE_SECONDS == 10.0
+
+
+def test_bursts_do_not_make_a_speed_jump() -> None:
+    meter = Meter()
+    speeds = []
+    for second in range(60):
+        meter.see(float(second), 1000 * (second // 3), 0)  # every third second a large file is done
+        if second > 20 and meter.speeds:
+            speeds.append(meter.speeds[0])
+    assert min(speeds) >= 300
+    assert max(speeds) <= 400
+
+
+def test_the_center_measures_the_speed_of_what_is_reported(
+    store: FakeStore, pulse: Pulse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr("smc.center.agents.pulse.time.monotonic", lambda: float(next(clock)))
+    for second in range(5):
+        pulse.progress(RUN, msgspec.structs.replace(said(Phase.SYNCING, 10 * second), wire=4 * second), 0.0)
+    pulse.flush()
+    found = store.runs.written["j-1", 1]
+    assert (found.speed, found.wire_speed) == (10.0, 4.0)
+    pulse.progress(RUN, said(Phase.SYNCING, 0), 0.0)  # a receiver that was started again
+    pulse.flush()
+    assert 0 < store.runs.written["j-1", 1].speed < 10
+
+
+def test_each_half_minute_leaves_a_point(store: FakeStore, pulse: Pulse) -> None:
+    for second in range(0, 90, 10):
+        pulse.progress(RUN, said(Phase.SYNCING, second), float(second))
+    pulse.progress(RUN, said(Phase.CONVERTING, 90), 90.0)
+    pulse.flush()
+    newest = {point.time // SLOT_SECONDS: point for job, point in store.runs.points if job == "j-1"}
+    assert [point.done for point in newest.values()] == [20, 50, 80]
+
+
+def test_files_of_a_disk_are_kept_where_they_are_told() -> None:
+    disk = DiskProgress(index=0, done=1, total=2, files_done=3, files_total=4)
+    before = msgspec.structs.replace(said(Phase.SYNCING, 0), disks=(disk,))
+    assert grown(before, said(Phase.SYNCING, 50)).disks == (
+        DiskProgress(index=0, done=50, total=100, files_done=3, files_total=4),
+    )
+    assert grown(said(Phase.SYNCING, 0), said(Phase.SYNCING, 1)).disks[0].files_done is None

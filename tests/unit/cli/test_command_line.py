@@ -10,10 +10,11 @@ import pytest
 from tests.unit.center.running import Center, center
 
 from smc.cli.main import main
-from smc.cli.progress import describe
+from smc.cli.progress import describe, details
 from smc.client.api import Login
 from smc.client.views import Job, operator_word
-from smc.client.watch import Moment, ProgressView
+from smc.client.watch import DisksView, DiskView, Moment, ProgressView, SettingsView
+from smc.wire.orders import Ssl, TransferSettings
 
 Smc = Callable[..., tuple[int, str, str]]
 
@@ -156,11 +157,71 @@ def test_progress_reads_as_a_sentence() -> None:
         files_total=24811,
         files_done=9120,
         speed=1 << 25,
+        wire_speed=1 << 23,
         seconds_left=24.0,
+        wire_bytes=1 << 26,
+        resent_bytes=3 << 20,
+        compress_level=3,
+        agent_note="pass 1: 7 changes",
+        settings=SettingsView(bandwidth_limit=100),
+        disks=DisksView(
+            disk=[
+                DiskView(index=0, bytes_total=1 << 30, bytes_done=1 << 28),
+                DiskView(index=1, bytes_total=8, bytes_done=4, files_total=2, files_done=1),
+            ]
+        ),
     )
     assert describe(Moment(job=job, progress=progress)) == (
-        "Synchronizing: 256.0 MiB of 1.0 GiB, 9,120 of 24,811 files, 32.0 MiB/s, 0:24 left"
+        "Synchronizing: 256.0 MiB of 1.0 GiB, 9,120 of 24,811 files, "
+        "32.0 MiB/s (8.0 MiB/s on the wire), 0:24 left"
     )
+    assert details(progress) == [
+        "on the wire: 64.0 MiB, sent again: 3.0 MiB",
+        "compression level: 7 wanted, 3 now; limit: 100 Mbit/s; checksum: off; ssl: auto",
+        "disk 0: 256.0 MiB of 1.0 GiB",
+        "disk 1: 4 B of 8 B, 1 of 2 files",
+        "agent: pass 1: 7 changes",
+    ]
+
+
+def test_how_a_job_transfers_is_chosen_and_changed(smc: Smc, running: Center) -> None:
+    source = running.import_server().source_id
+    words = ("--bandwidth-limit", "100", "--compress-level", "3", "--disk-exclude", "1=/cache/", "--json")
+    job = json.loads(smc("job", "create", source, *words)[1])["JobId"]
+    status, printed, _ = smc("job", "modify", job, "--checksum", "--ssl", "off")
+    assert (status, printed.splitlines()[0]) == (0, f"changed {job}")
+    found = running.parts.store.jobs.find(job)
+    assert found is not None
+    assert found.request.settings == TransferSettings(
+        bandwidth_limit_mbit=100, compress_level=3, checksum=True, ssl=Ssl.OFF
+    ), "what is not given stays"
+    assert found.plan.disks[1].excludes == ("/cache/",)
+    assert "RequestId" in json.loads(smc("job", "modify", job, "--no-checksum", "--json")[1])
+    assert json.loads(smc("job", "progress", job, "--json")[1])["Settings"]["Checksum"] is False
+    smc("job", "modify", job, "--exclude", "/opt/x")
+    found = running.parts.store.jobs.find(job)
+    assert found is not None
+    assert (found.plan.excludes, found.plan.disks[1].excludes) == (("/opt/x",), ())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "MissingParameter.ReplicationParameters"),
+        (("--ssl", "maybe"), "one of auto, on, off"),
+        (("--exclude", "+ /keep"), "only excluding is possible"),
+        (("--disk-exclude", "/cache"), "DISK=PATTERN is wanted"),
+        (("--disk-exclude", "7=/cache"), "of which nothing is copied"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_with_its_cure(
+    smc: Smc, running: Center, words: tuple[str, ...], told: str
+) -> None:
+    job = json.loads(smc("job", "create", running.import_server().source_id, "--json")[1])["JobId"]
+    status, _, said = smc("job", "modify", job, *words)
+    assert status == 1
+    assert told in said
+    assert "->" in said
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from smc.base.errors import UserError
 from smc.center.agents.attempts import Attempts
 from smc.center.agents.exchange import UNAUTHORIZED, address_of, credential_of, post
 from smc.center.agents.pulse import Pulse
-from smc.center.agents.work import order_for
+from smc.center.agents.work import is_followed, order_for
 from smc.center.store.job_log import ERROR, INFO
 from smc.center.store.sources import Sign
 from smc.center.store.store import Store
@@ -35,7 +35,8 @@ from smc.wire.orders import (
 
 LARGEST_INVENTORY = 2 << 20
 LARGEST_EVENTS = 16 << 20  # an agent's list of files that moved
-POLL_SECONDS = 2.0  # the bell rings for changes of this process; another center's are seen by looking
+LONGEST_MESSAGE = 4096  # characters of a line in the job's log
+POLL_SECONDS = 1.5  # the bell rings for changes of this process; another center's are seen by looking
 
 
 class AgentSide:
@@ -85,7 +86,7 @@ class AgentSide:
         return Beaten(clock=time.time())
 
     async def _orders(self, message: OrdersRequest, request: Request) -> OrdersReply:
-        """Answered at once when the wish is not what the agent holds, else when it changes.
+        """Answered at once when run or settings are not what the agent holds, else when they change.
 
         A newer request of the same source ends the older one: its connection was lost.
         """
@@ -100,8 +101,8 @@ class AgentSide:
             while True:
                 order = await run_in_threadpool(order_for, self._store, source)
                 left = deadline - time.monotonic()
-                changed = (order.run if order else "") != message.holding
-                if changed or left <= 0 or self._store.bell.closed or self._asking.get(source.id) is not mine:
+                over = left <= 0 or self._store.bell.closed or self._asking.get(source.id) is not mine
+                if over or not is_followed(order, message):
                     return OrdersReply(order=order)
                 if await request.is_disconnected():
                     return OrdersReply()
@@ -129,7 +130,7 @@ class AgentSide:
         if event.message or event.kind is not EventKind.NOTE:
             self._store.log.add(
                 job.id,
-                event.message or f"The agent has {event.kind.value} run {number}.",
+                event.message[:LONGEST_MESSAGE] or f"The agent has {event.kind.value} run {number}.",
                 level=ERROR if event.kind is EventKind.FAILED else INFO,
                 code=event.code,
                 hint=event.hint,
@@ -164,4 +165,6 @@ def told(state: AgentState, event: Event) -> AgentState:
         case EventKind.STOPPED:
             return msgspec.structs.replace(state, started=False)
         case EventKind.NOTE:
-            return state
+            level = state.compress_level if event.compress_level is None else event.compress_level
+            note = event.message[:LONGEST_MESSAGE] or state.note
+            return msgspec.structs.replace(state, note=note, compress_level=level)

@@ -1,11 +1,14 @@
 """What agent and receiver of a run should do now, as messages, with the certificates they need."""
 
+import hashlib
+
 from smc.center.store.store import Store
 from smc.center.store.values import Job, Receiver, Run, Source
 from smc.center.trust.run_ca import AGENT, RECEIVER, Authority, issue
+from smc.model.codec import encode
 from smc.model.job import JobStatus
 from smc.model.progress import Phase, Progress
-from smc.wire.orders import Order, Task, TaskKind
+from smc.wire.orders import Order, OrdersRequest, Task, TaskKind, TransferSettings
 
 REST = Task(kind=TaskKind.REST)
 
@@ -28,7 +31,20 @@ def order_for(store: Store, source: Source) -> Order | None:
         certificate=certificate,
         plan=job.plan,
         settings=job.request.settings,
+        revision=_revision(job.request.settings),
     )
+
+
+def is_followed(order: Order | None, message: OrdersRequest) -> bool:
+    """Whether the agent holds what is wanted; one that says no revision cannot take other settings."""
+    if order is None or order.run != message.holding:
+        return (order.run if order else "") == message.holding
+    return message.revision in (None, order.revision)
+
+
+def _revision(settings: TransferSettings) -> str:
+    """The same for equal settings. Opaque to the agent, so that an older one need not know all of them."""
+    return hashlib.sha256(encode(settings)).hexdigest()[:16]
 
 
 def task_for(store: Store, job: Job | None, run: Run | None, receiver: Receiver, said: Progress) -> Task:

@@ -8,8 +8,10 @@ from typing import Annotated
 import msgspec
 
 from smc.base.errors import UserError
-from smc.center.api import layout
+from smc.center.api import layout, replication_parameters
 from smc.center.api.context import Context
+from smc.center.api.excludes import Item, excluding
+from smc.center.api.replication_parameters import ParametersText
 from smc.center.api.sources import offline_sentence
 from smc.center.api.start_job import start
 from smc.center.api.words import (
@@ -29,7 +31,6 @@ from smc.model.planner import Limits, Wishes, plan
 from smc.model.server import platform
 from smc.rpc.dispatch import Caller, Reply
 from smc.rpc.params import Request, api_name
-from smc.wire.orders import TransferSettings
 
 DAY = 86400.0
 VALID_DAYS = 30.0  # as the console's; the API's text contradicts itself (service-facts, 8)
@@ -39,7 +40,6 @@ NET_MODE_PRIVATE = 2
 TARGET_TYPES = {"image": "Image", "containerimage": "ContainerImage", "targetinstance": "TargetInstance"}
 TARGET_TYPES["instance"] = "TargetInstance"
 LICENSED = ("Windows", "RedHat", "SUSE", "OpenSUSE")  # whose licences can be brought along
-LARGEST_PARAMETERS = 2048
 RESERVED_TAGS = ("aliyun", "acs:", "http://", "https://", "smc:")
 
 Gib = Annotated[int, msgspec.Meta(ge=1, le=32768)]
@@ -102,14 +102,14 @@ class CreateReplicationJob(Request, frozen=True, kw_only=True):
     vpc_id: Short = ""
     v_switch_id: Short = ""
     net_mode: int = 0
-    replication_parameters: Annotated[str, msgspec.Meta(max_length=LARGEST_PARAMETERS)] = ""
+    replication_parameters: ParametersText = ""
     run_once: bool = True
     instance_type: Short = ""
     license_type: str = ""
     job_type: int = 0
     tag: tuple[TagPair, ...] = ()
     execution_method: ExecutionMethod = ExecutionMethod.CREATE_ONLY
-    excludes: tuple[Annotated[str, msgspec.Meta(max_length=4096)], ...] = ()
+    excludes: tuple[Item, ...] = ()
     ip_mode: IpMode = IpMode.DHCP
 
     scheduled_start_time: str = ""
@@ -148,15 +148,6 @@ NOT_YET = {  # parameter -> why it is refused
 }
 
 
-class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """ReplicationParameters of the driver SMT, and `ssl` of ours (contracts, 1)."""
-
-    bandwidth_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
-    compress_level: Annotated[int, msgspec.Meta(ge=0, le=10)] = 7
-    checksum: bool = False
-    ssl: str = "auto"
-
-
 def create_job(context: Context, request: CreateReplicationJob, _caller: Caller) -> Reply:
     token_hash = _hash(request)
     job_id = context.store.jobs.made_before(request.client_token, token_hash)
@@ -190,7 +181,7 @@ def _checked(context: Context, request: CreateReplicationJob, token_hash: str) -
         raise invalid(
             "LicenseType", f"A licence can be brought for {', '.join(LICENSED)} only.", "Leave it out."
         )
-    wishes = Wishes(sizes_gib=_sizes(request, source), excludes=request.excludes, ip_mode=request.ip_mode)
+    wishes = Wishes(sizes_gib=_sizes(request, source), ip_mode=request.ip_mode)
     return NewJob(
         name=request.name,
         description=request.description,
@@ -205,12 +196,12 @@ def _checked(context: Context, request: CreateReplicationJob, token_hash: str) -
             vswitch_id=request.v_switch_id,
             instance_type=request.instance_type,
             replication_parameters=request.replication_parameters,
-            settings=_settings(request.replication_parameters),
+            settings=replication_parameters.read(request.replication_parameters),
             license_type=request.license_type,
             tags=_tags(request.tag),
         ),
-        plan=plan(source.server, wishes, Limits()),
-        valid_until=_valid_until(request.valid_time, time.time()),
+        plan=excluding(plan(source.server, wishes, Limits()), request.excludes),
+        valid_until=valid_until(request.valid_time, time.time()),
         client_token=request.client_token,
         token_hash=token_hash,
     )
@@ -334,23 +325,6 @@ def _network(context: Context, request: CreateReplicationJob) -> str:
     return vpc
 
 
-def _settings(text: str) -> TransferSettings:
-    """Raises `UserError` (`InvalidParameter.ReplicationParameters`)."""
-    if not text:
-        return TransferSettings()
-    try:
-        given = msgspec.json.decode(text, type=Parameters)
-    except msgspec.DecodeError as e:
-        raise invalid("ReplicationParameters", f"ReplicationParameters cannot be used: {e}.") from e
-    if given.ssl not in ("auto", "on"):
-        raise unsupported("ReplicationParameters", "data always travels over TLS, so far (ssl: auto or on).")
-    return TransferSettings(
-        bandwidth_limit_mbit=given.bandwidth_limit,
-        compress_level=given.compress_level,
-        checksum=given.checksum,
-    )
-
-
 def _tags(pairs: tuple[TagPair, ...]) -> tuple[Tag, ...]:
     if len(pairs) > MOST_TAGS:
         raise UserError(f"A job has at most {MOST_TAGS} tags.", code="NumberExceed.Tags")
@@ -366,7 +340,8 @@ def _tags(pairs: tuple[TagPair, ...]) -> tuple[Tag, ...]:
     return tuple(Tag(key=pair.key, value=pair.value) for pair in pairs)
 
 
-def _valid_until(text: str, now: float) -> float:
+def valid_until(text: str, now: float) -> float:
+    """ "" is the default. Raises `UserError` (`InvalidParameter.ValidTime`)."""
     if not text:
         return now + VALID_DAYS * DAY
     until = read_time(text, "ValidTime")

@@ -1,5 +1,5 @@
-"""Replication jobs: CreateReplicationJob, StartReplicationJob, StopReplicationJob, DescribeReplicationJobs,
-DeleteReplicationJob."""
+"""Replication jobs: CreateReplicationJob, ModifyReplicationJobAttribute, StartReplicationJob,
+StopReplicationJob, DescribeReplicationJobs, DeleteReplicationJob."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,6 +7,7 @@ from functools import partial
 from smc.center.api import layout
 from smc.center.api.context import Context
 from smc.center.api.create_job import CreateReplicationJob, create_job
+from smc.center.api.modify_job import ModifyReplicationJobAttribute, modify_job
 from smc.center.api.progress import OneJob, percent
 from smc.center.api.start_job import start
 from smc.center.api.words import (
@@ -50,6 +51,9 @@ class JobActions:
     def actions(self) -> Actions:
         return {
             "CreateReplicationJob": action(CreateReplicationJob, partial(create_job, self._context)),
+            "ModifyReplicationJobAttribute": action(
+                ModifyReplicationJobAttribute, partial(modify_job, self._context)
+            ),
             "StartReplicationJob": action(OneJob, self._start),
             "StopReplicationJob": action(OneJob, self._stop),
             "DescribeReplicationJobs": action(DescribeReplicationJobs, self._describe),

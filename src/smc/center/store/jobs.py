@@ -124,7 +124,7 @@ class Jobs:
     def begin_run(self, job_id: str, kind: RunType, authority: Authority) -> Run:
         """One more run, and the job is Running. Raises `UserError` (`ReplicationJob.InvalidStatus`)."""
         with self._database.write() as connection:
-            job = _locked(connection, job_id)
+            job = locked(connection, job_id)
             require_status(job, STARTABLE)
             number = job.run_number + 1
             now = time.time()
@@ -160,16 +160,9 @@ class Jobs:
     def want_stop(self, job_id: str) -> None:
         """Wish the current run to stop; its workflow answers with `end`. Raises `UserError` as Stop does."""
         with self._database.write() as connection:
-            job = _locked(connection, job_id)
+            job = locked(connection, job_id)
             require_status(job, (JobStatus.RUNNING,))
-            if job.business_status is not BusinessStatus.SYNCING:
-                found = job.business_status.value if job.business_status else "none"
-                raise UserError(
-                    f"The replication job's business status: {found} is invalid. "
-                    "Stop is only allowed in the following business status: Syncing",
-                    code="ReplicationJob.InvalidBusinessStatus",
-                    hint="Wait until the job is Syncing, or until it ends.",
-                )
+            require_syncing(job, "Stop")
             runs.want_stop(connection, job_id, job.run_number)
 
     def end_syncing(self, run: Run) -> bool:
@@ -178,7 +171,7 @@ class Jobs:
         Both lock the job's row, so a wish that was accepted is always seen.
         """
         with self._database.write() as connection:
-            _locked(connection, run.job)
+            locked(connection, run.job)
             if runs.is_stop_wanted(connection, run.job, run.number):
                 return False
             return _update_current(connection, run, {"business_status": BusinessStatus.PROCESSING.value})
@@ -187,7 +180,7 @@ class Jobs:
         """Raises `UserError` (`ReplicationJob.InvalidStatus`) while it is Running."""
         allowed = tuple(status for status in JobStatus if status is not JobStatus.RUNNING)
         with self._database.write() as connection:
-            require_status(_locked(connection, job_id), allowed)
+            require_status(locked(connection, job_id), allowed)
             values = {"status": JobStatus.DELETING.value, "business_status": "", "note": ""}
             connection.execute(update(table).where(table.c.id == job_id).values(**values))
 
@@ -266,6 +259,18 @@ def require_status(job: Job, allowed: Iterable[JobStatus]) -> None:
         )
 
 
+def require_syncing(job: Job, what: str) -> None:
+    """Raises `UserError` (`ReplicationJob.InvalidBusinessStatus`) when the job runs and does not copy."""
+    if job.status is JobStatus.RUNNING and job.business_status is not BusinessStatus.SYNCING:
+        found = job.business_status.value if job.business_status else "none"
+        raise UserError(
+            f"The replication job's business status: {found} is invalid. "
+            f"{what} is only allowed in the following business status: Syncing",
+            code="ReplicationJob.InvalidBusinessStatus",
+            hint="Wait until the job is Syncing, or until it ends.",
+        )
+
+
 def no_such_job(job_id: str) -> UserError:
     return UserError(
         f"There is no replication job {job_id}.",
@@ -301,12 +306,7 @@ def _refuse_conflicts(connection: Connection, new: NewJob) -> None:
             code="SourceServerState.Invalid",
             hint=f"Finish or delete {busy} first.",
         )
-    if new.name and connection.execute(select(table.c.id).where(table.c.name == new.name)).first():
-        raise UserError(
-            f"A replication job is already named {new.name}.",
-            code="ReplicationJobName.Duplicate",
-            hint="Choose another name.",
-        )
+    refuse_taken_name(connection, new.name)
     if connection.execute(select(func.count()).select_from(table)).scalar_one() >= MOST_JOBS:
         raise UserError(
             f"There are {MOST_JOBS} replication jobs, and there may be no more.",
@@ -315,7 +315,19 @@ def _refuse_conflicts(connection: Connection, new: NewJob) -> None:
         )
 
 
-def _locked(connection: Connection, job_id: str) -> Job:
+def refuse_taken_name(connection: Connection, name: str, job_id: str = "") -> None:
+    """Raises `UserError` (`ReplicationJobName.Duplicate`) when another job than `job_id` has this name."""
+    taken = select(table.c.id).where(table.c.name == name, table.c.id != job_id)
+    if name and connection.execute(taken).first():
+        raise UserError(
+            f"A replication job is already named {name}.",
+            code="ReplicationJobName.Duplicate",
+            hint="Choose another name.",
+        )
+
+
+def locked(connection: Connection, job_id: str) -> Job:
+    """The job, which nobody else changes before the end of the transaction. Raises `UserError`."""
     row = connection.execute(select(table).where(table.c.id == job_id).with_for_update()).one_or_none()
     if row is None:
         raise no_such_job(job_id)

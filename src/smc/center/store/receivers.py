@@ -12,6 +12,7 @@ from smc.center.store.ids import random_text
 from smc.center.store.tables import receivers as table
 from smc.center.store.values import Receiver
 
+SILENT_SECONDS = 15.0  # it reports each second, which is written each other second
 CREDENTIAL_LENGTH = 43  # base62: 256 bits
 
 
@@ -73,6 +74,12 @@ class Receivers:
         with self._database.read() as connection:
             row = connection.execute(select(table).where(table.c.job == job)).one_or_none()
         return _value(row) if row else None
+
+    def is_heard(self, job: str) -> bool:
+        """Whether it reported lately, so that its speeds are of now."""
+        receiver = self.find(job)
+        heard = receiver.last_seen if receiver else None
+        return heard is not None and time.time() - heard < SILENT_SECONDS
 
     def seen(self, times: dict[str, float]) -> None:
         """When the receiver of each job reported last, in one transaction."""

@@ -3,6 +3,8 @@
 from smc.center.bell import Bell
 from smc.center.store.access_keys import AccessKeys
 from smc.center.store.database import Database, open_database
+from smc.center.store.history import History
+from smc.center.store.job_changes import JobChanges
 from smc.center.store.job_log import JobLog
 from smc.center.store.jobs import Jobs
 from smc.center.store.receivers import Receivers
@@ -21,7 +23,9 @@ class Store:
         self.codes = ActivationCodes(database, region)
         self.sources = Sources(database, region)
         self.jobs = Jobs(database, region, self.bell)
+        self.changes = JobChanges(database, self.bell)
         self.runs = Runs(database, self.bell)
+        self.history = History(database)
         self.receivers = Receivers(database)
         self.resources = Resources(database)
         self.log = JobLog(database)

@@ -4,6 +4,7 @@ Times are seconds since the epoch, UTC. Columns that hold JSON hold one frozen v
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -143,6 +144,18 @@ runs = Table(
     Column("progress", Text, nullable=False),
     Column("report", Text, nullable=False),
     Column("agent_state", Text, nullable=False),
+)
+
+progress_points = Table(  # the counters of a run as they were, one row each time slot: store/history.py
+    "progress_points",
+    METADATA,
+    _job_column(primary=True),
+    Column("run", Integer, primary_key=True),
+    Column("slot", BigInteger, primary_key=True),
+    Column("time", TIME, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("wire", BigInteger, nullable=False),
+    Column("files_done", BigInteger, nullable=False),
 )
 
 receivers = Table(  # one a job: it lives on the job's intermediate instance and outlives a run

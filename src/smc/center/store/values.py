@@ -111,12 +111,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgentState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent said about a run."""
+    """What the agent said about a run; `compress_level` is what it compresses at now, where it said so."""
 
     started: bool = False
     finished: bool = False
     failure: Failure | None = None
     moving: tuple[Moving, ...] = ()
+    note: str = ""
+    compress_level: int | None = None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

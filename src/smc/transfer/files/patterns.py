@@ -17,6 +17,7 @@ from smc.base.errors import UserError
 
 WILDCARDS = re.compile(rb"[*?\[]")
 CLASS = re.compile(rb"\[[!^]?\]?(?:\[:[a-z]+:\]|\\.|[^\]\\])*\]", re.DOTALL)
+CLASS_PART = re.compile(rb"\[:([a-z]+):\]|(\\.|[^\\])-(\\.|[^\\])|(\\.|[\[\]^&~|-])", re.DOTALL)
 POSIX_CLASSES = {
     b"alnum": b"a-zA-Z0-9", b"alpha": b"a-zA-Z", b"blank": b" \\t", b"cntrl": b"\\x00-\\x1f\\x7f",
     b"digit": b"0-9", b"graph": b"!-~", b"lower": b"a-z", b"print": b" -~",
@@ -33,6 +34,10 @@ class Excludes:
     def __bool__(self) -> bool:
         return bool(self._rules)
 
+    def may_match_in(self, folder: bytes) -> bool:
+        """Whether a name directly in `folder` can be left out; cheap, so that most folders need no look."""
+        return any(rule.only_in is None or rule.only_in == folder for rule in self._rules)
+
     def match(self, path: bytes, *, folder: bool) -> bool:
         """`path` is relative to the tree, without a slash in front."""
         return any(rule.match(path, folder=folder) for rule in self._rules)
@@ -45,6 +50,7 @@ class _Rule:
     folders_only: bool
     slash_before: bool  # `**/x` is to match at the root too
     slash_after: bool  # `x/***` is to match the folder x, but no file of that name
+    only_in: bytes | None  # the only folder whose names it can match, for one path without wildcards
 
     def match(self, path: bytes, *, folder: bool) -> bool:
         if self.folders_only and not folder:
@@ -70,12 +76,13 @@ def _rule(pattern: bytes) -> _Rule:
         folders_only=folders_only,
         slash_before=not anchored and from_the_root,
         slash_after=body.endswith(b"/***"),
+        only_in=body[1:].rpartition(b"/")[0] if anchored and not WILDCARDS.search(pattern) else None,
     )
 
 
 def _clean(text: str) -> bytes:
     line = text.rstrip("\r\n")
-    if not line.strip() or line[0] in "#;":
+    if not line or line[0] in "#;":
         return b""
     if line.startswith("+ "):
         raise UserError(
@@ -116,11 +123,17 @@ def _class(text: bytes) -> bytes:
     body = text[1:-1]
     negated = body[:1] in (b"!", b"^")
     body = body[1:] if negated else body
-    body = re.sub(rb"\[:([a-z]+):\]|\\(.)|([\[\]^&~|])", _class_part, body, flags=re.DOTALL)
+    body = CLASS_PART.sub(_class_part, body)
     return rb"(?!/)[" + (b"^" if negated else b"") + body + b"]"
 
 
 def _class_part(found: re.Match[bytes]) -> bytes:
-    if found[1] is not None:
-        return POSIX_CLASSES.get(found[1], re.escape(found[1]))
-    return re.escape(found[2] if found[2] is not None else found[3])
+    """A range that runs backwards holds its first end alone."""
+    name, low, high, single = found.groups()
+    if name is not None:
+        return POSIX_CLASSES.get(name, re.escape(name))
+    if single is not None:
+        return re.escape(single[-1:])
+    if low[-1:] > high[-1:]:
+        return re.escape(low[-1:])
+    return re.escape(low[-1:]) + b"-" + re.escape(high[-1:])

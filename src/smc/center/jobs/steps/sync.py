@@ -2,6 +2,8 @@
 
 import time
 
+from msgspec import structs
+
 from smc.base.errors import Broken
 from smc.base.units import readable_seconds, readable_size
 from smc.center.jobs.steps.receiver import Watch, phase
@@ -110,6 +112,8 @@ def _show(work: Work, now: Run) -> None:
         return
     share = min(progress.done / progress.total, 1.0) if progress.total else 0.0
     percent = SYNC_FROM + (SYNC_TO - SYNC_FROM) * share
+    if not work.store.receivers.is_heard(now.job):
+        progress = structs.replace(progress, speed=0.0)
     work.store.jobs.reach(now, BusinessStatus.SYNCING, note=_sentence(progress), progress=round(percent, 2))
 
 
