@@ -5,17 +5,21 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.unit.wire.certificates import RunCa
 
 from smc.base.errors import SmcError
+from smc.transfer.dials import Dials
 from smc.transfer.memory import Memory
 from smc.transfer.sender import Sent, SourceTree, send
 from smc.transfer.tally import WriterProgress
 from smc.transfer.writer import Received, TargetTree, receive
-from smc.wire.channel import Channel, Listener, connect
+from smc.wire.channel import Channel, connect
+from smc.wire.listener import Listener
 from smc.wire.orders import TransferSettings
+from smc.wire.stream import Opening, SendingStream, open_stream
 
 CA = RunCa()
 AGENT = CA.issue("agent")
@@ -44,7 +48,11 @@ class Ends:
             end.start()
             try:
                 with connect("127.0.0.1", listener.port, AGENT) as channel:
-                    sent = send(channel, self.source_trees(), settings, stop or threading.Event(), print)
+                    opener = partial(self.open_stream, listener.port)
+                    self.dials = Dials(settings)
+                    sent = send(
+                        channel, opener, self.source_trees(), self.dials, stop or threading.Event(), print
+                    )
             finally:
                 end.join(60)
         assert isinstance(received[0], Received), received
@@ -53,13 +61,16 @@ class Ends:
     def serve(self, listener: Listener) -> Received | SmcError:
         try:
             with listener.accept(10) as channel:
-                return self.receive(channel)
+                return self.receive(channel, listener)
         except SmcError as e:
             return e
 
-    def receive(self, channel: Channel) -> Received:
+    def open_stream(self, port: int, opening: Opening, secure: bool) -> SendingStream:
+        return open_stream("127.0.0.1", port, AGENT, opening, secure=secure, proxy="")
+
+    def receive(self, channel: Channel, listener: Listener) -> Received:
         trees = [TargetTree("0_1", 0, 1, self.target)]
-        return receive(channel, trees, threading.Event(), self.progress.append, self.memory)
+        return receive(channel, listener, trees, threading.Event(), self.progress.append, self.memory)
 
     def source_trees(self) -> Sequence[SourceTree]:
         return [SourceTree("0_1", self.source, "/srv", self.excludes)]

@@ -15,8 +15,10 @@ from smc.receiver.work import Bench, Work, partition_nodes
 from smc.transfer.memory import Memory
 from smc.transfer.tally import WriterProgress
 from smc.transfer.writer import TargetTree, receive
-from smc.wire.channel import Channel, Identity, Listener
+from smc.wire.channel import Channel
+from smc.wire.listener import Listener
 from smc.wire.orders import Task
+from smc.wire.tls import Identity
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +37,15 @@ class Session(Work):
 
     def __init__(self, task: Task, bench: Bench) -> None:
         super().__init__(task, bench, Phase.LAYING_OUT)
-        self._memory = Memory()
+        self._memory = Memory(bench.home.root / "index")
 
     def work(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._memory.close()
+
+    def _work(self) -> None:
         if self.bench.home.kept(self.task.run).proof:
             self.show(phase=Phase.SYNCED)  # the receiver was started again after all had come
             return
@@ -106,17 +114,17 @@ class Session(Work):
                     log.warning("run %s: %s", self.task.run, e.message)
                 continue
             with channel:
-                kept = self._serve(channel, trees)
+                kept = self._serve(channel, listener, trees)
             if kept is not None:
                 return kept
         return None
 
-    def _serve(self, channel: Channel, trees: list[TargetTree]) -> Kept | None:
+    def _serve(self, channel: Channel, listener: Listener, trees: list[TargetTree]) -> Kept | None:
         """None when the connection ended before everything had come."""
         self.note("the agent is connected")
         self.show(phase=Phase.SYNCING)
         try:
-            received = receive(channel, trees, self.stopping, self._advance, self._memory)
+            received = receive(channel, listener, trees, self.stopping, self._advance, self._memory)
         except TargetWriteError as e:
             raise self._explained(e, trees) from e
         except (Transient, WireError, SourceReadError) as e:

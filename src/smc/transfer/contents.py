@@ -1,42 +1,40 @@
-"""Contents that were asked for: from the answer to a listing until each file is whole under its name."""
+"""Contents that were asked for: from the answer to a listing until each file is whole under its name.
 
+The control connection's thread expects them, the streams' threads bring them; what several streams bring of
+one file meets in an `Incoming`.
+"""
+
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-import msgspec
-
 from smc.base.errors import WireError
-from smc.transfer.files.folders import join, split
-from smc.transfer.files.incoming import Incoming, write_whole
-from smc.transfer.files.reconcile import Reconciler
+from smc.transfer.arrival import Arrived, Places, check_piece, newer, write_small
+from smc.transfer.files.folders import join
+from smc.transfer.files.incoming import Incoming
+from smc.transfer.files.place import change
+from smc.transfer.ledger import Ledger
 from smc.transfer.memory import Memory
+from smc.transfer.pipeline import TICK_SECONDS
 from smc.transfer.tally import Tally
 from smc.transfer.target import TargetTree
-from smc.transfer.verify import TreeDigest, hash_bytes
 from smc.wire import messages as m
 
-MOST_LISTINGS = 64  # that a sender may have under way
-
-
-@dataclass(frozen=True)
-class Target:
-    tree: TargetTree
-    reconciler: Reconciler
-
-    def folder_of(self, path: bytes) -> int:
-        return self.reconciler.folders.open(split(path)[0])
+MOST_LISTINGS = 1024  # whose contents are on their way; a sender has fewer under way
 
 
 @dataclass
-class _Listed:
+class _Expected:
     """A listing whose contents are not all here."""
 
-    target: Target
-    digest: TreeDigest
-    entries: list[tuple[bytes, m.Entry]]
+    ledger: Ledger
+    target: TargetTree
     offers: dict[int, m.FileAnswer]  # by index of the entry: what was answered
+    entries: dict[int, tuple[bytes, m.Entry]]  # folder and entry
     credit: dict[int, int] = field(default_factory=dict)  # bytes that count as done when it is
-    hashes: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    arrived: dict[int, m.Entry] = field(default_factory=dict)  # as they were when they were read
+    unsettled: set[int] = field(default_factory=set)
 
 
 class Contents:
@@ -46,202 +44,215 @@ class Contents:
         self._check = check
         self._memory = memory
         self._tally = tally
-        self._listed: dict[int, _Listed] = {}
+        self._expected: dict[int, _Expected] = {}
         self._open: dict[tuple[int, int], Incoming] = {}
-
-    @property
-    def complete(self) -> bool:
-        return not self._listed
+        self._older: dict[tuple[int, int], int] = {}
+        self._changed = threading.Condition()
+        self.changes = 0  # metadata of files whose content was right
 
     def expect(
         self,
-        listing: m.Listing,
+        ledger: Ledger,
         answers: Sequence[m.FileAnswer],
-        target: Target,
-        digest: TreeDigest,
+        target: TargetTree,
+        taken_up: dict[bytes, Incoming],
         *,
         counted: bool,
     ) -> None:
         """`counted`: the files are in the totals, also those that are kept."""
-        if listing.number in self._listed or len(self._listed) == MOST_LISTINGS:
-            raise WireError(f"listing {listing.number} came out of turn")
-        listed = _Listed(target, digest, [], {})
-        answer = iter(answers)
-        for folder in listing.folders:
-            for entry in folder.entries:
-                if entry.kind is m.Kind.FILE and not entry.link:
-                    self._offer(listed, len(listed.entries), entry, next(answer), counted=counted)
-                listed.entries.append((join(folder.path, entry.name), entry))
-        self._listed[listing.number] = listed
+        with self._changed:
+            if ledger.number in self._expected or len(self._expected) >= MOST_LISTINGS:
+                raise WireError(f"listing {ledger.number} came out of turn")
+            expected = _Expected(ledger, target, {}, {})
+            self._expected[ledger.number] = expected
+        kept: list[tuple[int, m.Entry, bytes]] = []
+        for (index, folder, entry), answer in zip(ledger.files, answers, strict=True):
+            expected.entries[index] = folder, entry
+            expected.offers[index] = answer
+            if answer.answer is m.Answer.KEPT:
+                kept.append((index, entry, answer.hash))
+            elif answer.answer is m.Answer.GO_ON:
+                self._open[ledger.number, index] = taken_up.pop(join(folder, entry.name))
+            self._count(expected, index, entry, answer.answer, counted=counted)
+        for index, entry, content in kept:
+            self._settle(expected, index, entry, content, settled=True)
+        ledger.open()
+        if ledger.complete:
+            self._forget(ledger)
 
-    def take(self, message: m.Message, content: memoryview) -> bool:
-        """Returns False for a message that is not about a content."""
+    def offer_older(self, listing: int, index: int, handle: int) -> None:
+        """An open file that copies may be taken from; ours from now on."""
+        with self._changed:
+            self._older[listing, index] = handle
+
+    def take(self, message: m.Message, content: memoryview, places: Places) -> None:
+        """One message of a stream."""
         match message:
             case m.Small():
-                self._write_small(message, content)
+                self._take_small(message, content, places)
             case m.Piece():
-                self._write_piece(message, content)
-            case m.Again():
-                self._begin_again(message)
+                self._take_piece(message, content, places)
             case m.Whole():
-                self._end_file(message)
+                self._take_whole(message, places)
             case m.Same():
-                self._keep_same(message)
+                self._keep_same(message, places)
             case m.Missing():
-                self._miss(message)
-            case m.ListingDone():
-                self._end_listing(message.number)
+                self._miss(message, places)
             case _:
-                return False
-        return True
+                raise WireError(f"a stream does not carry {type(message).__name__}")
+
+    def wait_until_complete(self) -> None:
+        with self._changed:
+            while self._expected:
+                self._check()
+                self._changed.wait(TICK_SECONDS)
 
     def close(self) -> None:
-        """What is half received stays under its temporary name for the next connection."""
-        for incoming in self._open.values():
-            incoming.close()
+        """What is half received is kept for the next connection."""
+        for (number, index), incoming in self._open.items():
+            expected = self._expected[number]
+            folder, entry = expected.entries[index]
+            if incoming.handle >= 0:
+                self._memory.keep_half(expected.target.name, join(folder, entry.name), entry, incoming)
+        for handle in self._older.values():
+            Incoming(-1, handle).close()
+        self._open.clear()
+        self._older.clear()
 
-    def _offer(
-        self, listed: _Listed, index: int, entry: m.Entry, answer: m.FileAnswer, *, counted: bool
+    def _count(
+        self, expected: _Expected, index: int, entry: m.Entry, answer: m.Answer, *, counted: bool
     ) -> None:
-        if answer.answer is m.Answer.KEPT:
-            listed.hashes[index] = entry.size, answer.hash
-        else:
-            listed.offers[index] = answer
         if not counted:
-            if answer.answer in (m.Answer.KEPT, m.Answer.COMPARE):
+            if answer in (m.Answer.KEPT, m.Answer.COMPARE):
                 return
-            self._tally.expect(listed.target.tree.disk, entry.stored)
-        if answer.answer is m.Answer.KEPT:
-            self._tally.credit(listed.target.tree.disk, entry.stored, files=1)
-        else:
-            listed.credit[index] = entry.stored
+            self._tally.expect(expected.target.disk, entry.stored)
+        expected.credit[index] = entry.stored
 
-    def _write_small(self, message: m.Small, content: memoryview) -> None:
+    def _take_small(self, message: m.Small, content: memoryview, places: Places) -> None:
+        arrived: list[Arrived] = []
+        at = 0
         for sent in message.files:
-            listed, path, entry = self._entry(message.listing, sent.index)
-            data, content = content[: sent.size], content[sent.size :]
-            if len(data) != sent.size or hash_bytes(data) != sent.hash:
-                raise WireError(f"the content of {path!r} is not what was announced")
-            entry = _newer(entry, sent)
-            with listed.target.tree.blamed(path):
-                write_whole(listed.target.folder_of(path), entry, data)
-            self._settle(listed, path, entry, sent)
-        if content:
+            expected, folder, entry = self._entry(message.listing, sent.index)
+            arrived.append(Arrived(sent, folder, newer(entry, sent), at))
+            at += sent.size
+        if at != len(content):
             raise WireError("small files came with too much content")
+        if not arrived:
+            return
+        write_small(arrived, content, expected.target, places)
+        for one in arrived:
+            self._settle(expected, one.sent.index, one.entry, one.sent.hash, settled=one.sent.settled)
 
-    def _write_piece(self, message: m.Piece, content: memoryview) -> None:
-        listed, path, _ = self._entry(message.listing, message.index)
-        _check_piece(message, len(content))
-        with listed.target.tree.blamed(path):
-            incoming = self._incoming(message.listing, message.index)
-            if message.offset < incoming.content.position:
-                raise WireError(f"a piece of {path!r} came out of turn")
-            incoming.write(message.offset, message.size, message.extents, content)
-        part = min(listed.credit.get(message.index, 0), len(content))
+    def _take_piece(self, message: m.Piece, content: memoryview, places: Places) -> None:
+        expected, folder, entry = self._entry(message.listing, message.index)
+        check_piece(message, len(content))
+        path = join(folder, entry.name)
+        with expected.target.blamed(path):
+            incoming = self._incoming(message.listing, message.index, places)
+            last = incoming.take(message, content)
+        with self._changed:
+            part = min(expected.credit.get(message.index, 0), len(content))
+            if part:
+                expected.credit[message.index] -= part
         if part:
-            listed.credit[message.index] -= part
-            self._tally.credit(listed.target.tree.disk, part)
+            self._tally.credit(expected.target.disk, part)
+        if last:
+            self._end(expected, message.index, incoming, places)
 
-    def _end_file(self, message: m.Whole) -> None:
-        sent = message.file
-        listed, path, entry = self._entry(message.listing, sent.index)
-        entry = _newer(entry, sent)
-        with listed.target.tree.blamed(path):
-            incoming = self._incoming(message.listing, sent.index)
-            if sent.size < incoming.content.position or incoming.content.digest(sent.size) != sent.hash:
-                raise WireError(f"the content of {path!r} is not what was announced")
-            incoming.finish(listed.target.folder_of(path), entry)
-        del self._open[message.listing, sent.index]
-        self._settle(listed, path, entry, sent)
+    def _take_whole(self, message: m.Whole, places: Places) -> None:
+        expected, folder, entry = self._entry(message.listing, message.file.index)
+        newer(entry, message.file)
+        with expected.target.blamed(join(folder, entry.name)):
+            incoming = self._incoming(message.listing, message.file.index, places)
+            if incoming.announce(message.pieces, message.attempt, message.file):
+                self._end(expected, message.file.index, incoming, places)
 
-    def _keep_same(self, message: m.Same) -> None:
-        sent = message.file
-        listed, path, entry = self._entry(message.listing, sent.index)
-        offer = listed.offers[sent.index]
-        if offer.answer is not m.Answer.COMPARE or offer.hash != sent.hash or entry.size != sent.size:
-            raise WireError(f"{path!r} was called the same without having been compared")
-        entry = _newer(entry, sent)
-        with listed.target.tree.blamed(path):
-            listed.target.reconciler.adjust(path, entry)
-        self._settle(listed, path, entry, sent)
+    def _miss(self, message: m.Missing, places: Places) -> None:
+        expected, _, _ = self._entry(message.listing, message.index)
+        key = message.listing, message.index
+        with self._changed:
+            begun = key in self._open
+        if not begun and not message.pieces:
+            self._resolve(expected, message.index, None)
+            return
+        incoming = self._incoming(*key, places)
+        if incoming.announce(message.pieces, incoming.attempt, None):
+            self._end(expected, message.index, incoming, places)
 
-    def _miss(self, message: m.Missing) -> None:
-        listed, path, entry = self._entry(message.listing, message.index)
-        incoming = self._open.pop((message.listing, message.index), None)
-        if incoming is not None:
-            with listed.target.tree.blamed(path):
-                incoming.drop(listed.target.folder_of(path), entry.name)
-        self._resolve(listed, message.index)
-
-    def _begin_again(self, message: m.Again) -> None:
-        listed, path, _ = self._entry(message.listing, message.index)
-        with listed.target.tree.blamed(path):
-            incoming = self._incoming(message.listing, message.index)
-            if listed.offers[message.index].answer is m.Answer.GO_ON:
-                self._memory.resent += incoming.received
-                listed.offers[message.index] = m.FileAnswer(m.Answer.SEND)
-            incoming.begin_again()
-
-    def _end_listing(self, number: int) -> None:
-        listed = self._listed.pop(number, None)
-        if listed is None or listed.offers:
-            raise WireError(f"listing {number} ended before its contents came")
-        for index, (size, content) in sorted(listed.hashes.items()):
-            listed.digest.add(listed.entries[index][0], size, content)
-
-    def _entry(self, number: int, index: int) -> tuple[_Listed, bytes, m.Entry]:
-        """A file whose content was asked for and has not come."""
-        listed = self._listed.get(number)
-        if listed is None or index not in listed.offers:
-            raise WireError(f"content came for entry {index} of listing {number}, which was not asked for")
-        return listed, *listed.entries[index]
-
-    def _incoming(self, number: int, index: int) -> Incoming:
-        incoming = self._open.get((number, index))
-        listed, path, entry = self._entry(number, index)
-        if incoming is None:
-            folder = listed.target.folder_of(path)
-            if listed.offers[index].answer is m.Answer.GO_ON:
-                incoming = Incoming.take_up(folder, entry.name, listed.offers[index].size, self._check)
+    def _end(self, expected: _Expected, index: int, incoming: Incoming, places: Places) -> None:
+        """All pieces of a file are here, or all that will come of it."""
+        folder, entry = expected.entries[index]
+        sent = incoming.end
+        with expected.target.blamed(join(folder, entry.name)):
+            handle = places.open(expected.target.name, folder)
+            if sent is None:
+                incoming.drop(handle, entry.name)
             else:
-                incoming = Incoming.create(folder, entry.name)
-            self._open[number, index] = incoming
-        return incoming
-
-    def _settle(self, listed: _Listed, path: bytes, entry: m.Entry, sent: m.Sent) -> None:
-        listed.hashes[sent.index] = sent.size, sent.hash
-        if sent.settled:
-            self._memory.remember(listed.target.tree.name, path, entry, sent.hash)
+                entry = newer(entry, sent)
+                incoming.finish(handle, entry, sent)
+        with self._changed:
+            del self._open[expected.ledger.number, index]
+        if sent is None:
+            self._resolve(expected, index, None)
         else:
-            self._memory.forget(listed.target.tree.name, path)
-        self._resolve(listed, sent.index)
+            self._settle(expected, index, entry, sent.hash, settled=sent.settled)
 
-    def _resolve(self, listed: _Listed, index: int) -> None:
-        del listed.offers[index]
-        left = listed.credit.pop(index, None)
+    def _keep_same(self, message: m.Same, places: Places) -> None:
+        sent = message.file
+        expected, folder, entry = self._entry(message.listing, sent.index)
+        if expected.offers[sent.index].answer is not m.Answer.COMPARE or entry.size != sent.size:
+            raise WireError(f"{entry.name!r} was called the same without having been compared")
+        entry = newer(entry, sent)
+        with expected.target.blamed(join(folder, entry.name)):
+            if change(places.open(expected.target.name, folder), entry.name, entry):
+                self.changes += 1
+        self._settle(expected, sent.index, entry, sent.hash, settled=sent.settled)
+
+    def _entry(self, number: int, index: int) -> tuple[_Expected, bytes, m.Entry]:
+        """A file whose content was asked for and has not come."""
+        expected = self._expected.get(number)
+        if expected is None or index not in expected.offers:
+            raise WireError(f"content came for entry {index} of listing {number}, which was not asked for")
+        return expected, *expected.entries[index]
+
+    def _incoming(self, number: int, index: int, places: Places) -> Incoming:
+        with self._changed:
+            incoming = self._open.get((number, index))
+            if incoming is None:
+                expected = self._expected[number]
+                folder, entry = expected.entries[index]
+                handle = places.open(expected.target.name, folder)
+                incoming = Incoming.create(handle, entry.name, self._older.pop((number, index), -1))
+                self._open[number, index] = incoming
+            return incoming
+
+    def _settle(
+        self, expected: _Expected, index: int, entry: m.Entry, content: bytes, *, settled: bool
+    ) -> None:
+        expected.arrived[index] = entry
+        if not settled:
+            expected.unsettled.add(index)
+        self._resolve(expected, index, (entry.size, content))
+
+    def _resolve(self, expected: _Expected, index: int, result: tuple[int, bytes] | None) -> None:
+        with self._changed:
+            del expected.offers[index]
+            left = expected.credit.pop(index, None)
         if left is not None:
-            self._tally.credit(listed.target.tree.disk, left, files=1)
+            self._tally.credit(expected.target.disk, left, files=1)
+        if expected.ledger.settle(index, result):
+            self._forget(expected.ledger)
+
+    def _forget(self, ledger: Ledger) -> None:
+        with self._changed:
+            self._expected.pop(ledger.number, None)
+            self._changed.notify_all()
+
+    def arrived(self, ledger: Ledger, index: int) -> m.Entry | None:
+        """The entry of a file as it was when its content was read; None when it must be looked at again."""
+        with suppress(KeyError):
+            expected = self._expected[ledger.number]
+            return None if index in expected.unsettled else expected.arrived.get(index)
+        return None
 
 
-def _newer(entry: m.Entry, sent: m.Sent) -> m.Entry:
-    """The entry as it was when its content was read."""
-    if sent.entry is None:
-        if sent.size != entry.size:
-            raise WireError(f"{entry.name!r} came with {sent.size} bytes, not the {entry.size} listed")
-        return entry
-    if sent.entry.kind is not m.Kind.FILE or sent.entry.size != sent.size or sent.entry.link:
-        raise WireError(f"{entry.name!r} came as something else than it was listed")
-    return msgspec.structs.replace(sent.entry, name=entry.name)
-
-
-def _check_piece(piece: m.Piece, length: int) -> None:
-    """A piece is one block: it begins at a multiple of PIECE and its extents are in order within it."""
-    at = total = 0
-    for start, size in piece.extents:
-        if start < at or size <= 0:
-            raise WireError("the extents of a piece are out of order")
-        at, total = start + size, total + size
-    if not piece.extents:
-        at = total = piece.size
-    if piece.offset < 0 or piece.offset % m.PIECE or not 0 < at <= piece.size <= m.PIECE or total != length:
-        raise WireError("a piece does not fit its place")

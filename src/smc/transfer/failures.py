@@ -1,6 +1,7 @@
 """Failures that cross the wire: the peer's error is raised here as what it was there."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from smc.base.errors import (
@@ -32,7 +33,9 @@ class PeerFailed(Exception):
         self.failure = failure
 
 
-def part(channel: Channel, crew: Crew, error: BaseException) -> BaseException:
+def part(
+    channel: Channel, crew: Crew, error: BaseException, abort_streams: Callable[[], None]
+) -> BaseException:
     """End the work of a connection after a failure, and tell the peer what it cannot know.
 
     Returns the error to raise: the one that began it, the peer's as it was there.
@@ -42,8 +45,8 @@ def part(channel: Channel, crew: Crew, error: BaseException) -> BaseException:
     if not isinstance(first, PeerFailed | Transient):
         with suppress(Transient, WireError):
             channel.send(Failed(describe(first)))
-            crew.end(FAREWELL_SECONDS)
             _hear_out(channel)
+    abort_streams()
     channel.abort()
     crew.end()
     return restore(first.failure) if isinstance(first, PeerFailed) else first

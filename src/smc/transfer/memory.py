@@ -1,43 +1,79 @@
-"""What the receiver knows of the files that it wrote, so that nothing proved is moved or read again.
+"""What outlives a connection at the receiver: counters, half-received files, and an index of what was written.
 
-It lives as long as the receiver's program and spans its connections. Without it (a receiver that was
-started again) files that look equal are compared by hash at both ends, and nothing is sent either.
+The counters and the half-received files live as long as the receiver's program; the index is on its disk, so
+that a receiver that was started again, or the next round, knows what is proved already.
 """
 
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from smc.transfer.files.incoming import Incoming
+from smc.transfer.index import Index
 from smc.wire.messages import Entry
 
+State = tuple[int, int, int]  # size, mtime ns, ctime ns of the source's file
 
-class Record(NamedTuple):
-    """The state of the source's file when its content was proved equal to what was written."""
 
-    size: int
-    mtime_ns: int
-    changed_ns: int
-    hash: bytes
+class _Half(NamedTuple):
+    state: State
+    incoming: Incoming
 
 
 class Memory:
     """`resent` and `wire` count over all connections; `done` is the most that was reached, by disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder` is where the index is kept; None keeps it in memory."""
         self.resent = 0
         self.wire = 0
         self.files_done = 0
         self.done: dict[int, int] = {}
-        self._records: dict[str, dict[bytes, Record]] = {}
+        self._folder = folder
+        self._indexes: dict[str, tuple[str, Index]] = {}
+        self._halves: dict[tuple[str, bytes], _Half] = {}
 
-    def recall(self, tree: str, path: bytes, entry: Entry) -> bytes | None:
-        """The hash of the content, when the source's file is in the state in which it was proved."""
-        record = self._records.get(tree, {}).get(path)
-        if record is None or record[:3] != (entry.size, entry.mtime_ns, entry.changed_ns):
-            return None
-        return record.hash
+    def index(self, tree: str, excludes: Sequence[str]) -> Index:
+        """Of the tree of this name; with other excludes than before it begins empty."""
+        key = hashlib.sha256("\0".join((tree, *excludes)).encode(errors="surrogateescape")).hexdigest()
+        known = self._indexes.get(tree)
+        if known is not None and known[0] == key:
+            return known[1]
+        if known is not None:
+            known[1].close()
+        path = self._folder / f"{tree}.index" if self._folder is not None else None
+        if path is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        index = Index(path, key)
+        self._indexes[tree] = key, index
+        return index
 
-    def remember(self, tree: str, path: bytes, entry: Entry, content: bytes) -> None:
-        record = Record(entry.size, entry.mtime_ns, entry.changed_ns, content)
-        self._records.setdefault(tree, {})[path] = record
+    def keep_half(self, tree: str, path: bytes, entry: Entry, incoming: Incoming) -> None:
+        """What came of a file before the connection was cut."""
+        self._drop(self._halves.pop((tree, path), None))
+        self._halves[tree, path] = _Half(_state(entry), incoming)
 
-    def forget(self, tree: str, path: bytes) -> None:
-        self._records.get(tree, {}).pop(path, None)
+    def take_half(self, tree: str, path: bytes, entry: Entry) -> Incoming | None:
+        """What came of the source's file in this state."""
+        half = self._halves.pop((tree, path), None)
+        if half is not None and half.state == _state(entry):
+            return half.incoming
+        self._drop(half)
+        return None
+
+    def close(self) -> None:
+        while self._halves:
+            self._drop(self._halves.popitem()[1])
+        for _, index in self._indexes.values():
+            index.close()
+        self._indexes.clear()
+
+    def _drop(self, half: _Half | None) -> None:
+        if half is not None:
+            self.resent += half.incoming.received
+            half.incoming.close()
+
+
+def _state(entry: Entry) -> State:
+    return entry.size, entry.mtime_ns, entry.changed_ns

@@ -1,221 +1,133 @@
-"""Reading the contents that the receiver asked for, in the order of the listing."""
+"""The contents that the receiver asked for: its answers become work for the streams."""
 
-import os
-import stat
-import time
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-
-import msgspec
 
 from smc.base.errors import WireError
-from smc.transfer.files.content import hash_content, read_blocks
-from smc.transfer.files.entry import entry_of, open_quietly
-from smc.transfer.files.folders import Folders, join
-from smc.transfer.files.walk import GONE
-from smc.transfer.troubles import Troubles
-from smc.transfer.verify import BLOCK, ContentHash, TreeDigest, hash_bytes
+from smc.transfer.delta import Signature
+from smc.transfer.jobs import Jobs
+from smc.transfer.large import LargeJob
+from smc.transfer.ledger import Ledger, Result
+from smc.transfer.pipeline import TICK_SECONDS
+from smc.transfer.small import SMALL, TOGETHER, Item, SmallJob
 from smc.wire import messages as m
 
-SMALL = 256 * 1024  # a file up to this size travels with others
-TOGETHER = 512 * 1024  # bytes of small files in one message
-TRIES = 3  # readings of a file that changes meanwhile; after that, the next pass has the next try
-TRY_AGAIN_UP_TO = 64 << 20  # a larger file waits for the next pass at once
-FRESH_NS = 100_000_000  # a change so short before the reading may share its time stamp with a later one
-COARSE_NS = 2_000_000_000  # where a filesystem keeps whole seconds
-SECOND_NS = 1_000_000_000
-
-Parcel = tuple[m.Message, bytes]
-_States = tuple[os.stat_result, os.stat_result]
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A listing that waits for its answer: its files as (index, folder, entry)."""
-
-    number: int
-    tree: int
-    files: tuple[tuple[int, bytes, m.Entry], ...]
-
-
-@dataclass
-class _Together:
-    files: list[m.Sent] = field(default_factory=list)
-    contents: list[bytes] = field(default_factory=list)
-    size: int = 0
+UNSETTLED = 48  # listings whose contents are not all sent; what a listing weighs bounds the memory
+LONGEST_SIGNATURE = 32 << 20
 
 
 class Outgoing:
-    """The contents of one pass; `send` takes messages in order."""
+    """Of one connection. Listings come in with `begin`; everything else is driven by what is heard."""
 
-    def __init__(
-        self,
-        folders: Sequence[Folders],
-        digests: Sequence[TreeDigest],
-        troubles: Troubles,
-        send: Callable[[Parcel], None],
-        check: Callable[[], None],
-    ) -> None:
+    def __init__(self, jobs: Jobs, check: Callable[[], None]) -> None:
+        self._jobs = jobs
         self._check = check
-        self._folders = folders
-        self._digests = digests
-        self._troubles = troubles
-        self._send = send
-        self._together = _Together()
+        self._ledgers: dict[int, Ledger] = {}
+        self._promised: dict[tuple[int, int], Item] = {}  # an Examined or Signatures will come
+        self._parts: dict[tuple[int, int], bytearray] = {}
+        self._changed = threading.Condition()
 
-    def take(self, listed: Listed, verdict: m.Verdict) -> None:
-        for (index, folder, entry), answer in zip(listed.files, verdict.files, strict=True):
-            path = join(folder, entry.name)
-            if answer.answer is m.Answer.KEPT:
-                self._digests[listed.tree].add(path, entry.size, answer.hash)
-                continue
-            file = _File(listed, index, folder, entry, path)
-            try:
-                handle = open_quietly(self._folders[listed.tree].open(folder), entry.name)
-            except OSError as e:
-                self._miss(file, e)
-                continue
-            try:
-                self._take_open(file, handle, answer)
-            finally:
-                os.close(handle)
-        self._flush(listed)
-        self._send((m.ListingDone(listed.number), b""))
+    def begin(self, ledger: Ledger) -> None:
+        """A listing that goes out now; waits while too many are under way."""
+        with self._changed:
+            while len(self._ledgers) >= UNSETTLED:
+                self._check()
+                self._changed.wait(TICK_SECONDS)
+            if not ledger.complete:
+                self._ledgers[ledger.number] = ledger
+        ledger.open()
 
-    def _take_open(self, file: "_File", handle: int, answer: m.FileAnswer) -> None:
-        state = os.fstat(handle)
-        if not stat.S_ISREG(state.st_mode):
-            self._miss(file, None)
-            return
-        try:
-            if answer.answer is m.Answer.COMPARE and self._is_same(file, handle, state, answer):
-                return
-            if state.st_size <= SMALL and answer.answer is not m.Answer.GO_ON and _is_full(handle, state):
-                self._send_small(file, handle, state)
-            else:
-                self._flush(file.listed)
-                self._stream(file, handle, answer)
-        except OSError as e:
-            self._miss(file, e)
+    def wait_until_all_is_sent(self) -> None:
+        with self._changed:
+            while self._ledgers:
+                self._check()
+                self._changed.wait(TICK_SECONDS)
 
-    def _is_same(self, file: "_File", handle: int, before: os.stat_result, answer: m.FileAnswer) -> bool:
-        size = before.st_size
-        if size != file.entry.size or hash_content(handle, size, self._check).digest(size) != answer.hash:
-            return False
-        after = os.fstat(handle)
-        if after.st_size != size:
-            return False
-        sent = self._sent(file, handle, (before, after), size, answer.hash)
-        self._flush(file.listed)
-        self._send((m.Same(file.listed.number, sent), b""))
+    def settled(self, ledger: Ledger, index: int, result: Result | None) -> None:
+        if ledger.settle(index, result):
+            with self._changed:
+                del self._ledgers[ledger.number]
+                self._changed.notify_all()
+
+    def hear(self, message: m.Message) -> bool:
+        """Returns False for a message that is not about contents."""
+        match message:
+            case m.Verdict():
+                self._take(message)
+            case m.Examined():
+                self._compare(message)
+            case m.Signature():
+                self._collect(message)
+            case _:
+                return False
         return True
 
-    def _send_small(self, file: "_File", handle: int, before: os.stat_result) -> None:
-        for _ in range(TRIES):
-            data = os.pread(handle, before.st_size, 0)
-            states = before, os.fstat(handle)
-            if _same_state(*states) and len(data) == before.st_size:
-                break
-            before = states[1]
-        together = self._together
-        if together.size + len(data) > TOGETHER:
-            self._flush(file.listed)
-            together = self._together
-        together.files.append(self._sent(file, handle, states, len(data), hash_bytes(data)))
-        together.contents.append(data)
-        together.size += len(data)
+    def _take(self, verdict: m.Verdict) -> None:
+        ledger = self._ledgers.get(verdict.number)
+        if ledger is None:
+            if verdict.files:
+                raise WireError("an answer came that fits no listing")
+            return
+        answers = verdict.files or (m.FileAnswer(m.Answer.SEND),) * len(ledger.files)
+        if len(answers) != len(ledger.files):
+            raise WireError("an answer came that fits no listing")
+        small: list[Item] = []
+        kept: list[tuple[int, Result]] = []
+        for item, answer in zip(ledger.files, answers, strict=True):
+            index, folder, entry = item
+            match answer.answer:
+                case m.Answer.SEND if entry.size <= SMALL:
+                    small.append(item)
+                case m.Answer.SEND:
+                    self._jobs.put(LargeJob(ledger, index, folder, entry))
+                case m.Answer.GO_ON:
+                    self._jobs.put(LargeJob(ledger, index, folder, entry, have=answer.have))
+                case m.Answer.KEPT:
+                    kept.append((index, (entry.size, answer.hash)))
+                case m.Answer.COMPARE | m.Answer.DIFFER:
+                    self._promised[ledger.number, index] = item
+        self._put_small(ledger, small)
+        for index, result in kept:
+            self.settled(ledger, index, result)
 
-    def _flush(self, listed: Listed) -> None:
-        together, self._together = self._together, _Together()
-        if together.files:
-            self._send((m.Small(listed.number, tuple(together.files)), b"".join(together.contents)))
+    def _put_small(self, ledger: Ledger, items: Sequence[Item], expected: dict[int, bytes] | None = None) -> None:
+        """In jobs of about one frame each, so that all streams have some."""
+        job: list[Item] = []
+        size = 0
+        for item in items:
+            job.append(item)
+            size += item[2].size
+            if size >= TOGETHER:
+                self._jobs.put(SmallJob(ledger, job, expected))
+                job, size = [], 0
+        if job:
+            self._jobs.put(SmallJob(ledger, job, expected))
 
-    def _stream(self, file: "_File", handle: int, answer: m.FileAnswer) -> None:
-        content = ContentHash()
-        if answer.answer is m.Answer.GO_ON:
-            content = self._hash_beginning(handle, answer)
-            if not content.position:
-                self._again(file)
-        for left in reversed(range(TRIES)):
-            before = os.fstat(handle)
-            for block in read_blocks(handle, before.st_size, content.position):
-                content.feed(block.offset, block.data)
-                piece = m.Piece(file.listed.number, file.index, block.offset, len(block.data), block.extents)
-                self._send((piece, block.stored()))
-            states = before, os.fstat(handle)
-            if _same_state(*states) or not left or before.st_size > TRY_AGAIN_UP_TO:
-                break
-            self._again(file)
-            content = ContentHash()
-        size = max(before.st_size, content.position)
-        sent = self._sent(file, handle, states, size, content.digest(size))
-        self._send((m.Whole(file.listed.number, sent), b""))
+    def _compare(self, examined: m.Examined) -> None:
+        small: list[Item] = []
+        for index, content in examined.files:
+            ledger, item = self._kept_promise(examined.listing, index)
+            if item[2].size <= SMALL:
+                small.append(item)
+            else:
+                self._jobs.put(LargeJob(ledger, *item, expected=content))
+        if small:
+            self._put_small(self._ledgers[examined.listing], small, dict(examined.files))
 
-    def _hash_beginning(self, handle: int, answer: m.FileAnswer) -> ContentHash:
-        """Of what an earlier connection brought; at position 0 when it was something else."""
-        if answer.size % BLOCK or answer.size <= 0:
-            raise WireError("the receiver goes on within a block")
-        if os.fstat(handle).st_size >= answer.size:
-            content = hash_content(handle, answer.size, self._check)
-            if content.copy().digest(answer.size) == answer.hash:
-                return content
-        return ContentHash()
+    def _collect(self, part: m.Signature) -> None:
+        key = part.listing, part.index
+        blocks = self._parts.setdefault(key, bytearray())
+        blocks += part.blocks
+        if len(blocks) > LONGEST_SIGNATURE:
+            raise WireError("a signature came that is too long")
+        if part.last:
+            del self._parts[key]
+            ledger, item = self._kept_promise(*key)
+            older = Signature(block=part.block, size=part.size, blocks=bytes(blocks)) if part.block else None
+            self._jobs.put(LargeJob(ledger, *item, older=older))
 
-    def _again(self, file: "_File") -> None:
-        self._send((m.Again(file.listed.number, file.index), b""))
-
-    def _sent(self, file: "_File", handle: int, states: _States, size: int, content: bytes) -> m.Sent:
-        """What is told of a content; `states` are those before and after it was read."""
-        before, after = states
-        settled = _same_state(before, after) and size == before.st_size and not _is_fresh(before)
-        entry = None
-        if size != file.entry.size or not _is_listed_state(file.entry, after):
-            entry = msgspec.structs.replace(entry_of(handle, file.entry.name, after), size=size)
-        key = file.listed.tree, file.path
-        self._troubles.read_at[key] = after.st_ctime_ns
-        if not settled:
-            self._troubles.unsettled += 1
-            self._troubles.moves(*key, "it was being written while it was copied")
-        self._digests[file.listed.tree].add(file.path, size, content)
-        return m.Sent(file.index, size, content, settled, entry)
-
-    def _miss(self, file: "_File", error: OSError | None) -> None:
-        self._flush(file.listed)
-        self._send((m.Missing(file.listed.number, file.index), b""))
-        if error is None or error.errno in GONE:
-            self._troubles.moves(file.listed.tree, file.path, "it vanished while it was copied")
-        else:
-            self._troubles.cannot_read(file.listed.tree, file.path, error)
-
-
-@dataclass(frozen=True)
-class _File:
-    listed: Listed
-    index: int
-    folder: bytes
-    entry: m.Entry
-    path: bytes
-
-
-def _same_state(one: os.stat_result, other: os.stat_result) -> bool:
-    return (one.st_size, one.st_mtime_ns, one.st_ctime_ns) == (
-        other.st_size,
-        other.st_mtime_ns,
-        other.st_ctime_ns,
-    )
-
-
-def _is_listed_state(entry: m.Entry, state: os.stat_result) -> bool:
-    listed = entry.size, entry.mtime_ns, entry.changed_ns
-    return listed == (state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-
-
-def _is_fresh(state: os.stat_result) -> bool:
-    """Whether a change after the reading could bear the same time stamp."""
-    coarse = state.st_ctime_ns % SECOND_NS == 0
-    return time.time_ns() - state.st_ctime_ns < (COARSE_NS if coarse else FRESH_NS)
-
-
-def _is_full(handle: int, state: os.stat_result) -> bool:
-    """Without holes."""
-    return not state.st_size or os.lseek(handle, 0, os.SEEK_HOLE) >= state.st_size
+    def _kept_promise(self, listing: int, index: int) -> tuple[Ledger, Item]:
+        item = self._promised.pop((listing, index), None)
+        if item is None:
+            raise WireError(f"an answer came for entry {index} of listing {listing}, which waits for none")
+        return self._ledgers[listing], item

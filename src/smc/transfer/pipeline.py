@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from smc.base.errors import Transient
@@ -22,10 +22,11 @@ class Crew:
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
 
-    def start(self, name: str, work: Callable[[], None]) -> None:
+    def start(self, name: str, work: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
     def check(self) -> None:
         """Raises when the work has ended, or should."""
@@ -46,9 +47,9 @@ class Crew:
         for thread in self._threads:
             thread.join(timeout)
 
-    def join(self) -> None:
-        """Wait for threads whose work is done."""
-        for thread in self._threads:
+    def join(self, threads: Sequence[threading.Thread] | None = None) -> None:
+        """Wait for threads whose work is done; None: for all."""
+        for thread in self._threads if threads is None else threads:
             while thread.is_alive():
                 self.check()
                 thread.join(TICK_SECONDS)

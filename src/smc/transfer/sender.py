@@ -1,36 +1,42 @@
 """The sending end: walks the source's trees pass by pass and streams what the receiver lacks.
 
-Four threads overlap: one walks and lists, one hears the receiver's answers, one (the caller's) reads and
-hashes contents, one compresses and sends. Pipes between them are short, so memory is bounded.
+One thread looks over the folders, the caller's lists them, one hears the receiver's answers, and one for each
+data stream reads, hashes, compresses and sends contents. What waits between them is bounded, so is memory.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from smc.base.errors import SourceReadError, WireError
 from smc.model.report import Moving
 from smc.transfer.closing import find_moved
+from smc.transfer.compression import Compression
+from smc.transfer.dials import Dials
 from smc.transfer.failures import PeerFailed, part
-from smc.transfer.files.entry import entry_of
 from smc.transfer.files.folders import Folders
 from smc.transfer.files.patterns import Excludes
-from smc.transfer.files.walk import PART, PART_SIZE, count, walk, weight
-from smc.transfer.outgoing import Listed, Outgoing, Parcel
-from smc.transfer.pace import ZSTD_LEVELS, Pace
+from smc.transfer.jobs import Desk, Jobs
+from smc.transfer.ledger import Ledger
+from smc.transfer.listing import Lister, count
+from smc.transfer.outgoing import Outgoing
+from smc.transfer.pace import Pace
 from smc.transfer.pipeline import Crew, Pipe
 from smc.transfer.troubles import Troubles
 from smc.transfer.verify import TreeDigest
 from smc.wire import messages as m
 from smc.wire.channel import TICK_SECONDS, Channel
-from smc.wire.orders import TransferSettings
+from smc.wire.orders import Ssl
+from smc.wire.stream import Opening, SendingStream
 
 PASSES = 3  # the source is live: each pass is shorter than the one before, and what then moves is listed
 _M = TypeVar("_M", bound=m.Message)
-OUTBOX = 8  # parcels of at most about 1 MiB that wait to be sent
-UNANSWERED = 16  # listings that are on their way
+
+OpenStream = Callable[[Opening, bool], SendingStream]  # the bool: with TLS
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class SourceTree:
 
 @dataclass(frozen=True)
 class SentTree:
-    """`hash` is the proof (hex): see `verify.TreeDigest`."""
+    """`hash` is the proof (hex): see `verify.py`."""
 
     name: str
     files: int
@@ -68,8 +74,9 @@ class Sent:
 
 def send(
     channel: Channel,
+    open_stream: OpenStream,
     trees: Sequence[SourceTree],
-    settings: TransferSettings,
+    dials: Dials,
     stop: threading.Event,
     note: Callable[[str], None],
 ) -> Sent:
@@ -78,98 +85,138 @@ def send(
     Raises `Transient` when the connection is cut or `stop` is set (then call it again on a new channel),
     `SourceReadError` when a tree cannot be read at all, and what the receiver failed with.
     """
-    channel.compress_at(ZSTD_LEVELS[settings.compress_level])
-    channel.pace = Pace(settings.bandwidth_limit_mbit, stop)
     crew = Crew(stop)
-    sender = _Sender(channel, trees, settings, crew, note)
-    try:
-        return sender.run()
-    except BaseException as e:  # noqa: BLE001 - the edge of the threads' work: all of it is raised
-        raise part(channel, crew, e) from None
-    finally:
-        sender.close()
+    with ExitStack() as opened:
+        sender = _Sender(channel, open_stream, trees, dials, crew, note, opened)
+        try:
+            return sender.run()
+        except BaseException as e:  # noqa: BLE001 - the edge of the threads' work: all of it is raised
+            raise part(channel, crew, e, sender.abort_streams) from None
 
 
 class _Sender:
     def __init__(
         self,
         channel: Channel,
+        open_stream: OpenStream,
         trees: Sequence[SourceTree],
-        settings: TransferSettings,
+        dials: Dials,
         crew: Crew,
         note: Callable[[str], None],
+        opened: ExitStack,
     ) -> None:
         self._channel = channel
+        self._open_stream = open_stream
         self._trees = trees
-        self._settings = settings
+        self._settings = dials.settings
         self._crew = crew
         self._note = note
+        self._opened = opened
         self._excludes = [Excludes(tree.excludes) for tree in trees]
-        self._outbox: Pipe[Parcel | None] = Pipe(crew, OUTBOX)
         self._heard: Pipe[m.Message] = Pipe(crew, 0)
-        self._asked: Pipe[Listed | None] = Pipe(crew, UNANSWERED)
-        self._folders = [_open(tree) for tree in trees]
+        self._known: Pipe[m.Known] = Pipe(crew, 0)
+        self._jobs = Jobs(crew.check)
+        self._outgoing = Outgoing(self._jobs, crew.check)
+        self._compression = Compression(lambda: dials.settings.compress_level, note)
+        self._pace = channel.pace = Pace(dials, crew.check)
+        self._troubles = self._new_troubles()
+        self._streams: list[SendingStream] = []
+        self._digest_lock = threading.Lock()
+        self._folders = self._open_trees()
+        self._ahead = self._open_trees()
 
     def run(self) -> Sent:
-        self._crew.start("outbox", self._mail)
         self._crew.start("answers", self._hear)
         hello = tuple(m.Tree(tree.name, tree.excludes) for tree in self._trees)
-        self._say(m.Hello(m.PROTOCOL, hello, self._settings.checksum))
-        self._expect(m.Welcome)
-        self._note("counting files")
-        self._say(m.Totals(tuple(self._count())))
+        secure = self._settings.ssl is not Ssl.OFF
+        self.say(m.Hello(m.PROTOCOL, hello, self._settings.checksum, secure))
+        welcome = self._expect(m.Welcome)
+        self._open_streams(welcome.streams, secure=secure)
+        if len(welcome.remembered) != len(self._trees):
+            raise WireError("the receiver speaks of other trees")
+        counted = self._open_trees()
+        self._crew.start("count", lambda: self.say(m.Totals(tuple(self._count(counted)))))
+        known = [remembered and not self._settings.checksum for remembered in welcome.remembered]
         number = 0
         while True:
             number += 1
-            troubles = Troubles([tree.mount_point for tree in self._trees])
-            changes, digests = self._pass(number, troubles)
+            changes, digests = self._pass(number, known)
+            moved = find_moved(self._folders, self._excludes, self._troubles, self._crew.check)
             self._note(f"pass {number}: {changes} changes")
-            if number == PASSES or (not changes and not troubles.unsettled):
-                break
-        find_moved(self._folders, self._excludes, troubles, self._crew.check)
-        return self._finish(number, digests, troubles)
+            if number == PASSES or not (moved or self._troubles.unsettled):
+                return self._finish(number, digests)
+            known = [True] * len(self._trees)
 
-    def close(self) -> None:
-        for folders in self._folders:
-            folders.close()
+    def abort_streams(self) -> None:
+        for stream in self._streams:
+            stream.abort()
 
-    def _count(self) -> Iterator[m.Total]:
-        for folders, excludes in zip(self._folders, self._excludes, strict=True):
+    def say(self, message: m.Message) -> None:
+        self._crew.check()
+        self._channel.send(message)
+
+    def known(self) -> m.Known:
+        return self._known.get()
+
+    def _open_trees(self) -> list[Folders]:
+        return [self._opened.enter_context(_open(tree)) for tree in self._trees]
+
+    def _new_troubles(self) -> Troubles:
+        return Troubles([tree.mount_point for tree in self._trees])
+
+    def _open_streams(self, keys: Sequence[m.StreamKey], *, secure: bool) -> None:
+        for key in keys:
+            self._crew.check()
+            stream = self._open_stream(Opening(key.number, key.token, key.key), secure)
+            self._opened.callback(stream.close)
+            stream.pace = self._pace
+            self._streams.append(stream)
+            desk = Desk(
+                stream=stream,
+                folders=self._open_trees(),
+                jobs=self._jobs,
+                compression=self._compression,
+                troubles=lambda: self._troubles,
+                settled=self._outgoing.settled,
+                check=self._crew.check,
+            )
+            self._crew.start(f"stream {key.number}", partial(self._work, desk))
+
+    def _work(self, desk: Desk) -> None:
+        while (job := self._jobs.get()) is not None:
+            job.work(desk)
+        desk.stream.close()
+
+    def _count(self, trees: Sequence[Folders]) -> Iterator[m.Total]:
+        for folders, excludes in zip(trees, self._excludes, strict=True):
             yield count(folders, excludes, self._crew.check)
 
-    def _pass(self, number: int, troubles: Troubles) -> tuple[int, list[TreeDigest]]:
+    def _pass(self, number: int, known: Sequence[bool]) -> tuple[int, list[TreeDigest]]:
+        self._troubles = self._new_troubles()
         digests = [TreeDigest() for _ in self._trees]
-        outgoing = Outgoing(self._folders, digests, troubles, self._outbox.put, self._crew.check)
-        self._say(m.PassBegin(number))
-        self._crew.start(f"walk {number}", lambda: self._list(troubles))
-        while (listed := self._asked.get()) is not None:
-            verdict = self._expect(m.Verdict)
-            if verdict.number != listed.number or len(verdict.files) != len(listed.files):
-                raise WireError("an answer came that fits no listing")
-            outgoing.take(listed, verdict)
-        self._say(m.PassEnd(number))
+        self.say(m.PassBegin(number))
+        lister = Lister(
+            self, self._folders, self._ahead, self._excludes, known, self._troubles, self._crew
+        )
+        for listed in lister.run(f"walk {number}"):
+            digest = digests[listed.tree]
+            if listed.listing is not None:
+                ledger = Ledger(listed.listing, listed.tree, digest, self._digest_lock)
+                self._outgoing.begin(ledger)
+                self.say(listed.listing)
+                continue
+            with self._digest_lock:
+                digest.expect(listed.path)
+                if listed.proof is not None:
+                    digest.know(listed.path, listed.proof)
+        self._outgoing.wait_until_all_is_sent()
+        self.say(m.PassEnd(number))
         return self._expect(m.PassDone).changes, digests
 
-    def _list(self, troubles: Troubles) -> None:
-        """One walk over all trees; what it lists waits in `_asked` for its answer."""
-        number = 0
-        for at, tree in enumerate(self._trees):
-            with Folders(tree.path) as folders:  # of this thread
-                root = entry_of(folders.open(b""), b"")
-                troubles.read_at[at, b""] = root.changed_ns
-                self._say(m.TreeBegin(at, root))
-                parts = walk(folders, self._excludes[at], troubles.reader(at))
-                for group in _grouped(parts):
-                    troubles.saw(at, group)
-                    self._asked.put(Listed(number, at, tuple(_files(group))))
-                    self._say(m.Listing(number, group))
-                    number += 1
-        self._asked.put(None)
-
-    def _finish(self, passes: int, digests: Sequence[TreeDigest], troubles: Troubles) -> Sent:
+    def _finish(self, passes: int, digests: Sequence[TreeDigest]) -> Sent:
+        self._jobs.end()
         proofs = [digest.proof() for digest in digests]
-        self._say(m.Finish(tuple(proofs)))
-        self._outbox.put(None)
+        self.say(m.Finish(tuple(proofs)))
         self._note("waiting until the receiver has all on disk")
         self._expect(m.Finished)
         self._crew.join()
@@ -177,10 +224,7 @@ class _Sender:
             SentTree(tree.name, proof.files, proof.size, proof.hash.hex())
             for tree, proof in zip(self._trees, proofs, strict=True)
         )
-        return Sent(trees, troubles.moving(), troubles.unreadable(), passes)
-
-    def _say(self, message: m.Message) -> None:
-        self._outbox.put((message, b""))
+        return Sent(trees, self._troubles.moving(), self._troubles.unreadable(), passes)
 
     def _expect(self, kind: type[_M]) -> _M:
         message = self._heard.get()
@@ -188,19 +232,17 @@ class _Sender:
             raise WireError(f"{kind.__name__} was due, {type(message).__name__} came")
         return message
 
-    def _mail(self) -> None:
-        while (parcel := self._outbox.get()) is not None:
-            self._channel.send(*parcel)
-
     def _hear(self) -> None:
         while True:
             self._crew.check()
-            received = self._channel.receive(timeout=TICK_SECONDS)
-            if received is None:
+            message = self._channel.receive(timeout=TICK_SECONDS)
+            if message is None or self._outgoing.hear(message):
                 continue
-            message = received[0]
             if isinstance(message, m.Failed):
                 raise PeerFailed(message.failure)
+            if isinstance(message, m.Known):
+                self._known.put(message)
+                continue
             self._heard.put(message)
             if isinstance(message, m.Finished):
                 return
@@ -211,29 +253,3 @@ def _open(tree: SourceTree) -> Folders:
         return Folders(tree.path)
     except OSError as e:
         raise SourceReadError(f"{tree.mount_point} cannot be read: {e.strerror}") from e
-
-
-def _grouped(parts: Iterable[m.Folder]) -> Iterator[tuple[m.Folder, ...]]:
-    """Small folders travel together."""
-    group: list[m.Folder] = []
-    entries = size = 0
-    for folder in parts:
-        part_size = sum(map(weight, folder.entries)) + len(folder.path)
-        if group and (entries + len(folder.entries) > PART or size + part_size > PART_SIZE):
-            yield tuple(group)
-            group, entries, size = [], 0, 0
-        group.append(folder)
-        entries += len(folder.entries) + 1
-        size += part_size
-    if group:
-        yield tuple(group)
-
-
-def _files(group: Iterable[m.Folder]) -> Iterator[tuple[int, bytes, m.Entry]]:
-    """Index in the listing, folder and entry of each file whose content counts."""
-    index = 0
-    for folder in group:
-        for entry in folder.entries:
-            if entry.kind is m.Kind.FILE and not entry.link:
-                yield index, folder.path, entry
-            index += 1

@@ -1,12 +1,12 @@
 """How far the receiving end is, in true numbers: counted totals and what is done of them."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from smc.model.progress import DiskProgress
 from smc.transfer.memory import Memory
-from smc.wire.channel import Channel
 from smc.wire.messages import Total
 
 REPORT_SECONDS = 0.5
@@ -28,9 +28,15 @@ class Tally:
     """Totals are what the sender counted before the first pass, and what later passes found changed."""
 
     def __init__(
-        self, channel: Channel, memory: Memory, disks: Sequence[int], tell: Callable[[WriterProgress], None]
+        self,
+        wire: Callable[[], int],
+        memory: Memory,
+        disks: Sequence[int],
+        tell: Callable[[WriterProgress], None],
     ) -> None:
-        self._channel = channel
+        """`wire`: the bytes of this connection on the network so far."""
+        self._wire = wire
+        self._lock = threading.Lock()
         self._memory = memory
         self._wire_before = memory.wire
         self._tell = tell
@@ -47,12 +53,14 @@ class Tally:
         self.report()
 
     def expect(self, disk: int, size: int, files: int = 1) -> None:
-        self._total[disk] += size
-        self._files_total += files
+        with self._lock:
+            self._total[disk] += size
+            self._files_total += files
 
     def credit(self, disk: int, size: int, files: int = 0) -> None:
-        self._done[disk] += size
-        self._files_done += files
+        with self._lock:
+            self._done[disk] += size
+            self._files_done += files
 
     def complete(self) -> None:
         """All that there is was done: files that vanished or shrank are not missing."""
@@ -61,28 +69,30 @@ class Tally:
 
     def report(self, note: str = "", *, now: bool = True) -> None:
         """`now` False: only if the last report is old enough."""
-        self._memory.wire = self._wire_before + self._channel.sent_bytes + self._channel.received_bytes
-        if not now and time.monotonic() - self._told < REPORT_SECONDS:
-            return
-        self._told = time.monotonic()
+        with self._lock:
+            if not now and time.monotonic() - self._told < REPORT_SECONDS:
+                return
+            self._told = time.monotonic()
+            self._tell(self._progress(note))
+
+    def _progress(self, note: str) -> WriterProgress:
+        self._memory.wire = self._wire_before + self._wire()
         reached = self._memory.done
         for disk, done in self._done.items():
             reached[disk] = max(reached.get(disk, 0), done)
         self._memory.files_done = max(self._memory.files_done, self._files_done)
-        self._tell(
-            WriterProgress(
-                disks=tuple(
-                    DiskProgress(
-                        index=disk,
-                        done=reached[disk],
-                        total=max(total, reached[disk]) if self._counted else 0,
-                    )
-                    for disk, total in self._total.items()
-                ),
-                files_done=self._memory.files_done,
-                files_total=max(self._files_total, self._memory.files_done) if self._counted else 0,
-                wire=self._memory.wire,
-                resent=self._memory.resent,
-                note=note,
-            )
+        return WriterProgress(
+            disks=tuple(
+                DiskProgress(
+                    index=disk,
+                    done=reached[disk],
+                    total=max(total, reached[disk]) if self._counted else 0,
+                )
+                for disk, total in self._total.items()
+            ),
+            files_done=self._memory.files_done,
+            files_total=max(self._files_total, self._memory.files_done) if self._counted else 0,
+            wire=self._memory.wire,
+            resent=self._memory.resent,
+            note=note,
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from smc.model.report import Moving
 from smc.transfer.files.folders import join
+from smc.transfer.files.walk import GONE
 from smc.wire.messages import Folder
 
 CLOCK_NS = 20_000_000  # the kernel stamps changes by its tick, up to 10 ms behind the clock
@@ -31,6 +32,25 @@ class Troubles:
             for entry in folder.entries:
                 if entry.changed_ns >= self.recent_ns:
                     self.read_at[tree, join(folder.path, entry.name)] = entry.changed_ns
+
+    def was_read(self, tree: int, path: bytes, changed_ns: int) -> None:
+        """In the state of this ctime; only what changed lately is remembered."""
+        if changed_ns >= self.recent_ns:
+            with self._lock:
+                self.read_at[tree, path] = changed_ns
+
+    def unsettled_at(self, tree: int, path: bytes) -> None:
+        """It is looked at again in the next pass, and listed if this was the last."""
+        with self._lock:
+            self.unsettled += 1
+        self.moves(tree, path, "it was being written while it was copied")
+
+    def missed(self, tree: int, path: bytes, error: OSError | None) -> None:
+        """A content that did not come; `error` None when there is no regular file any more."""
+        if error is None or error.errno in GONE:
+            self.moves(tree, path, "it vanished while it was copied")
+        else:
+            self.cannot_read(tree, path, error)
 
     def moves(self, tree: int, path: bytes, why: str) -> None:
         with self._lock:

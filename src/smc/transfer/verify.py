@@ -1,98 +1,177 @@
-"""What is proved: SHA-256 of each file's content, and of a tree's paths and contents in order.
+"""What is proved: the hash of each file's content, of each folder's files, and of a tree's folders in order.
 
-The hash of a content is SHA-256 of its bytes, as `sha256sum` prints it, unless it has whole zero blocks
-(BLOCK bytes at a multiple of BLOCK): those are left out, because a file of a terabyte may be one hole. Then
-it is SHA-256 over b"smc-sparse", the size, the number of each block left out (u64 each, little endian)
-as SHA-256 of them in turn, and the SHA-256 of the bytes that remain. It depends on the content alone, not
-on where a filesystem has holes.
+*Content*: up to PIECE bytes its SHA-256, as `sha256sum` prints it. Larger: SHA-256 over b"smc-pieces", the
+size (u64, little endian) and the SHA-256 of each piece of PIECE bytes in order (the last may be shorter), so
+that pieces can be read, sent and written by several hands, and a hole of a terabyte costs nothing.
+*Folder*: SHA-256 over length of name (u32), name and content hash of each file directly in it, by name.
+*Tree*: SHA-256 over length of path (u32), path and folder hash of each folder that has files, in the order of
+the walk. Of hard links the first name counts.
 """
 
 import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from struct import Struct
 
-from smc.wire.messages import PIECE, TreeProof
+from smc.wire.messages import PIECE, FolderProof, TreeProof
 
-BLOCK = PIECE
-ZEROS = bytes(BLOCK)
 NUMBER = Struct("<Q")
 LENGTH = Struct("<I")
+ZERO_PIECE = hashlib.sha256(bytes(PIECE)).digest()
+AT_ONCE = 4096  # hashes of holes fed in one go
 
-
-class ContentHash:
-    """Fed with blocks that begin at multiples of BLOCK, in order; blocks not fed are zeros."""
-
-    def __init__(self) -> None:
-        self._data = hashlib.sha256()
-        self._left_out = hashlib.sha256()
-        self._sparse = False
-        self.position = 0
-
-    def feed(self, offset: int, block: bytes | bytearray | memoryview) -> None:
-        """`block` is BLOCK bytes, or fewer at the end of the file."""
-        self.pass_over(offset)
-        if len(block) == BLOCK and not block[0] and not block[-1] and block == ZEROS:
-            self._leave_out(offset)
-        else:
-            self._data.update(block)
-        self.position = offset + len(block)
-
-    def pass_over(self, offset: int) -> None:
-        """Zeros up to `offset`."""
-        if self.position % BLOCK:
-            self._fill(min(offset, -(-self.position // BLOCK) * BLOCK))
-        while offset - self.position >= BLOCK:
-            self._leave_out(self.position)
-            self.position += BLOCK
-        self._fill(offset)
-
-    def copy(self) -> "ContentHash":
-        other = ContentHash()
-        other._data, other._left_out = self._data.copy(), self._left_out.copy()
-        other._sparse, other.position = self._sparse, self.position
-        return other
-
-    def digest(self, size: int) -> bytes:
-        """Of a content of `size` bytes; nothing can be fed after it."""
-        self.pass_over(size)
-        if not self._sparse:
-            return self._data.digest()
-        outer = hashlib.sha256(b"smc-sparse" + NUMBER.pack(size))
-        outer.update(self._left_out.digest())
-        outer.update(self._data.digest())
-        return outer.digest()
-
-    def _fill(self, offset: int) -> None:
-        if offset > self.position:
-            self._data.update(ZEROS[: offset - self.position])
-            self.position = offset
-
-    def _leave_out(self, offset: int) -> None:
-        self._sparse = True
-        self._left_out.update(NUMBER.pack(offset // BLOCK))
+File = tuple[bytes, int, bytes]  # name, size, hash
 
 
 def hash_bytes(data: bytes | memoryview) -> bytes:
-    """The hash of a content that is in memory."""
-    content = ContentHash()
-    for offset in range(0, len(data), BLOCK):
-        content.feed(offset, data[offset : offset + BLOCK])
-    return content.digest(len(data))
+    """The hash of a content that is in memory, of any size."""
+    if len(data) <= PIECE:
+        return hashlib.sha256(data).digest()
+    pieces = {at // PIECE: hash_piece(data[at : at + PIECE]) for at in range(0, len(data), PIECE)}
+    return hash_of_pieces(len(data), pieces)
+
+
+def hash_piece(data: bytes | bytearray | memoryview) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def hash_of_pieces(size: int, pieces: Mapping[int, bytes]) -> bytes:
+    """The hash of a content of `size` bytes; pieces that are not there are holes."""
+    count, rest = divmod(size, PIECE)
+    if not count or (count == 1 and not rest):
+        return pieces.get(0) or hash_piece(bytes(size))
+    whole = hashlib.sha256(b"smc-pieces" + NUMBER.pack(size))
+    at = 0
+    for number in sorted(number for number in pieces if number < count):
+        _feed_holes(whole.update, number - at)
+        whole.update(pieces[number])
+        at = number + 1
+    _feed_holes(whole.update, count - at)
+    if rest:
+        whole.update(pieces.get(count) or hash_piece(bytes(rest)))
+    return whole.digest()
+
+
+def _feed_holes(update: Callable[[bytes], None], count: int) -> None:
+    while count > 0:
+        update(ZERO_PIECE * min(count, AT_ONCE))
+        count -= AT_ONCE
+
+
+class _Part:
+    """Files of a part of a folder, in order; None until all are known."""
+
+    __slots__ = ("files",)
+
+    def __init__(self) -> None:
+        self.files: list[File] | None = None
+
+
+class _Folder:
+    """A folder whose turn has not come, or whose parts are still coming."""
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        self.parts: deque[_Part] = deque()
+        self.proof: FolderProof | None = None
+        self.whole = False
+        self._hash = hashlib.sha256()
+        self._files = self._size = 0
+
+    def settle(self) -> bool:
+        """Take in what is there, in order; True when nothing of the folder is missing."""
+        if self.proof is None:
+            while self.parts and self.parts[0].files is not None:
+                self._add(self.parts.popleft().files or [])
+            if self.whole and not self.parts:
+                self.proof = FolderProof(self._files, self._size, self._hash.digest())
+        return self.proof is not None
+
+    def _add(self, files: list[File]) -> None:
+        for name, size, content in files:
+            self._hash.update(LENGTH.pack(len(name)) + name + content)
+            self._size += size
+        self._files += len(files)
 
 
 class TreeDigest:
-    """SHA-256 over the length of a path (u32), the path and the hash of its content, for each file in the
-    order of the walk: a folder's own files by name, then its folders by name. Of hard links the first counts.
+    """The proof of one tree in one pass; folders are announced in the order of the walk and known in any.
+
+    For one thread at a time: the callers hold a lock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[bytes, FolderProof], None] | None = None) -> None:
+        """`told` hears of each folder's proof when its turn has come."""
         self._hash = hashlib.sha256()
-        self._files = 0
-        self._size = 0
+        self._files = self._size = 0
+        self._order: deque[_Folder] = deque()
+        self._waiting: dict[bytes, _Folder] = {}
+        self._told = told
 
-    def add(self, path: bytes, size: int, content: bytes) -> None:
-        self._hash.update(LENGTH.pack(len(path)) + path + content)
-        self._files += 1
-        self._size += size
+    def expect(self, path: bytes) -> None:
+        """The next folder of the walk; its parts or its proof come later."""
+        folder = _Folder(path)
+        self._order.append(folder)
+        self._waiting[path] = folder
+
+    def expects(self, path: bytes) -> bool:
+        return path in self._waiting
+
+    def know(self, path: bytes, proof: FolderProof) -> None:
+        """All of a folder that was expected is proved already."""
+        self._waiting.pop(path).proof = proof
+        self._drain()
+
+    def begin_part(self, path: bytes, *, last: bool) -> _Part:
+        """The next part of a folder that was expected; hand it back to `end_part`."""
+        folder = self._waiting[path]
+        part = _Part()
+        folder.parts.append(part)
+        if last:
+            folder.whole = True
+            del self._waiting[path]
+        return part
+
+    def end_part(self, part: _Part, files: list[File]) -> None:
+        """`files` of the part, by name."""
+        part.files = files
+        self._drain()
 
     def proof(self) -> TreeProof:
+        """When everything that was expected has come."""
+        assert not self._order, "folders are still missing"
         return TreeProof(self._files, self._size, self._hash.digest())
+
+    @property
+    def complete(self) -> bool:
+        return not self._order
+
+    def _drain(self) -> None:
+        while self._order and self._order[0].settle():
+            folder = self._order.popleft()
+            proof = folder.proof
+            assert proof is not None
+            if proof.files:
+                self._hash.update(LENGTH.pack(len(folder.path)) + folder.path + proof.hash)
+                self._files += proof.files
+                self._size += proof.size
+            if self._told is not None:
+                self._told(folder.path, proof)
+
+
+def ranges(numbers: Mapping[int, object], most: int) -> tuple[tuple[int, int], ...]:
+    """At most `most` ranges (first, one past the last) of the keys."""
+    return tuple(islice(_ranges(numbers), most))
+
+
+def _ranges(numbers: Mapping[int, object]) -> Iterator[tuple[int, int]]:
+    first = at = -1
+    for number in sorted(numbers):
+        if number != at:
+            if at > first >= 0:
+                yield first, at
+            first = number
+        at = number + 1
+    if at > first >= 0:
+        yield first, at

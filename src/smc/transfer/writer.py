@@ -3,24 +3,34 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
-from smc.base.errors import WireError
+from smc.base.errors import Transient, WireError
 from smc.model.report import Proof
-from smc.transfer.contents import Contents, Target
+from smc.transfer.arrival import Places
+from smc.transfer.contents import Contents
+from smc.transfer.examiner import Examiner
 from smc.transfer.failures import PeerFailed, part
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.reconcile import Reconciler
+from smc.transfer.ledger import Ledger
 from smc.transfer.memory import Memory
 from smc.transfer.pipeline import Crew, Pipe
+from smc.transfer.recording import Recorder
 from smc.transfer.tally import Tally
 from smc.transfer.tally import WriterProgress as WriterProgress
 from smc.transfer.target import TargetTree as TargetTree
 from smc.transfer.verify import TreeDigest
 from smc.wire import messages as m
 from smc.wire.channel import TICK_SECONDS, Channel
+from smc.wire.listener import Listener, StreamsAwaited
+from smc.wire.stream import Opening, ReceivingStream
 
-INBOX = 24  # messages of at most about 1 MiB that wait to be written
+INBOX = 24  # listings that wait for their turn
+STREAMS = 4  # data streams of a connection: enough that reading, hashing, sending and writing overlap
+STREAM_SECONDS = 60.0  # for the sender to open all of them
 
 
 @dataclass(frozen=True)
@@ -30,42 +40,52 @@ class Received:
     resent: int
 
 
+@dataclass(frozen=True)
+class _Target:
+    tree: TargetTree
+    reconciler: Reconciler
+    recorder: Recorder
+
+
 def receive(
     channel: Channel,
+    listener: Listener,
     trees: Sequence[TargetTree],
     stop: threading.Event,
     on_progress: Callable[[WriterProgress], None],
     memory: Memory | None = None,
 ) -> Received:
-    """Serve one connection of a sender until all trees are equal and on disk.
+    """Serve one connection of a sender until all trees are equal and on disk; its streams come to `listener`.
 
     Give the same `memory` to every connection of a run. Raises `Transient` when the connection is cut or
     `stop` is set: what was received whole stays, and the next connection goes on from there.
     """
     crew = Crew(stop)
-    inbox: Pipe[tuple[m.Message, memoryview]] = Pipe(crew, INBOX)
-    writer = _Writer(channel, trees, memory or Memory(), on_progress, crew.check)
-    crew.start("inbox", lambda: _fill(channel, inbox, crew))
+    inbox: Pipe[m.Message] = Pipe(crew, INBOX)
+    writer = _Writer(channel, listener, trees, memory or Memory(), on_progress, crew)
+    crew.start("inbox", lambda: _fill(channel, listener, inbox, crew))
     try:
         received = writer.run(inbox)
         crew.join()
     except BaseException as e:  # noqa: BLE001 - the edge of the threads' work: all of it is raised
-        raise part(channel, crew, e) from None
+        raise part(channel, crew, e, writer.abort_streams) from None
     finally:
         writer.close()
     return received
 
 
-def _fill(channel: Channel, inbox: Pipe[tuple[m.Message, memoryview]], crew: Crew) -> None:
+def _fill(channel: Channel, listener: Listener, inbox: Pipe[m.Message], crew: Crew) -> None:
     while True:
         crew.check()
-        received = channel.receive(timeout=TICK_SECONDS)
-        if received is None:
+        if listener.newcomer.is_set():  # the agent has one connection at a time: this one is dead
+            raise Transient("the agent connected anew", code="Wire.Cut")
+        message = channel.receive(timeout=TICK_SECONDS)
+        if message is None:
             continue
-        if isinstance(received[0], m.Failed):
-            raise PeerFailed(received[0].failure)
-        inbox.put(received)
-        if isinstance(received[0], m.Finish):
+        if isinstance(message, m.Failed):
+            raise PeerFailed(message.failure)
+        inbox.put(message)
+        if isinstance(message, m.Finish):
             return
 
 
@@ -73,35 +93,54 @@ class _Writer:
     def __init__(
         self,
         channel: Channel,
+        listener: Listener,
         trees: Sequence[TargetTree],
         memory: Memory,
         on_progress: Callable[[WriterProgress], None],
-        check: Callable[[], None],
+        crew: Crew,
     ) -> None:
         self._channel = channel
-        self._check = check
+        self._listener = listener
+        self._crew = crew
         self._trees = {tree.name: tree for tree in trees}
         self._memory = memory
-        self._tally = Tally(channel, memory, [tree.disk for tree in trees], on_progress)
-        self._contents = Contents(memory, self._tally, check)
-        self._targets: list[Target] = []
+        self._streams: list[ReceivingStream] = []
+        self._workers: list[threading.Thread] = []
+        self._wire = 0
+        self._tally = Tally(self._count_wire, memory, [tree.disk for tree in trees], on_progress)
+        self._contents = Contents(memory, self._tally, crew.check)
+        self._examiner = Examiner(self._contents, self._say, crew)
+        self._targets: list[_Target] = []
         self._digests: list[TreeDigest] = []
-        self._tree = -1  # whose listings come; none before the first
+        self._lock = threading.Lock()
         self._pass = 0
+        self._opened = ExitStack()
 
-    def run(self, inbox: Pipe[tuple[m.Message, memoryview]]) -> Received:
+    def run(self, inbox: Pipe[m.Message]) -> Received:
+        self._crew.start("examiner", self._examiner.run)
         while True:
-            message, content = inbox.get()
+            message = inbox.get()
             if isinstance(message, m.Finish):
                 return self._finish(message)
-            if not self._contents.take(message, content):
-                self._take(message)
+            self._take(message)
             self._tally.report(f"pass {self._pass}", now=False)
+
+    def abort_streams(self) -> None:
+        for stream in self._streams:
+            stream.abort()
 
     def close(self) -> None:
         self._contents.close()
         for target in self._targets:
             target.reconciler.close()
+        self._opened.close()
+
+    def _say(self, message: m.Message) -> None:
+        self._channel.send(message)
+
+    def _count_wire(self) -> int:
+        streams = sum(stream.received_bytes for stream in self._streams)
+        return self._channel.sent_bytes + self._channel.received_bytes + streams
 
     def _take(self, message: m.Message) -> None:
         match message:
@@ -111,8 +150,8 @@ class _Writer:
                 self._set_totals(message)
             case m.PassBegin():
                 self._begin_pass(message.number)
-            case m.TreeBegin():
-                self._begin_tree(message)
+            case m.Survey():
+                self._take_survey(message)
             case m.Listing():
                 self._take_listing(message)
             case m.PassEnd():
@@ -128,16 +167,48 @@ class _Writer:
             raise WireError(f"the sender's trees ({', '.join(names)}) are not the target's")
         for theirs in hello.trees:
             tree = self._trees[theirs.name]
-            excludes = Excludes(theirs.excludes)
+            index = self._memory.index(tree.name, theirs.excludes)
             with tree.blamed(b""):
                 reconciler = Reconciler(
-                    tree.name, tree.path, excludes, self._memory, self._check, checksum=hello.checksum
+                    tree.name,
+                    tree.path,
+                    Excludes(theirs.excludes),
+                    self._memory,
+                    index,
+                    checksum=hello.checksum,
                 )
-            self._targets.append(Target(tree, reconciler))
-        self._channel.send(m.Welcome())
+            self._targets.append(_Target(tree, reconciler, Recorder(index, self._contents)))
+        openings = [Opening.fresh(number) for number in range(STREAMS)]
+        awaited = self._listener.expect(openings, secure=hello.secure)
+        self._opened.callback(awaited.close)
+        keys = tuple(m.StreamKey(opening.number, opening.token, opening.key) for opening in openings)
+        self._say(m.Welcome(keys, tuple(target.recorder.index.remembers for target in self._targets)))
+        self._accept_streams(awaited)
+
+    def _accept_streams(self, awaited: StreamsAwaited) -> None:
+        for number in range(STREAMS):
+            stream = awaited.accept(STREAM_SECONDS)
+            self._crew.check()
+            if stream is None:
+                raise Transient("the sender did not open its data streams", code="Wire.Cut")
+            self._opened.callback(stream.close)
+            self._streams.append(stream)
+            thread = self._crew.start(f"stream {number}", partial(self._work, stream))
+            self._workers.append(thread)
+
+    def _work(self, stream: ReceivingStream) -> None:
+        places = Places({name: tree.path for name, tree in self._trees.items()})
+        try:
+            while (received := stream.receive()) is not None:
+                self._crew.check()
+                places.begin(self._pass)
+                self._contents.take(*received, places)
+                self._tally.report(f"pass {self._pass}", now=False)
+        finally:
+            places.close()
 
     def _set_totals(self, message: m.Totals) -> None:
-        if len(message.trees) != len(self._targets) or self._pass:
+        if len(message.trees) != len(self._targets):
             raise WireError("totals came that are not of these trees")
         self._tally.set_totals([target.tree.disk for target in self._targets], message.trees)
 
@@ -145,56 +216,84 @@ class _Writer:
         if number != self._pass + 1 or not self._targets:
             raise WireError(f"pass {number} came after pass {self._pass}")
         self._pass = number
-        self._digests = [TreeDigest() for _ in self._targets]
-        self._tree = -1
+        self._digests = [TreeDigest(target.recorder.record) for target in self._targets]
+        for target in self._targets:
+            target.reconciler.begin_pass()
 
-    def _begin_tree(self, message: m.TreeBegin) -> None:
-        if message.tree != self._tree + 1 or message.tree >= len(self._digests):
-            raise WireError(f"tree {message.tree} came out of turn")
-        self._tree = message.tree
-        self._targets[message.tree].reconciler.begin_pass(message.root)
+    def _target(self, tree: int) -> _Target:
+        if not self._pass or not 0 <= tree < len(self._targets):
+            raise WireError(f"tree {tree} came out of turn")
+        return self._targets[tree]
+
+    def _take_survey(self, survey: m.Survey) -> None:
+        target, digest = self._target(survey.tree), self._digests[survey.tree]
+        proofs: list[m.FolderProof | None] = []
+        for folder in survey.folders:
+            proof = target.reconciler.unchanged(folder)
+            proofs.append(proof)
+            with self._lock:
+                if digest.expects(folder.path):
+                    raise WireError(f"{folder.path!r} was surveyed twice")
+                digest.expect(folder.path)
+                if proof is not None:
+                    digest.know(folder.path, proof)
+            if proof is not None and self._pass == 1:
+                self._tally.credit(target.tree.disk, folder.stored, files=folder.files)
+        self._say(m.Known(survey.number, tuple(proofs)))
 
     def _take_listing(self, listing: m.Listing) -> None:
-        if self._tree < 0:
-            raise WireError(f"listing {listing.number} came before its tree")
-        target = self._targets[self._tree]
+        target = self._target(listing.tree)
         answers: list[m.FileAnswer] = []
         for folder in listing.folders:
             with target.tree.blamed(folder.path):
                 answers += target.reconciler.take(folder)
-        self._contents.expect(listing, answers, target, self._digests[self._tree], counted=self._pass == 1)
-        self._channel.send(m.Verdict(listing.number, tuple(answers)))
+            target.recorder.expect(folder)
+        digest = self._digests[listing.tree]
+        ledger = Ledger(listing, listing.tree, digest, self._lock, target.recorder.gather)
+        taken_up = target.reconciler.taken_up
+        self._contents.expect(ledger, answers, target.tree, taken_up, counted=self._pass == 1)
+        send_all = all(answer.answer is m.Answer.SEND for answer in answers)
+        if answers:
+            self._say(m.Verdict(listing.number, () if send_all else tuple(answers)))
+            self._examiner.examine(ledger, answers, target.tree)
 
     def _end_pass(self, number: int) -> None:
-        if not self._contents.complete or number != self._pass or self._tree != len(self._targets) - 1:
+        if number != self._pass:
+            raise WireError(f"pass {number} ended in pass {self._pass}")
+        self._contents.wait_until_complete()
+        if not all(digest.complete for digest in self._digests):
             raise WireError(f"pass {number} ended before its listings")
-        changes = 0
+        changes = self._contents.changes
+        self._contents.changes = 0
         for target in self._targets:
             with target.tree.blamed(b""):
                 target.reconciler.finish_pass()
+                target.reconciler.seal(target.recorder.take_clean())
             changes += target.reconciler.changes
-        self._tree = -1
-        self._channel.send(m.PassDone(number, changes))
+        self._say(m.PassDone(number, changes))
 
     def _finish(self, message: m.Finish) -> Received:
-        if len(message.trees) != len(self._targets) or not self._contents.complete or not self._pass:
+        if len(message.trees) != len(self._targets) or not self._pass:
             raise WireError("the sender finished too early")
+        self._examiner.end()
+        self._crew.join(self._workers)
         self._tally.report("writing to disk")
         os.sync()
+        for target in self._targets:
+            target.recorder.index.commit()
         written = [digest.proof() for digest in self._digests]
-        trees = [target.tree for target in self._targets]
         proof = tuple(
             Proof(
-                disk=tree.disk,
-                partition=tree.partition,
+                disk=target.tree.disk,
+                partition=target.tree.partition,
                 files=ours.files,
                 bytes=ours.size,
                 sent=theirs.hash.hex(),
                 written=ours.hash.hex(),
             )
-            for tree, theirs, ours in zip(trees, message.trees, written, strict=True)
+            for target, theirs, ours in zip(self._targets, message.trees, written, strict=True)
         )
         self._tally.complete()
         self._tally.report("all files are on disk")
-        self._channel.send(m.Finished(tuple(written)))
+        self._say(m.Finished(tuple(written)))
         return Received(proof, self._pass, self._memory.resent)

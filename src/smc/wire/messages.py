@@ -1,20 +1,18 @@
-"""The messages of the data channel. The table is in docs/design/wire.md.
+"""The messages between sender and receiver of files. The table is in docs/design/wire.md.
 
-A payload is the length of its head (u32), the head (msgpack, an array in the order of the fields here),
-and content: raw bytes that no codec touches. Paths and names are bytes, relative to their tree.
+A message is the head of a frame (msgpack, an array in the order of the fields here); the content beside it
+is raw bytes that no codec touches. Paths and names are bytes, relative to their tree.
 """
 
 from enum import IntEnum, unique
-from struct import Struct
 
 import msgspec
 
 from smc.base.errors import WireError
 from smc.model.progress import Failure
 
-PROTOCOL = 1
+PROTOCOL = 2
 PIECE = 1 << 20  # bytes of a file in one message; pieces start at multiples of it
-HEAD = Struct("<I")
 
 
 class _Head(msgspec.Struct, frozen=True, array_like=True):
@@ -58,6 +56,9 @@ class Entry(_Head, frozen=True):
 class Folder(_Head, frozen=True):
     """Part of the content of a folder, names in byte order; a large folder comes in several parts.
 
+    `own` is the folder's own entry, with an empty name, in its first part; None when it is gone or cannot be
+    read. `digest` is its survey (native.survey), taken before the listing; empty when it must not be
+    remembered, because a change after the survey could bear the same time stamp.
     With `last`, names that were in no part are gone, unless one part was not `complete`: then some
     names could not be read.
     """
@@ -67,6 +68,8 @@ class Folder(_Head, frozen=True):
     first: bool = True
     last: bool = True
     complete: bool = True
+    own: Entry | None = None
+    digest: bytes = b""
 
 
 class Tree(_Head, frozen=True):
@@ -80,10 +83,22 @@ class Hello(_Head, frozen=True):
     protocol: int
     trees: tuple[Tree, ...]
     checksum: bool = False
+    secure: bool = True  # TLS on the data streams too
+
+
+class StreamKey(_Head, frozen=True):
+    """What opens one data stream, once; `key` seals its frames when it is in the clear."""
+
+    number: int
+    token: bytes
+    key: bytes
 
 
 class Welcome(_Head, frozen=True):
-    """Receiver: go on."""
+    """Receiver: go on. `remembered`: for each tree, whether folders of it may be known (see Survey)."""
+
+    streams: tuple[StreamKey, ...]
+    remembered: tuple[bool, ...]
 
 
 class Total(_Head, frozen=True):
@@ -92,7 +107,7 @@ class Total(_Head, frozen=True):
 
 
 class Totals(_Head, frozen=True):
-    """Sender: counted before the first pass, in the order of the trees."""
+    """Sender: counted while the first pass runs, in the order of the trees."""
 
     trees: tuple[Total, ...]
 
@@ -101,17 +116,43 @@ class PassBegin(_Head, frozen=True):
     number: int
 
 
-class TreeBegin(_Head, frozen=True):
-    """`root` describes the tree's own folder, its name is empty."""
+class Surveyed(_Head, frozen=True):
+    """One look at a folder; `digest` as in Folder."""
 
+    path: bytes
+    digest: bytes
+    files: int
+    stored: int
+
+
+class Survey(_Head, frozen=True):
+    """Sender: folders in the order of the walk, which need no listing when nothing of them changed."""
+
+    number: int
     tree: int
-    root: Entry
+    folders: tuple[Surveyed, ...]
+
+
+class FolderProof(_Head, frozen=True):
+    """Of the files directly in a folder: how many, their bytes, and the hash that verify.py defines."""
+
+    files: int
+    size: int
+    hash: bytes
+
+
+class Known(_Head, frozen=True):
+    """Receiver: for each folder of a survey its proof, or None: list it."""
+
+    number: int
+    folders: tuple[FolderProof | None, ...]
 
 
 class Listing(_Head, frozen=True):
     """Folders in the order of the walk. Entries are numbered through the whole listing, from 0."""
 
     number: int
+    tree: int
     folders: tuple[Folder, ...]
 
 
@@ -119,21 +160,43 @@ class Listing(_Head, frozen=True):
 class Answer(IntEnum):
     SEND = 0
     KEPT = 1  # `hash` was proved equal when it was written, and nothing changed since
-    COMPARE = 2  # `hash` is of the receiver's content: send only if the source's is another
-    GO_ON = 3  # `hash` is of the first `size` bytes, whole pieces, that an earlier connection brought
+    COMPARE = 2  # an Examined will follow with the hash of the receiver's content
+    GO_ON = 3  # the pieces in `have` came with an earlier connection: only their hashes are wanted
+    DIFFER = 4  # Signatures will follow of an older content: send what is new
 
 
 class FileAnswer(_Head, frozen=True):
     answer: Answer
     hash: bytes = b""
-    size: int = 0
+    have: tuple[tuple[int, int], ...] = ()  # ranges of pieces: (first, one past the last)
 
 
 class Verdict(_Head, frozen=True):
-    """Receiver: one answer for each file of the listing that has no `link`, in order."""
+    """Receiver: one answer for each file of the listing that has no `link`, in order; () means SEND all."""
 
     number: int
-    files: tuple[FileAnswer, ...]
+    files: tuple[FileAnswer, ...] = ()
+
+
+class Examined(_Head, frozen=True):
+    """Receiver: the hashes that COMPARE promised, as (index, hash)."""
+
+    listing: int
+    files: tuple[tuple[int, bytes], ...]
+
+
+class Signature(_Head, frozen=True):
+    """Receiver: part of the signature (delta.py) that DIFFER promised; `size` and `block` in each part.
+
+    `last` without a block: there is nothing to compare with after all, send it whole.
+    """
+
+    listing: int
+    index: int
+    size: int
+    block: int
+    blocks: bytes
+    last: bool
 
 
 class Sent(_Head, frozen=True):
@@ -150,33 +213,38 @@ class Sent(_Head, frozen=True):
 
 
 class Small(_Head, frozen=True):
-    """Whole files; their contents follow one another in the message's content."""
+    """Whole files; their contents follow one another in the frame's content."""
 
     listing: int
     files: tuple[Sent, ...]
 
 
 class Piece(_Head, frozen=True):
-    """Part of a file at `offset`. `extents` (offset in the piece, length) when it has holes."""
+    """One piece of a file, of `size` bytes holes included, at piece `number` of it; `hash` is its SHA-256.
+
+    Bytes that differ from zero come from `copies` (offset in the piece, length, offset in the older content)
+    and from `extents` (offset in the piece, length), whose bytes are the frame's content one after another.
+    Without extents and copies the content is the whole piece; with `kept` there is none, the receiver has it.
+    `attempt` counts the readings of the file: a higher one makes what came before void.
+    """
 
     listing: int
     index: int
-    offset: int
-    size: int  # holes included
+    attempt: int
+    number: int
+    size: int
+    hash: bytes
     extents: tuple[tuple[int, int], ...] = ()
-
-
-class Again(_Head, frozen=True):
-    """The file changed while it was read: drop its pieces."""
-
-    listing: int
-    index: int
+    copies: tuple[tuple[int, int, int], ...] = ()
+    kept: bool = False
 
 
 class Whole(_Head, frozen=True):
-    """All pieces of a file were sent."""
+    """All is sent: `pieces` over all attempts, on whatever streams."""
 
     listing: int
+    attempt: int
+    pieces: int
     file: Sent
 
 
@@ -188,17 +256,16 @@ class Same(_Head, frozen=True):
 
 
 class Missing(_Head, frozen=True):
-    """Gone, or not to be read: no content comes."""
+    """Gone, or not to be read: no content comes but the `pieces` that were sent, which are void."""
 
     listing: int
     index: int
-
-
-class ListingDone(_Head, frozen=True):
-    number: int
+    pieces: int = 0
 
 
 class PassEnd(_Head, frozen=True):
+    """Sender: all contents of the pass were sent; some may still be on their way on other streams."""
+
     number: int
 
 
@@ -238,74 +305,50 @@ class Alive(_Head, frozen=True):
 
 
 Message = (
-    Hello
-    | Welcome
-    | Totals
-    | PassBegin
-    | TreeBegin
-    | Listing
-    | Verdict
-    | Small
-    | Piece
-    | Again
-    | Whole
-    | Same
-    | Missing
-    | ListingDone
-    | PassEnd
-    | PassDone
-    | Finish
-    | Finished
-    | Failed
-    | Alive
-)
+    Hello | Welcome | Totals | PassBegin | Survey | Known | Listing | Verdict | Examined
+    | Signature | Small | Piece | Whole | Same | Missing | PassEnd | PassDone | Finish | Finished | Failed | Alive
+)  # fmt: skip
 KINDS: dict[int, type[Message]] = {
     1: Hello,
     2: Welcome,
     3: Totals,
     4: PassBegin,
-    5: TreeBegin,
-    6: Listing,
-    7: Verdict,
-    8: Small,
-    9: Piece,
-    10: Again,
-    11: Whole,
-    12: Same,
-    13: Missing,
-    14: ListingDone,
-    15: PassEnd,
-    16: PassDone,
-    17: Finish,
-    18: Finished,
-    19: Failed,
-    20: Alive,
+    5: Survey,
+    6: Known,
+    7: Listing,
+    8: Verdict,
+    9: Examined,
+    10: Signature,
+    11: Small,
+    12: Piece,
+    13: Whole,
+    14: Same,
+    15: Missing,
+    16: PassEnd,
+    17: PassDone,
+    18: Finish,
+    19: Finished,
+    20: Failed,
+    21: Alive,
 }
-WITH_CONTENT = frozenset({8, 9})
+WITH_CONTENT = frozenset({11, 12})
 
 _NUMBERS = {kind: number for number, kind in KINDS.items()}
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODERS = {number: msgspec.msgpack.Decoder(kind) for number, kind in KINDS.items()}
 
 
-def encode(message: Message, content: bytes | memoryview = b"") -> tuple[int, bytes]:
-    """The kind and payload of the frame that carries `message`."""
-    head = _ENCODER.encode(message)
-    return _NUMBERS[type(message)], b"".join((HEAD.pack(len(head)), head, content))
+def encode_head(message: Message) -> tuple[int, bytes]:
+    """The kind and head of the frame that carries `message`."""
+    return _NUMBERS[type(message)], _ENCODER.encode(message)
 
 
-def decode(kind: int, payload: bytes) -> tuple[Message, memoryview]:
-    """The message and its content; raises `WireError` for what the table does not know."""
+def decode_head(kind: int, head: bytes | memoryview) -> Message:
+    """Raises `WireError` for what the table does not know."""
     decoder = _DECODERS.get(kind)
     if decoder is None:
         raise WireError(f"unknown message kind {kind}")
-    if len(payload) < HEAD.size:
-        raise WireError(f"a {KINDS[kind].__name__} message is cut short")
-    end = HEAD.size + HEAD.unpack_from(payload)[0]
-    view = memoryview(payload)
-    if end > len(view) or (end < len(view) and kind not in WITH_CONTENT):
-        raise WireError(f"a {KINDS[kind].__name__} message has a wrong length")
     try:
-        return decoder.decode(view[HEAD.size : end]), view[end:]
+        return decoder.decode(head)
     except msgspec.DecodeError as e:  # ValidationError is one
         raise WireError(f"a {KINDS[kind].__name__} message has a wrong shape: {e}") from e

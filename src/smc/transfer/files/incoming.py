@@ -1,25 +1,25 @@
 """A file that is being received: written under a temporary name in its folder, renamed when it is whole.
 
-So a name holds the old content or the new, never a part, whatever is killed when. What an interrupted
-connection left under the temporary name is taken up again when its hash is that of the source's file.
+So a name holds the old content or the new, never a part, whatever is killed when. Pieces come in any order and
+from several streams.
 """
 
 import errno
 import os
-from collections.abc import Callable
+import threading
 from dataclasses import dataclass, field
 
 import xxhash
 
-from smc.transfer.files.content import Extents, hash_content
+from smc.base.errors import Transient, WireError
+from smc.transfer.delta import assemble
 from smc.transfer.files.entry import write_flags
 from smc.transfer.files.place import PRIVATE, apply, unlock
-from smc.transfer.verify import ContentHash
-from smc.wire.messages import Entry
+from smc.transfer.verify import hash_of_pieces, hash_piece
+from smc.wire.messages import PIECE, Entry, Piece, Sent
 
 TEMPORARY = b".smc~"
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-REOPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def temporary_name(name: bytes) -> bytes:
@@ -29,55 +29,66 @@ def temporary_name(name: bytes) -> bytes:
 
 @dataclass
 class Incoming:
-    """`received` counts the bytes of content that came."""
+    """`hashes` are of the pieces that are written; `received` counts the bytes of content that came for them.
+
+    `older` is an open file that copies are taken from, -1 for none.
+    """
 
     handle: int
-    content: ContentHash = field(default_factory=ContentHash)
+    older: int = -1
+    hashes: dict[int, bytes] = field(default_factory=dict)
     received: int = 0
+    attempt: int = 0
+    pieces: int = 0  # messages that came, over all attempts
+    end: Sent | None = None  # said, but not all pieces are here
+    awaited: int = -1  # pieces that will have come; -1 until that is said
     _holes: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def create(cls, folder: int, name: bytes) -> "Incoming":
-        return cls(_create(folder, temporary_name(name)))
+    def create(cls, folder: int, name: bytes, older: int = -1) -> "Incoming":
+        return cls(_create(folder, temporary_name(name)), older)
 
-    @classmethod
-    def take_up(cls, folder: int, name: bytes, size: int, check: Callable[[], None]) -> "Incoming":
-        """The first `size` bytes, whole blocks, of what an earlier connection left."""
-        handle = os.open(temporary_name(name), REOPEN, dir_fd=folder)
-        incoming = cls(handle)
-        try:
-            os.ftruncate(handle, size)
-            incoming.content = hash_content(handle, size, check)
-        except BaseException:
-            incoming.close()
-            raise
-        incoming.received = size
-        incoming._holes = True  # there may be some
-        return incoming
+    def go_on(self) -> None:
+        """With another connection: what is written stays, what was said of the end does not."""
+        self.attempt = self.pieces = 0
+        self.end, self.awaited = None, -1
 
-    def begin_again(self) -> None:
-        os.ftruncate(self.handle, 0)
-        self.content, self.received, self._holes = ContentHash(), 0, False
+    def take(self, piece: Piece, content: memoryview) -> bool:
+        """Check and write one piece. True when it was the last that was missing.
 
-    def write(self, offset: int, size: int, extents: Extents, data: memoryview) -> None:
-        """One block of `size`; `extents` lie in it, in order, and have the length of `data` together."""
-        self._holes |= bool(extents) or offset > self.content.position
-        self.received += len(data)
-        if not extents:
-            _write_all(self.handle, data, offset)
-            self.content.feed(offset, data)
-            return
-        block = bytearray(size)
-        for start, length in extents:
-            _write_all(self.handle, data[:length], offset + start)
-            block[start : start + length] = data[:length]
-            data = data[length:]
-        self.content.feed(offset, block)
+        `WireError` for a content that is not what its hash says, OSError for what the target refuses.
+        """
+        with self._lock:
+            if piece.attempt > self.attempt:
+                self._begin_again(piece.attempt)
+            current = piece.attempt == self.attempt
+        if current:
+            self._write(piece, content)
+        with self._lock:
+            if piece.attempt == self.attempt:
+                self.hashes[piece.number] = piece.hash
+                self.received += len(content)
+            self.pieces += 1
+            return self.pieces == self.awaited
 
-    def finish(self, folder: int, entry: Entry) -> None:
-        """Give it its size, its metadata and its name."""
-        if self._holes or os.fstat(self.handle).st_size < entry.size:
-            os.ftruncate(self.handle, entry.size)
+    def announce(self, pieces: int, attempt: int, sent: Sent | None) -> bool:
+        """How many pieces there are; `sent` None: they are void. True when all are here."""
+        with self._lock:
+            if attempt > self.attempt:
+                self._begin_again(attempt)
+            self.awaited, self.end = pieces, sent
+            return self.pieces == self.awaited
+
+    def finish(self, folder: int, entry: Entry, sent: Sent) -> None:
+        """Give it its size, its metadata and its name. `WireError` when the content is not the announced one."""
+        last = -(-sent.size // PIECE)
+        if any(number >= last for number in self.hashes) or self._digest(sent.size) != sent.hash:
+            raise WireError(f"the content of {entry.name!r} is not what was announced")
+        if len(self.hashes) < last:
+            self._holes = True
+        if self._holes or os.fstat(self.handle).st_size != sent.size:
+            os.ftruncate(self.handle, sent.size)
             if entry.stored >= entry.size:  # all of it was allocated: a swap file must not have holes
                 _allocate(self.handle, entry.size)
         _put_in_place(folder, self.handle, entry)
@@ -89,9 +100,53 @@ class Incoming:
         os.unlink(temporary_name(name), dir_fd=folder)
 
     def close(self) -> None:
-        if self.handle >= 0:
-            os.close(self.handle)
-            self.handle = -1
+        for handle in (self.handle, self.older):
+            if handle >= 0:
+                os.close(handle)
+        self.handle = self.older = -1
+
+    def _digest(self, size: int) -> bytes:
+        return hash_of_pieces(size, self.hashes)
+
+    def _begin_again(self, attempt: int) -> None:
+        os.ftruncate(self.handle, 0)
+        self.hashes, self.received, self.attempt, self._holes = {}, 0, attempt, False
+
+    def _write(self, piece: Piece, content: memoryview) -> None:
+        if piece.kept:
+            if self.hashes.get(piece.number) != piece.hash:  # it changed without a new time stamp
+                self.hashes.clear()
+                raise Transient("a file that was half received changed; it is sent again", code="Transfer.Changed")
+            return
+        offset = piece.number * PIECE
+        if piece.copies:
+            block = assemble(self.older, piece.size, piece.copies, piece.extents, content)
+            _check(piece, block)
+            _write_all(self.handle, memoryview(block), offset)
+        elif piece.extents:
+            spread = bytearray(piece.size)
+            for (start, length), data in _parts(piece, content):
+                spread[start : start + length] = data
+            _check(piece, spread)
+            self._holes = True
+            for (start, _), data in _parts(piece, content):
+                _write_all(self.handle, data, offset + start)
+        else:
+            _check(piece, content)
+            _write_all(self.handle, content, offset)
+
+
+def _parts(piece: Piece, content: memoryview) -> list[tuple[tuple[int, int], memoryview]]:
+    found, at = [], 0
+    for extent in piece.extents:
+        found.append((extent, content[at : at + extent[1]]))
+        at += extent[1]
+    return found
+
+
+def _check(piece: Piece, block: bytes | bytearray | memoryview) -> None:
+    if hash_piece(block) != piece.hash:
+        raise WireError("a piece is not what its hash says")
 
 
 def write_whole(folder: int, entry: Entry, data: memoryview) -> None:

@@ -7,23 +7,26 @@ when all contents are there; folders' own metadata last, because everything befo
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from smc.base.errors import TargetWriteError, WireError
-from smc.transfer.files.content import hash_content
-from smc.transfer.files.entry import open_quietly, read_entry, same_metadata, write_flags
+from smc.transfer import native
+from smc.transfer.delta import SMALLEST
+from smc.transfer.files.entry import SECTOR, open_quietly, read_entry, same_metadata, write_flags
 from smc.transfer.files.folders import Folders, check_name, check_path, join, names_in, split
-from smc.transfer.files.incoming import TEMPORARY, temporary_name
+from smc.transfer.files.incoming import TEMPORARY, Incoming, temporary_name
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.place import change, change_open, make, make_folder, remove, unlock_open
+from smc.transfer.index import Index, Recollection
 from smc.transfer.memory import Memory
-from smc.transfer.verify import BLOCK
-from smc.wire.messages import Answer, Entry, FileAnswer, Folder, Kind
+from smc.transfer.verify import ranges
+from smc.wire.messages import Answer, Entry, FileAnswer, Folder, FolderProof, Kind, Surveyed
 
 NO_FOLDER = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 SEND = FileAnswer(Answer.SEND)
+MOST_RANGES = 4096  # of pieces that one answer names
 
 
 @dataclass
@@ -33,6 +36,7 @@ class _Names:
     path: bytes
     there: set[bytes]
     left_over: set[bytes]
+    known: Recollection
     listed: set[bytes] = field(default_factory=set)
     complete: bool = True
 
@@ -40,7 +44,7 @@ class _Names:
 class Reconciler:
     """One tree during one connection; `begin_pass` ... `take` ... `finish_pass`, for each pass.
 
-    `changes` counts what a pass made, changed or removed. `check` may raise, to end what takes long.
+    `changes` counts what a pass made, changed or removed; only the caller's thread adds to it here.
     Raises OSError for what the target refuses.
     """
 
@@ -50,7 +54,7 @@ class Reconciler:
         root: Path,
         excludes: Excludes,
         memory: Memory,
-        check: Callable[[], None],
+        index: Index,
         *,
         checksum: bool,
     ) -> None:
@@ -59,47 +63,62 @@ class Reconciler:
         self.changes = 0
         self._excludes = excludes
         self._memory = memory
-        self._check = check
+        self._index = index
         self._checksum = checksum
         self._names: _Names | None = None
-        self._made: list[tuple[bytes, Entry]] = []
+        self._made: dict[bytes, Entry] = {}
+        self.taken_up: dict[bytes, Incoming] = {}  # half received, answered with GO_ON
         self._links: list[tuple[bytes, Entry]] = []
         self._claimed: dict[int, bytes] = {}
         self._unlocked: dict[bytes, int] = {}  # folders with the flags that they had
 
-    def begin_pass(self, root: Entry) -> None:
+    def begin_pass(self) -> None:
         self.changes = 0
         self._names = None
-        self._made = [(b"", root)]
+        self._made = {}
         self._links = []
         self._claimed = {}
         self._unlocked = {}
 
+    def unchanged(self, surveyed: Surveyed) -> FolderProof | None:
+        """The proof of a folder that neither end changed since it was recorded."""
+        if self._names is not None:
+            raise WireError(f"{surveyed.path!r} was surveyed while a folder is being listed")
+        try:
+            handle = self.folders.open(check_path(surveyed.path))
+        except OSError:
+            return None
+        target = native.survey(handle)[0]
+        return self._index.unchanged(surveyed.path, surveyed.digest, target)
+
     def take(self, folder: Folder) -> list[FileAnswer]:
         """Answers for the part's files without a link, in order."""
         handle = self._enter(folder)
-        assert self._names is not None
+        if handle is None:
+            return []
+        names = self._names
+        assert names is not None
         answers: list[FileAnswer] = []
         for entry in folder.entries:
-            if check_name(entry.name) in self._names.listed:
-                raise WireError(f"{entry.name!r} was listed twice in {folder.path!r}")
-            self._names.listed.add(entry.name)
-            path = join(folder.path, entry.name)
+            name = check_name(entry.name)
+            if name in names.listed:
+                raise WireError(f"{name!r} was listed twice in {folder.path!r}")
+            names.listed.add(name)
+            path = join(folder.path, name)
             if entry.link and entry.kind is not Kind.FOLDER:
                 check_path(entry.link)
                 self._links.append((path, entry))
                 continue
-            ours = self._look(handle, path, entry)
-            match entry.kind:
-                case Kind.FILE:
-                    answers.append(self._answer(handle, path, entry, ours))
-                case Kind.FOLDER:
-                    self._made.append((path, entry))
-                    if ours is None:
-                        make_folder(handle, entry.name)
-                        self.changes += 1
-                case _:
-                    self._place(handle, entry, ours)
+            ours = self._look(handle, path, entry) if name in names.there else None
+            if entry.kind is Kind.FILE:
+                answers.append(self._answer(handle, path, entry, ours))
+            elif entry.kind is Kind.FOLDER:
+                self._made[path] = entry
+                if ours is None:
+                    make_folder(handle, name)
+                    self.changes += 1
+            else:
+                self._place(handle, entry, ours)
         if folder.last:
             self._remove_others(handle)
         return answers
@@ -111,9 +130,10 @@ class Reconciler:
             self.changes += 1
 
     def finish_pass(self) -> None:
+        """Links, then folders' own metadata, from the bottom upwards."""
         for path, entry in self._links:
             self._link(path, entry)
-        for path, entry in reversed(self._made):
+        for path, entry in reversed(self._made.items()):
             try:
                 handle = self.folders.open(path)
             except FileNotFoundError:  # its parent vanished at the source and was listed without it
@@ -126,35 +146,55 @@ class Reconciler:
     def close(self) -> None:
         self.folders.close()
 
-    def _enter(self, folder: Folder) -> int:
+    def seal(self, paths: Iterable[bytes]) -> None:
+        """Remember how these folders look now that all of a pass is in place."""
+        for path in paths:
+            try:
+                target = native.survey(self.folders.open(path))[0]
+            except OSError:  # it went with a folder above
+                self._index.forget(path)
+            else:
+                self._index.seal(path, target)
+
+    def _enter(self, folder: Folder) -> int | None:
+        """None for a folder that vanished at the source before it was listed, and is not here either."""
         path = check_path(folder.path)
+        if self._names is not None and self._names.path != path and folder.first:
+            raise WireError(f"{path!r} was listed before {self._names.path!r} was complete")
         try:
             handle = self.folders.open(path)
         except OSError as e:
-            if e.errno in NO_FOLDER:
-                raise WireError(f"{path!r} was listed before it was a folder") from e
-            if e.errno == errno.EXDEV:
-                raise TargetWriteError(
-                    f"another filesystem is mounted at {path!r} in the target of {self.name}",
-                    code="Target.Mounted",
-                    hint="Every target filesystem must be mounted by itself.",
-                ) from e
-            raise
+            if e.errno in NO_FOLDER and not folder.entries and not folder.complete:
+                return None
+            raise self._not_there(path, e) from e
         if folder.first:
+            if folder.own is not None:
+                self._made[path] = folder.own
             if locked := unlock_open(handle):
                 self._unlocked[path] = locked
-            there = set(names_in(handle))
-            self._names = _Names(path, there, {name for name in there if name.startswith(TEMPORARY)})
+            there = set(native.names(handle))
+            left_over = {name for name in there if name.startswith(TEMPORARY)}
+            record = self._index.get(path) if there else None
+            known = Recollection(record.files if record is not None else b"")
+            self._names = _Names(path, there, left_over, known)
         if self._names is None or self._names.path != path:
             raise WireError(f"a later part of {path!r} came without its first")
         self._names.complete &= folder.complete
         return handle
 
+    def _not_there(self, path: bytes, error: OSError) -> Exception:
+        if error.errno in NO_FOLDER:
+            return WireError(f"{path!r} was listed before it was a folder")
+        if error.errno == errno.EXDEV:
+            return TargetWriteError(
+                f"another filesystem is mounted at {path!r} in the target of {self.name}",
+                code="Target.Mounted",
+                hint="Every target filesystem must be mounted by itself.",
+            )
+        return error
+
     def _look(self, handle: int, path: bytes, entry: Entry) -> Entry | None:
         """What is there under the name, if it can stay: of the same kind, and no link to something else."""
-        assert self._names is not None
-        if entry.name not in self._names.there:
-            return None
         ours, state = read_entry(handle, entry.name)
         mine = True
         if state.st_nlink > 1 and ours.kind is not Kind.FOLDER:
@@ -165,33 +205,42 @@ class Reconciler:
         return None
 
     def _answer(self, handle: int, path: bytes, entry: Entry, ours: Entry | None) -> FileAnswer:
-        left_over = self._left_over(handle, entry)
+        assert self._names is not None
+        known = self._names.known.recall(entry)
+        left_over = self._left_over(handle, path, entry) if self._names.left_over else None
         if left_over is None and ours is not None and ours.size == entry.size:
-            if ours.mtime_ns == entry.mtime_ns and not self._checksum:
-                known = self._memory.recall(self.name, path, entry)
-                if known is not None:
-                    if not same_metadata(ours, entry) and change(handle, entry.name, entry):
-                        self.changes += 1
-                    return FileAnswer(Answer.KEPT, known)
+            if ours.mtime_ns == entry.mtime_ns and not self._checksum and known is not None:
+                if not same_metadata(ours, entry) and change(handle, entry.name, entry):
+                    self.changes += 1
+                return FileAnswer(Answer.KEPT, known)
             if ours.mtime_ns == entry.mtime_ns or self._checksum:
-                return FileAnswer(Answer.COMPARE, self._hash(handle, entry.name, entry.size))
+                return FileAnswer(Answer.COMPARE)
         self.changes += 1
-        return left_over or SEND
+        if left_over is not None:
+            return left_over
+        if ours is not None and min(ours.size, entry.size) >= SMALLEST:
+            return FileAnswer(Answer.DIFFER)
+        return SEND
 
-    def _left_over(self, handle: int, entry: Entry) -> FileAnswer | None:
+    def _left_over(self, handle: int, path: bytes, entry: Entry) -> FileAnswer | None:
         """What an earlier connection left of this file; removed when it is of no use."""
         assert self._names is not None
         temporary = temporary_name(entry.name)
         if temporary not in self._names.left_over:
             return None
-        self._names.there.discard(temporary)
+        half = self._memory.take_half(self.name, path, entry)
+        if half is not None:
+            self._names.there.discard(temporary)
+            half.go_on()
+            self.taken_up[path] = half
+            return FileAnswer(Answer.GO_ON, have=ranges(half.hashes, MOST_RANGES))
         state = os.stat(temporary, dir_fd=handle, follow_symlinks=False)
-        size = state.st_size // BLOCK * BLOCK
-        if stat.S_ISREG(state.st_mode) and 0 < size <= entry.size:
-            self._memory.resent += state.st_size - size
-            return FileAnswer(Answer.GO_ON, self._hash(handle, temporary, size), size)
-        self._memory.resent += state.st_size
+        if stat.S_ISREG(state.st_mode) and min(state.st_size, entry.size) >= SMALLEST:
+            self._names.there.discard(temporary)
+            return FileAnswer(Answer.DIFFER)
+        self._memory.resent += state.st_blocks * SECTOR if stat.S_ISREG(state.st_mode) else 0
         self._remove(handle, temporary)
+        self._names.there.discard(temporary)
         return None
 
     def _place(self, handle: int, entry: Entry, ours: Entry | None) -> None:
@@ -225,14 +274,7 @@ class Reconciler:
             assert self._names is not None
             folder = self._names.path
         self.folders.forget(join(folder, name))
-        remove(handle, folder, name, lambda path: self._memory.forget(self.name, path))
-
-    def _hash(self, folder: int, name: bytes, size: int) -> bytes:
-        handle = open_quietly(folder, name)
-        try:
-            return hash_content(handle, size, self._check).digest(size)
-        finally:
-            os.close(handle)
+        remove(handle, folder, name, self._index.forget)
 
     def _link(self, path: bytes, entry: Entry) -> None:
         folder, name = split(path)
@@ -251,7 +293,7 @@ class Reconciler:
             if (ours.st_dev, ours.st_ino) == (first.st_dev, first.st_ino):
                 return
             self.folders.forget(path)
-            remove(here, folder, name, lambda gone: self._memory.forget(self.name, gone))
+            remove(here, folder, name, self._index.forget)
         _link_to(there, first_name, here, name)
         self.changes += 1
 

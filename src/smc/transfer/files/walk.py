@@ -1,4 +1,4 @@
-"""Walking a tree: totals first, then every folder with its entries.
+"""Walking a tree at the source: one quick look at every folder, and full listings where they are wanted.
 
 Order: a folder's own entries by name, then its folders by name. A walk stays on the tree's filesystem: what
 is mounted over a folder is not entered.
@@ -7,19 +7,24 @@ is mounted over a folder is not entered.
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import msgspec
+import xxhash
 
-from smc.transfer.files.entry import SECTOR, read_bare_entry, read_entry
-from smc.transfer.files.folders import Folders, join, names_in
+from smc.transfer import native
+from smc.transfer.files.entry import entry_of, read_bare_entry
+from smc.transfer.files.folders import Folders, join, split
 from smc.transfer.files.patterns import Excludes
-from smc.wire.messages import Entry, Folder, Kind, Total
+from smc.wire.messages import Entry, Folder, Kind
 
 PART = 256  # entries of a folder handed on at once
 PART_SIZE = 512 * 1024  # and their weight: attributes can be 64 KiB each
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE})
+FRESH_NS = 100_000_000  # a change so short before the reading may share its time stamp with a later one
+COARSE_NS = 2_000_000_000  # where a filesystem keeps whole seconds
+SECOND_NS = 1_000_000_000
 
 Unreadable = Callable[[bytes, OSError], None]
 
@@ -28,129 +33,176 @@ Unreadable = Callable[[bytes, OSError], None]
 class Links:
     """The first path of each inode that has several names, until all of them were seen."""
 
-    _first: dict[tuple[int, int], tuple[bytes, int]] = field(default_factory=dict)
+    _first: dict[int, tuple[bytes, int]] = field(default_factory=dict)
 
-    def first(self, path: bytes, state: os.stat_result) -> bytes:
-        """b"" when `path` is the first name, or the only one."""
-        if state.st_nlink < 2:
-            return b""
-        key = state.st_dev, state.st_ino
-        known = self._first.get(key)
+    def first(self, path: bytes, inode: int, names: int) -> bytes:
+        """b"" when `path` is the first of the inode's `names`."""
+        known = self._first.get(inode)
         if known is None:
-            self._first[key] = path, state.st_nlink - 1
+            self._first[inode] = path, names - 1
             return b""
         first, left = known
         if left > 1:
-            self._first[key] = first, left - 1
+            self._first[inode] = first, left - 1
         else:
-            del self._first[key]
+            del self._first[inode]
         return first
 
 
-def count(folders: Folders, excludes: Excludes, check: Callable[[], None]) -> Total:
-    """Files and the bytes that they hold, by names and sizes alone. `check` may raise to end it."""
-    files = size = 0
-    seen: set[tuple[int, int]] = set()
-    for _, _, state in scan(folders, excludes, check):
-        if stat.S_ISREG(state.st_mode):
-            if state.st_nlink > 1:
-                if (state.st_dev, state.st_ino) in seen:
-                    continue
-                seen.add((state.st_dev, state.st_ino))
-            files += 1
-            size += min(state.st_size, state.st_blocks * SECTOR)
-    return Total(files, size)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A folder as one look found it.
+
+    `digest` is its survey, empty when a later change could bear the same time stamp. `links` has the inode and
+    the first path of names that are not the first of their inode. `failure`: it cannot be read.
+    """
+
+    path: bytes
+    digest: bytes = b""
+    files: int = 0
+    stored: int = 0
+    newest_ns: int = 0
+    links: dict[bytes, tuple[int, bytes]] | None = None
+    failure: OSError | None = None
 
 
-def scan(
-    folders: Folders, excludes: Excludes, check: Callable[[], None]
-) -> Iterator[tuple[bytes, bytes, os.stat_result]]:
-    """Folder, name and state of everything that can be seen; what cannot is left out."""
+def look_over(folders: Folders, excludes: Excludes, check: Callable[[], None]) -> Iterator[Seen]:
+    """One look at every folder, in the order of the walk. `check` may raise to end it."""
+    links = Links()
     stack = [b""]
     while stack:
         path = stack.pop()
         check()
         try:
             handle = folders.open(path)
-            names = sorted(names_in(handle))
-        except OSError:
-            continue  # the walk that copies tells of it
-        for name in names:
-            try:
-                state = os.stat(name, dir_fd=handle, follow_symlinks=False)
-            except OSError:
-                continue
-            whole = join(path, name)
-            is_folder = stat.S_ISDIR(state.st_mode)
-            if excludes and excludes.match(whole, folder=is_folder):
-                continue
-            yield path, name, state
-            if is_folder and state.st_dev == folders.device:
-                stack.append(whole)
+            names = _wanted(handle, path, excludes)
+            digest, files, stored, newest, below, linked, _ = native.survey(handle, names)
+        except OSError as e:
+            if e.errno != errno.EXDEV:  # something is mounted here: what it hides cannot be seen
+                yield Seen(path, failure=e)
+            continue
+        later: dict[bytes, tuple[int, bytes]] = {}
+        for name, inode, count, held, is_file in linked:
+            if first := links.first(join(path, name), inode, count):
+                later[name] = inode, first
+            elif is_file:
+                files, stored = files + 1, stored + held
+        if later:
+            digest = _with_links(digest, later)
+        yield Seen(path, b"" if is_fresh(newest) else digest, files, stored, newest, later or None)
+        stack += [join(path, name) for name in reversed(below)]
 
 
-def walk(folders: Folders, excludes: Excludes, unreadable: Unreadable) -> Iterator[Folder]:
-    """Every folder, in parts that are never large; vanished ones are left out."""
-    links = Links()
-    stack = [b""]
-    while stack:
-        below: list[bytes] = []
-        for part in _read_folder(folders, stack.pop(), excludes, links, unreadable):
-            below += [join(part.path, entry.name) for entry in part.entries if entry.kind is Kind.FOLDER]
-            yield part
-        stack += reversed(below)
+def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Unreadable) -> Iterator[Folder]:
+    """The folder in parts that are never large. One that is gone has one part, empty and not complete."""
+    path = seen.path
+    if seen.failure is not None:
+        yield _without_content(folders, path, seen.failure, unreadable)
+        return
+    try:
+        handle = folders.open(path)
+        own = entry_of(handle, b"")
+        wanted = _wanted(handle, path, excludes)
+        names = native.names(handle) if wanted is None else wanted
+    except OSError as e:
+        yield _without_content(folders, path, e, unreadable)
+        return
+    entries: list[Entry] = []
+    size, first, complete = 0, True, True
+    for at in range(0, len(names), PART) or (0,):
+        for found in native.listing(folders.open(path), names[at : at + PART]):
+            entry = _entry(found, seen.links)
+            if found[1] and not (entry is None and found[1] in GONE):
+                unreadable(join(path, found[0]), OSError(found[1], os.strerror(found[1])))
+            if entry is None:
+                complete = complete and found[1] in GONE
+                continue
+            weighs = weight(entry)
+            if entries and (len(entries) == PART or size + weighs > PART_SIZE):
+                yield _part(seen, entries, own, first=first, last=False, complete=complete)
+                entries, size, first, complete = [], 0, False, True
+            entries.append(entry)
+            size += weighs
+    yield _part(seen, entries, own, first=first, last=True, complete=complete)
 
 
 def weight(entry: Entry) -> int:
     """About the bytes that an entry takes in memory and on the wire."""
-    values = sum(len(name) + len(value) for name, value in entry.xattrs)
+    values = sum(len(name) + len(value) for name, value in entry.xattrs) if entry.xattrs else 0
     return 100 + len(entry.name) + len(entry.target) + len(entry.link) + values
 
 
-def _read_folder(
-    folders: Folders, path: bytes, excludes: Excludes, links: Links, unreadable: Unreadable
-) -> Iterator[Folder]:
-    try:
-        handle = folders.open(path)
-        names = sorted(names_in(handle))
-    except OSError as e:
-        if e.errno == errno.EXDEV:  # something is mounted here: what it hides cannot be seen
-            yield Folder(path, ())
-        elif e.errno not in GONE:
-            unreadable(path, e)
-            yield Folder(path, (), complete=False)
-        return
-    entries: list[Entry] = []
-    size, first, complete = 0, True, True
-    for name in names:
-        whole = join(path, name)
+def is_fresh(changed_ns: int) -> bool:
+    """Whether a change after now could bear the time stamp `changed_ns`."""
+    coarse = changed_ns % SECOND_NS == 0
+    return time.time_ns() - changed_ns < (COARSE_NS if coarse else FRESH_NS)
+
+
+def _part(
+    seen: Seen, entries: list[Entry], own: Entry, *, first: bool, last: bool, complete: bool
+) -> Folder:
+    return Folder(
+        seen.path,
+        tuple(entries),
+        first=first,
+        last=last,
+        complete=complete,
+        own=own if first else None,
+        digest=seen.digest if first else b"",
+    )
+
+
+def _without_content(folders: Folders, path: bytes, error: OSError, unreadable: Unreadable) -> Folder:
+    """Of a folder that is gone or cannot be read: what it holds at the target stays."""
+    own = None
+    if error.errno not in GONE:
+        unreadable(path, error)
+        parent, name = split(path)
         try:
-            entry, state = _read(handle, name, whole, unreadable)
-        except OSError as e:
-            if e.errno not in GONE:
-                unreadable(whole, e)
-                complete = False
-            continue
-        if excludes and excludes.match(whole, folder=entry.kind is Kind.FOLDER):
-            continue
-        if entry.kind is not Kind.FOLDER and (known := links.first(whole, state)):
-            entry = msgspec.structs.replace(entry, link=known)
-        if entries and (len(entries) == PART or size + weight(entry) > PART_SIZE):
-            yield Folder(path, tuple(entries), first=first, last=False, complete=complete)
-            handle = folders.open(path)
-            entries, size, first, complete = [], 0, False, True
-        entries.append(entry)
-        size += weight(entry)
-    yield Folder(path, tuple(entries), first=first, last=True, complete=complete)
+            own = read_bare_entry(folders.open(parent), name)[0] if name else None
+        except OSError:
+            own = None
+    return Folder(path, (), complete=False, own=own)
 
 
-def _read(folder: int, name: bytes, whole: bytes, unreadable: Unreadable) -> tuple[Entry, os.stat_result]:
-    """What cannot be opened is still described, so that it is not taken for deleted."""
+def _entry(found: "native._Listed", links: dict[bytes, tuple[int, bytes]] | None) -> Entry | None:
+    """None for what cannot even be described."""
+    (name, error, bare, kind, mode, uid, gid, mtime, size, stored, ctime, rdev, target, flags, xattrs, inode, *_) = found
+    if error and not bare:
+        return None
+    link = b""
+    if links is not None and name in links and links[name][0] == inode:
+        link = links[name][1]
+    return Entry(
+        name, KINDS[kind], mode, uid, gid, mtime, size, stored, ctime, rdev, target, link, flags, xattrs
+    )
+
+
+KINDS = tuple(Kind)
+
+
+def _wanted(handle: int, path: bytes, excludes: Excludes) -> list[bytes] | None:
+    """The names that are not left out; None for all."""
+    if not excludes or not excludes.may_match_in(path):
+        return None
+    return [name for name in native.names(handle) if not _left_out(handle, path, name, excludes)]
+
+
+def _left_out(handle: int, path: bytes, name: bytes, excludes: Excludes) -> bool:
+    whole = join(path, name)
+    as_file, as_folder = excludes.match(whole, folder=False), excludes.match(whole, folder=True)
+    if as_file == as_folder:
+        return as_file
     try:
-        return read_entry(folder, name)
-    except OSError as e:
-        if e.errno in GONE:
-            raise
-        entry, state = read_bare_entry(folder, name)
-        unreadable(whole, e)
-        return entry, state
+        state = os.stat(name, dir_fd=handle, follow_symlinks=False)
+    except OSError:
+        return False
+    return as_folder if stat.S_ISDIR(state.st_mode) else as_file
+
+
+def _with_links(digest: bytes, later: dict[bytes, tuple[int, bytes]]) -> bytes:
+    """Which name of an inode is the first can change while the folder does not."""
+    whole = xxhash.xxh3_128(digest)
+    for name, (_, first) in sorted(later.items()):
+        whole.update(name + b"\0" + first + b"\0")
+    return whole.digest()

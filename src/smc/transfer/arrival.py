@@ -1,0 +1,136 @@
+"""What one message of a stream brings, checked and, for small files, written in bulk."""
+
+import errno
+import os
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from smc.base.errors import WireError
+from smc.transfer import native
+from smc.transfer.files.entry import open_quietly, write_flags
+from smc.transfer.files.folders import Folders, join
+from smc.transfer.files.incoming import temporary_name, write_whole
+from smc.transfer.target import TargetTree
+from smc.transfer.verify import hash_bytes
+from smc.wire import messages as m
+
+RENAME = 7  # the step of native.write_files
+
+
+class Arrived(NamedTuple):
+    """A small file: how it was sent, its folder, its entry as it was when it was read, where its content is."""
+
+    sent: m.Sent
+    folder: bytes
+    entry: m.Entry
+    offset: int
+
+
+class Places:
+    """Folders of the targets, opened by one thread; good for one pass, because folders are replaced in others."""
+
+    def __init__(self, roots: Mapping[str, Path]) -> None:
+        self._roots = roots
+        self._folders: dict[str, Folders] = {}
+        self._pass = 0
+
+    def begin(self, number: int) -> None:
+        """What follows belongs to this pass."""
+        if number != self._pass:
+            self.close()
+            self._pass = number
+
+    def open(self, tree: str, path: bytes) -> int:
+        folders = self._folders.get(tree)
+        if folders is None:
+            folders = self._folders[tree] = Folders(self._roots[tree])
+        return folders.open(path)
+
+    def close(self) -> None:
+        while self._folders:
+            self._folders.popitem()[1].close()
+
+
+def write_small(
+    arrived: Sequence[Arrived], content: memoryview, target: TargetTree, places: Places
+) -> None:
+    """Write whole files, folder by folder. `WireError` for a content that is not what its hash says."""
+    for one in arrived:
+        data = content[one.offset : one.offset + one.sent.size]
+        if len(data) != one.sent.size or hash_bytes(data) != one.sent.hash:
+            raise WireError(f"the content of {one.entry.name!r} is not what was announced")
+    for folder, group in groupby(arrived, key=itemgetter(1)):
+        files = list(group)
+        with target.blamed(folder):
+            handle = places.open(target.name, folder)
+        found = native.write_files(handle, [_to_write(one) for one in files], content)
+        for one, (error, step) in zip(files, found, strict=True):
+            if error or one.entry.flags:
+                _look_after(one, content, handle, target, error, step)
+
+
+def _to_write(one: Arrived) -> "native._ToWrite":
+    entry = one.entry
+    return (
+        temporary_name(entry.name),
+        entry.name,
+        one.offset,
+        one.sent.size,
+        entry.uid,
+        entry.gid,
+        entry.mode,
+        entry.mtime_ns,
+        entry.xattrs,
+    )
+
+
+def newer(entry: m.Entry, sent: m.Sent) -> m.Entry:
+    """The entry as it was when its content was read."""
+    if sent.entry is None:
+        if sent.size != entry.size:
+            raise WireError(f"{entry.name!r} came with {sent.size} bytes, not the {entry.size} listed")
+        return entry
+    if sent.entry.kind is not m.Kind.FILE or sent.entry.size != sent.size or sent.entry.link:
+        raise WireError(f"{entry.name!r} came as something else than it was listed")
+    return msgspec.structs.replace(sent.entry, name=entry.name)
+
+
+def check_piece(piece: m.Piece, length: int) -> None:
+    """Its parts lie in order within it, and the content has their length."""
+    at = total = 0
+    parts = sorted([(start, size, 0) for start, size in piece.extents] + [(s, n, 1) for s, n, _ in piece.copies])
+    for start, size, copied in parts:
+        if start < at or size <= 0:
+            raise WireError("the extents of a piece are out of order")
+        at = start + size
+        total += 0 if copied else size
+    if piece.kept:
+        at, total = piece.size, 0
+    elif not parts:
+        at = total = piece.size
+    fits = 0 < at <= piece.size <= m.PIECE and total == length
+    if piece.number < 0 or piece.attempt < 0 or not fits:
+        raise WireError("a piece does not fit its place")
+
+
+def _look_after(
+    one: Arrived, content: memoryview, handle: int, target: TargetTree, error: int, step: int
+) -> None:
+    """Flags, and what could not be written in bulk."""
+    entry = one.entry
+    with target.blamed(join(one.folder, entry.name)):
+        if error == errno.EPERM and step == RENAME:  # what has the name is immutable
+            write_whole(handle, entry, content[one.offset : one.offset + one.sent.size])
+        elif error:
+            raise OSError(error, os.strerror(error))
+        elif entry.flags:
+            opened = open_quietly(handle, entry.name)
+            try:
+                write_flags(opened, entry.flags)
+            finally:
+                os.close(opened)

@@ -1,0 +1,86 @@
+"""The work that waits for a stream, and what a stream's thread works with."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from smc.transfer.compression import Compression
+from smc.transfer.files.folders import Folders
+from smc.transfer.ledger import Ledger, Result
+from smc.transfer.pipeline import TICK_SECONDS
+from smc.transfer.troubles import Troubles
+from smc.wire import messages as m
+from smc.wire.stream import Content, SendingStream
+
+
+class Job(Protocol):
+    """Some contents to be sent on one stream."""
+
+    def work(self, desk: "Desk") -> None: ...
+
+
+class Jobs:
+    """Handed out in order; waits end with the crew's work. How many there can be is the listings' matter."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._jobs: deque[Job] = deque()
+        self._ended = False
+        self._changed = threading.Condition()
+
+    def put(self, job: Job, *, first: bool = False) -> None:
+        """`first`: before all others, because it has begun."""
+        with self._changed:
+            if first:
+                self._jobs.appendleft(job)
+            else:
+                self._jobs.append(job)
+            self._changed.notify()
+
+    def get(self) -> Job | None:
+        """None when there will be no more."""
+        with self._changed:
+            while not self._jobs:
+                if self._ended:
+                    return None
+                self._check()
+                self._changed.wait(TICK_SECONDS)
+            self._check()
+            return self._jobs.popleft()
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Of one stream's thread. `settled` is told of each file once; `folders` are of this thread alone."""
+
+    stream: SendingStream
+    folders: Sequence[Folders]
+    jobs: Jobs
+    compression: Compression
+    troubles: Callable[[], Troubles]
+    settled: Callable[[Ledger, int, Result | None], None]
+    check: Callable[[], None]
+
+    def send(self, message: m.Message, content: Content = b"") -> None:
+        self.check()
+        sending = self.stream.send(message, content, self.compression.level())
+        self.compression.saw(sending)
+
+    def same(self, ledger: Ledger, sent: m.Sent) -> None:
+        self.send(m.Same(ledger.number, sent))
+        self.settled(ledger, sent.index, (sent.size, sent.hash))
+
+    def miss(
+        self, ledger: Ledger, index: int, path: bytes, error: OSError | None, *, pieces: int = 0
+    ) -> None:
+        """`error` None: what is there is no regular file any more. `pieces` were sent before."""
+        self.send(m.Missing(ledger.number, index, pieces))
+        self.troubles().missed(ledger.tree, path, error)
+        self.settled(ledger, index, None)

@@ -1,0 +1,235 @@
+"""A large file on its way out: pieces, read and sent by as many streams as are free.
+
+Each reading of the file is an attempt. The thread that ends the last piece of an attempt looks whether the
+file held still, and ends the file or begins another attempt.
+"""
+
+import errno
+import os
+import stat
+import sys
+import threading
+from collections.abc import Iterator
+
+import msgspec
+
+from smc.transfer import native
+from smc.transfer.delta import Differ, Signature
+from smc.transfer.files.entry import entry_of, open_quietly
+from smc.transfer.files.folders import join
+from smc.transfer.files.walk import is_fresh
+from smc.transfer.jobs import Desk
+from smc.transfer.ledger import Ledger
+from smc.transfer.verify import hash_of_pieces, hash_piece
+from smc.wire import messages as m
+from smc.wire.messages import PIECE
+
+RUN = 8  # pieces that one stream takes at a time
+TRIES = 3  # readings of a file that changes meanwhile; after that, the next pass has the next try
+TRY_AGAIN_UP_TO = 64 << 20  # a larger file waits for the next pass at once
+
+
+class LargeJob:
+    """`have` are ranges of pieces that the receiver holds; `expected` the hash of its whole content, to be
+    compared first; `older` the signature of an older content, which copies are taken from.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        index: int,
+        folder: bytes,
+        entry: m.Entry,
+        *,
+        have: tuple[tuple[int, int], ...] = (),
+        expected: bytes = b"",
+        older: Signature | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._index = index
+        self._folder = folder
+        self._entry = entry
+        self._path = join(folder, entry.name)
+        self._have = have
+        self._expected = expected
+        self._differ = Differ(older) if older is not None else None
+        self._lock = threading.Lock()
+        self._handle = -1
+        self._attempt = 0
+        self._before = os.stat_result([0] * 10)
+        self._hashes: dict[int, bytes] = {}
+        self._next: int | None = 0  # piece that nobody has taken; None when all are
+        self._runs = 0  # streams at work on it
+        self._sent = 0  # pieces, over all attempts
+        self._settled = False
+        self._error: OSError | None = None
+
+    def work(self, desk: Desk) -> None:
+        with self._lock:
+            if self._settled or self._error is not None:
+                return
+            self._runs += 1
+        try:
+            if self._handle >= 0 or self._begin(desk):
+                for number in self._claim(desk):
+                    self._send_piece(desk, number)
+        except OSError as e:
+            self._error = e
+        if self._is_last_run():
+            self._finish(desk)
+        if self._settled:
+            self._close()
+
+    def _begin(self, desk: Desk) -> bool:
+        """The first stream opens it. False when it is settled already."""
+        handle = open_quietly(desk.folders[self._ledger.tree].open(self._folder), self._entry.name)
+        self._before = os.fstat(handle)
+        self._handle = handle
+        if not stat.S_ISREG(self._before.st_mode):
+            raise OSError(errno.ESTALE, "no regular file any more")
+        self._settled = bool(self._expected) and self._is_same(desk)
+        return not self._settled
+
+    def _is_same(self, desk: Desk) -> bool:
+        """Compare with what the receiver has, and say so when it is the same."""
+        size = self._before.st_size
+        if size != self._entry.size:
+            return False
+        hashes = {}
+        for number in self._pieces_from(0):
+            desk.check()
+            data, _ = self._read(number)
+            hashes[number] = hash_piece(data)
+        after = os.fstat(self._handle)
+        content = hash_of_pieces(size, hashes)
+        if content != self._expected or after.st_size != size:
+            return False
+        desk.same(self._ledger, self._describe(desk, after, size, content))
+        return True
+
+    def _claim(self, desk: Desk) -> list[int]:
+        """The next pieces to send; while there are more, other streams may take them.
+
+        What is compared with an older content goes in order, by one stream.
+        """
+        most = RUN if self._differ is None else sys.maxsize
+        numbers: list[int] = []
+        with self._lock:
+            if self._next is None:
+                return []
+            for number in self._pieces_from(self._next):
+                if len(numbers) == most:
+                    self._next = number
+                    break
+                numbers.append(number)
+            else:
+                self._next = None
+            more = self._next is not None
+        if more:
+            desk.jobs.put(self, first=True)
+        return numbers
+
+    def _pieces_from(self, number: int) -> Iterator[int]:
+        """Those that hold data."""
+        size = self._before.st_size
+        while number * PIECE < size:
+            at = native.next_data(self._handle, number * PIECE)
+            if at < 0 or at >= size:
+                return
+            number = at // PIECE
+            yield number
+            number += 1
+
+    def _read(self, number: int) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+        """The whole piece with zeros in its holes, and the extents that are none; padded when it was cut."""
+        length = min(PIECE, self._before.st_size - number * PIECE)
+        data, extents = native.read_piece(self._handle, number * PIECE, length)
+        if len(data) < length:
+            extents = extents or (((0, len(data)),) if data else ())
+            data += bytes(length - len(data))
+            extents = extents or ((0, length),)
+        return data, extents
+
+    def _send_piece(self, desk: Desk, number: int) -> None:
+        data, extents = self._read(number)
+        content = hash_piece(data)
+        self._hashes[number] = content
+        piece = m.Piece(self._ledger.number, self._index, self._attempt, number, len(data), content, extents)
+        if not self._attempt and any(first <= number < end for first, end in self._have):
+            desk.send(msgspec.structs.replace(piece, extents=(), kept=True))
+        elif self._differ is not None:
+            copies, literals = self._differ.split(data)
+            view = memoryview(data)
+            parts = [view[start : start + length] for start, length in literals]
+            desk.send(msgspec.structs.replace(piece, extents=literals, copies=copies), parts)
+        elif extents:
+            view = memoryview(data)
+            desk.send(piece, [view[start : start + length] for start, length in extents])
+        else:
+            desk.send(piece, data)
+        with self._lock:
+            self._sent += 1
+
+    def _is_last_run(self) -> bool:
+        """Of the attempt, or of all after a failure."""
+        with self._lock:
+            self._runs -= 1
+            return not self._runs and not self._settled and (self._next is None or self._error is not None)
+
+    def _finish(self, desk: Desk) -> None:
+        self._settled = True
+        try:
+            if self._error is None and self._begin_again(desk):
+                return
+            after = os.fstat(self._handle) if self._handle >= 0 else self._before
+            size = self._before.st_size
+            sent = self._describe(desk, after, size, hash_of_pieces(size, self._hashes))
+        except OSError as e:
+            self._error = self._error or e
+        if self._error is not None:
+            desk.miss(self._ledger, self._index, self._path, self._error, pieces=self._sent)
+            return
+        desk.send(m.Whole(self._ledger.number, self._attempt, self._sent, sent))
+        desk.settled(self._ledger, self._index, (sent.size, sent.hash))
+
+    def _begin_again(self, desk: Desk) -> bool:
+        """When it did not hold still, and another try is worth it."""
+        after = os.fstat(self._handle)
+        if (
+            _state(self._before) == _state(after)
+            or self._attempt + 1 == TRIES
+            or after.st_size > TRY_AGAIN_UP_TO
+        ):
+            return False
+        self._before = after
+        self._attempt += 1
+        self._hashes, self._next, self._settled = {}, 0, False
+        if self._differ is not None:
+            self._differ.begin_again()
+        desk.jobs.put(self, first=True)
+        return True
+
+    def _describe(self, desk: Desk, after: os.stat_result, size: int, content: bytes) -> m.Sent:
+        """What is told of a content: `settled` when it held still, its entry when that is not the listed one."""
+        before = self._before
+        settled = _state(before) == _state(after) and not is_fresh(before.st_ctime_ns)
+        entry = None
+        if (self._entry.size, self._entry.mtime_ns, self._entry.changed_ns) != (size, *_state(after)[1:]):
+            entry = msgspec.structs.replace(entry_of(self._handle, self._entry.name, after), size=size)
+        troubles = desk.troubles()
+        troubles.was_read(self._ledger.tree, self._path, after.st_ctime_ns)
+        if not settled:
+            troubles.unsettled_at(self._ledger.tree, self._path)
+        return m.Sent(self._index, size, content, settled, entry)
+
+    def _close(self) -> None:
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
+
+    def __del__(self) -> None:
+        self._close()  # when the connection ends in the middle of it
+
+
+def _state(state: os.stat_result) -> tuple[int, int, int]:
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns

@@ -1,0 +1,146 @@
+"""Telling the receiver what the source has, pass by pass: folders surveyed, and listed where it must know more.
+
+One thread looks over the trees, ahead of the caller, who lists the folders that the receiver does not know.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from smc.base.errors import WireError
+from smc.transfer.files.folders import Folders
+from smc.transfer.files.patterns import Excludes
+from smc.transfer.files.walk import PART, PART_SIZE, Seen, list_folder, look_over, weight
+from smc.transfer.pipeline import Crew, Pipe
+from smc.transfer.troubles import Troubles
+from smc.wire import messages as m
+
+BATCH = 256  # folders in one survey
+AHEAD = 16  # surveys that may wait for their answer: enough for a long line
+
+
+class Line(Protocol):
+    """The control connection, as the listing uses it."""
+
+    def say(self, message: m.Message) -> None: ...
+
+    def known(self) -> m.Known:
+        """The next answer to a survey."""
+        ...
+
+
+class Listed(NamedTuple):
+    """A folder whose turn has come: proved already, or a listing that must be answered."""
+
+    tree: int
+    path: bytes
+    proof: m.FolderProof | None
+    listing: m.Listing | None
+
+
+class _Batch(NamedTuple):
+    tree: int
+    number: int  # of the survey; -1 when the receiver was not asked
+    folders: list[Seen]
+
+
+class Lister:
+    """Of one pass. `known`: for each tree, whether the receiver may know folders of it."""
+
+    def __init__(
+        self,
+        line: Line,
+        folders: Sequence[Folders],
+        ahead: Sequence[Folders],
+        excludes: Sequence[Excludes],
+        known: Sequence[bool],
+        troubles: Troubles,
+        crew: Crew,
+    ) -> None:
+        """`ahead`: the same trees, for the thread that looks ahead."""
+        self._line = line
+        self._folders = folders
+        self._ahead = ahead
+        self._excludes = excludes
+        self._known = known
+        self._troubles = troubles
+        self._crew = crew
+        self._batches: Pipe[_Batch | None] = Pipe(crew, AHEAD)
+        self._numbers = 0
+
+    def run(self, name: str) -> Iterator[Listed]:
+        """In the order of the walk. What has a listing is to be said by the caller."""
+        self._crew.start(name, self._look)
+        while (batch := self._batches.get()) is not None:
+            proofs: Sequence[m.FolderProof | None] = (None,) * len(batch.folders)
+            if batch.number >= 0:
+                answer = self._line.known()
+                proofs = answer.folders
+                if answer.number != batch.number or len(proofs) != len(batch.folders):
+                    raise WireError("an answer came that fits no survey")
+            yield from self._list(batch, proofs)
+
+    def _list(self, batch: _Batch, proofs: Sequence[m.FolderProof | None]) -> Iterator[Listed]:
+        unknown: list[Seen] = []
+        for seen, proof in zip(batch.folders, proofs, strict=True):
+            yield Listed(batch.tree, seen.path, proof, None)
+            if proof is None:
+                unknown.append(seen)
+        for group in _grouped(self._parts(batch.tree, unknown)):
+            self._troubles.saw(batch.tree, group)
+            yield Listed(batch.tree, b"", None, m.Listing(self._numbers, batch.tree, group))
+            self._numbers += 1
+
+    def _parts(self, tree: int, unknown: Iterable[Seen]) -> Iterator[m.Folder]:
+        for seen in unknown:
+            yield from list_folder(
+                self._folders[tree], seen, self._excludes[tree], self._troubles.reader(tree)
+            )
+
+    def _look(self) -> None:
+        number = 0
+        for tree, folders in enumerate(self._ahead):
+            for batch in _batches(look_over(folders, self._excludes[tree], self._crew.check)):
+                if self._known[tree]:
+                    surveyed = tuple(m.Surveyed(s.path, s.digest, s.files, s.stored) for s in batch)
+                    self._line.say(m.Survey(number, tree, surveyed))
+                    self._batches.put(_Batch(tree, number, batch))
+                    number += 1
+                else:
+                    self._batches.put(_Batch(tree, -1, batch))
+        self._batches.put(None)
+
+
+def count(folders: Folders, excludes: Excludes, check: Callable[[], None]) -> m.Total:
+    """Files and the bytes that they hold, by names and sizes alone. `check` may raise to end it."""
+    files = size = 0
+    for seen in look_over(folders, excludes, check):
+        files += seen.files
+        size += seen.stored
+    return m.Total(files, size)
+
+
+def _batches(folders: Iterable[Seen]) -> Iterator[list[Seen]]:
+    batch: list[Seen] = []
+    for seen in folders:
+        batch.append(seen)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _grouped(parts: Iterable[m.Folder]) -> Iterator[tuple[m.Folder, ...]]:
+    """Small folders travel together."""
+    group: list[m.Folder] = []
+    entries = size = 0
+    for folder in parts:
+        part_size = sum(map(weight, folder.entries)) + len(folder.path)
+        if group and (entries + len(folder.entries) > PART or size + part_size > PART_SIZE):
+            yield tuple(group)
+            group, entries, size = [], 0, 0
+        group.append(folder)
+        entries += len(folder.entries) + 1
+        size += part_size
+    if group:
+        yield tuple(group)

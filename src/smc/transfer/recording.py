@@ -1,0 +1,65 @@
+"""From contents that are settled to records of the index: one for each folder, when its turn has come."""
+
+from dataclasses import dataclass, field
+
+from smc.transfer.contents import Contents
+from smc.transfer.index import FolderRecord, Index, pack
+from smc.transfer.ledger import Ledger
+from smc.wire.messages import Folder, FolderProof
+
+
+@dataclass
+class _Gathered:
+    """Of a folder that is being listed. `clean`: nothing of it must be looked at again."""
+
+    digest: bytes
+    clean: bool
+    files: list[tuple[int, bytes]] = field(default_factory=list)  # number of the listing, its part
+
+
+class Recorder:
+    """Of one tree and one connection. `gather` and `record` are called under the lock of the digests."""
+
+    def __init__(self, index: Index, contents: Contents) -> None:
+        self.index = index
+        self._contents = contents
+        self._gathered: dict[bytes, _Gathered] = {}
+        self._clean: list[bytes] = []
+
+    def expect(self, folder: Folder) -> None:
+        """A part of a listing, before its contents are known."""
+        if folder.first:
+            self._gathered[folder.path] = _Gathered(folder.digest, folder.complete)
+        elif not folder.complete:
+            self._gathered[folder.path].clean = False
+
+    def gather(self, ledger: Ledger) -> None:
+        """All contents of a listing are here."""
+        for first, end in ledger.parts():
+            states = []
+            for index, folder, _ in ledger.files[first:end]:
+                gathered = self._gathered[folder]
+                entry = self._contents.arrived(ledger, index)
+                result = ledger.result(index)
+                if entry is None or result is None:
+                    gathered.clean = False
+                    continue
+                states.append((entry.name, entry.size, entry.mtime_ns, entry.changed_ns, result[1]))
+            if states:
+                gathered.files.append((ledger.number, pack(states)))
+
+    def record(self, path: bytes, proof: FolderProof) -> None:
+        """The folder is proved; one that was known already has nothing gathered."""
+        gathered = self._gathered.pop(path, None)
+        if gathered is None:
+            return
+        digest = gathered.digest if gathered.clean else b""
+        files = b"".join(part for _, part in sorted(gathered.files))
+        self.index.put(FolderRecord(path, digest, proof, files))
+        if digest:
+            self._clean.append(path)
+
+    def take_clean(self) -> list[bytes]:
+        """Folders recorded since the last call that can be sealed."""
+        clean, self._clean = self._clean, []
+        return clean

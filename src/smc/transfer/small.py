@@ -1,0 +1,102 @@
+"""Small files on their way out: read folder by folder in bulk, many in one frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+from smc.transfer import native
+from smc.transfer.files.folders import join
+from smc.transfer.files.walk import is_fresh
+from smc.transfer.jobs import Desk
+from smc.transfer.large import LargeJob
+from smc.transfer.ledger import Ledger
+from smc.transfer.verify import hash_bytes
+from smc.wire import messages as m
+
+SMALL = 256 * 1024  # a file up to this size travels with others
+TOGETHER = 512 * 1024  # bytes of small files in one frame
+MOST = 512  # files in one frame
+NOT_TAKEN = -1  # native.read_files: larger, with holes, or no file
+
+Item = tuple[int, bytes, m.Entry]  # index in the listing, folder, entry
+
+
+@dataclass
+class SmallJob:
+    """Files of one listing, by folder. With `expected`, what the receiver has of a file is compared first."""
+
+    ledger: Ledger
+    items: Sequence[Item]
+    expected: dict[int, bytes] | None = None
+
+    def work(self, desk: Desk) -> None:
+        together = _Together(self.ledger, desk)
+        for folder, items in groupby(self.items, key=itemgetter(1)):
+            self._read(desk, folder, list(items), together)
+        together.flush()
+
+    def _read(self, desk: Desk, folder: bytes, items: list[Item], together: "_Together") -> None:
+        while items:
+            try:
+                handle = desk.folders[self.ledger.tree].open(folder)
+                names = [entry.name for _, _, entry in items]
+                found, data = native.read_files(handle, names, SMALL, TOGETHER)
+            except OSError as e:
+                for index, _, entry in items:
+                    desk.miss(self.ledger, index, join(folder, entry.name), e)
+                return
+            view, at = memoryview(data), 0
+            for (index, _, entry), (error, length, before, after) in zip(items, found, strict=False):
+                state = entry.size, entry.mtime_ns, entry.changed_ns
+                if error or before[:3] != state or after[:3] != state or length != entry.size:
+                    self._otherwise(desk, index, folder, entry)
+                else:
+                    self._take(desk, together, index, folder, entry, view[at : at + length])
+                at += length
+            items = items[len(found) :]
+
+    def _take(
+        self, desk: Desk, together: "_Together", index: int, folder: bytes, entry: m.Entry, data: memoryview
+    ) -> None:
+        settled = not is_fresh(entry.changed_ns)
+        if not settled:
+            desk.troubles().unsettled_at(self.ledger.tree, join(folder, entry.name))
+        content = hash_bytes(data)
+        sent = m.Sent(index, len(data), content, settled)
+        if self.expected is not None and self.expected.get(index) == content:
+            desk.same(self.ledger, sent)
+        else:
+            together.add(sent, data)
+
+    def _otherwise(self, desk: Desk, index: int, folder: bytes, entry: m.Entry) -> None:
+        """It changed since it was listed, has holes, or cannot be read: piece by piece, with all care."""
+        expected = (self.expected or {}).get(index, b"")
+        desk.jobs.put(LargeJob(self.ledger, index, folder, entry, expected=expected), first=True)
+
+
+class _Together:
+    """Files that wait for their frame."""
+
+    def __init__(self, ledger: Ledger, desk: Desk) -> None:
+        self._ledger = ledger
+        self._desk = desk
+        self._files: list[m.Sent] = []
+        self._contents: list[memoryview] = []
+        self._size = 0
+
+    def add(self, sent: m.Sent, data: memoryview) -> None:
+        if self._files and (self._size + len(data) > TOGETHER or len(self._files) == MOST):
+            self.flush()
+        self._files.append(sent)
+        self._contents.append(data)
+        self._size += len(data)
+
+    def flush(self) -> None:
+        files, contents = self._files, self._contents
+        if not files:
+            return
+        self._files, self._contents, self._size = [], [], 0
+        self._desk.send(m.Small(self._ledger.number, tuple(files)), contents)
+        for sent in files:
+            self._desk.settled(self._ledger, sent.index, (sent.size, sent.hash))
