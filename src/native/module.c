@@ -24,5 +24,9 @@ PyInit_native(void)
             Py_DECREF(module);
             return NULL;
         }
+    PyObject *matcher = PyType_FromSpec(&matcher_spec);
+    if (matcher == NULL || PyModule_AddObjectRef(module, "Matcher", matcher) < 0)
+        Py_CLEAR(module);
+    Py_XDECREF(matcher);
     return module;
 }

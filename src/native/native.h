@@ -15,5 +15,6 @@ extern PyMethodDef read_methods[];
 extern PyMethodDef piece_methods[];
 extern PyMethodDef write_methods[];
 extern PyMethodDef delta_methods[];
+extern PyType_Spec matcher_spec;
 
 #endif

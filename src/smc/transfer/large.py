@@ -157,8 +157,10 @@ class LargeJob:
         piece = m.Piece(self._ledger.number, self._index, self._attempt, number, len(data), content, extents)
         if not self._attempt and any(first <= number < end for first, end in self._have):
             desk.send(msgspec.structs.replace(piece, extents=(), kept=True))
-        elif self._differ is not None:
-            copies, literals = self._differ.split(data)
+        elif self._differ is not None and not extents:
+            offset = number * PIECE
+            after = os.pread(self._handle, self._differ.block, offset + len(data))
+            copies, literals = self._differ.split(offset, data, after)
             view = memoryview(data)
             parts = [view[start : start + length] for start, length in literals]
             desk.send(msgspec.structs.replace(piece, extents=literals, copies=copies), parts)
