@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from tests.kernel.copying import AGENT, RECEIVER, Ends, differences, ext4, tool
 from tests.kernel.nasty_tree import make_nasty_tree, release
 
 from smc.base.errors import TargetWriteError, Transient
+from smc.transfer.dials import Dials
 from smc.transfer.memory import Memory
 from smc.transfer.sender import send
 from smc.transfer.tally import WriterProgress
-from smc.wire.channel import Listener, connect
+from smc.wire.channel import connect
+from smc.wire.listener import Listener
 from smc.wire.orders import TransferSettings
 
 pytestmark = pytest.mark.kernel
@@ -30,9 +33,11 @@ SLOW = TransferSettings(bandwidth_limit_mbit=200)
 @pytest.fixture
 def ends(tmp_path: Path) -> Iterator[Ends]:
     with ext4(tmp_path / "source.img") as source, ext4(tmp_path / "target.img") as target:
+        both = Ends(source, target)
         try:
-            yield Ends(source, target)
+            yield both
         finally:
+            both.memory.close()
             release(source)
             release(target)
 
@@ -201,10 +206,12 @@ def test_after_a_kill_half_way_nothing_is_lost_and_little_is_sent_again(ends: En
         with connect("127.0.0.1", listener.port, AGENT) as channel:
             threading.Thread(target=cut_when, args=(ends, channel.abort, 45 * MIB)).start()
             with pytest.raises(Transient):
-                send(channel, ends.source_trees(), SLOW, threading.Event(), print)
+                opener = partial(ends.open_stream, listener.port)
+                send(channel, opener, ends.source_trees(), Dials(SLOW), threading.Event(), print)
         end.join(60)
     assert isinstance(answer[0], Transient)
     if killed == "receiver":
+        ends.memory.close()
         ends.memory = Memory()
     before = ends.memory.wire
     ends.copy()
@@ -274,8 +281,10 @@ def sent_at(ends: Ends) -> int:
 def test_a_full_target_is_named_in_a_sentence(tmp_path: Path) -> None:
     with ext4(tmp_path / "s.img") as source, ext4(tmp_path / "t.img", 8 * MIB) as target:
         (source / "large").write_bytes(os.urandom(20 * MIB))
+        ends = Ends(source, target)
         with pytest.raises(TargetWriteError, match="full: 'large' on disk 0 partition 1") as raised:
-            Ends(source, target).copy()
+            ends.copy()
+        ends.memory.close()
     assert raised.value.code == "Target.Full"
     assert "larger" in raised.value.hint
 

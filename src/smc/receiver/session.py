@@ -73,7 +73,10 @@ class Session(Work):
             self.note("waiting for the agent")
             self.show(phase=Phase.LISTENING)
             began = time.monotonic()
-            kept = self._take(listener, self._trees(places))
+            try:
+                kept = self._take(listener, self._trees(places))
+            finally:
+                self._memory.let_go()
         if kept is not None:
             seconds["copy"] = time.monotonic() - began
             self.bench.home.keep(Kept(run=kept.run, proof=kept.proof, seconds=seconds))
@@ -130,7 +133,7 @@ class Session(Work):
         except (Transient, WireError, SourceReadError) as e:
             self.note(f"the agent's connection ended: {e.message}")
             return None
-        return Kept(run=self.task.run, proof=received.proof)
+        return Kept(run=self.task.run, proof=received.proof, resent=received.resent)
 
     def _advance(self, now: WriterProgress) -> None:
         self.show(

@@ -21,12 +21,19 @@ class Job(Protocol):
     def work(self, desk: "Desk") -> None: ...
 
 
+class Opened(Protocol):
+    """What holds a file open between two streams' turns."""
+
+    def close(self) -> None: ...
+
+
 class Jobs:
     """Handed out in order; waits end with the crew's work. How many there can be is the listings' matter."""
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
         self._jobs: deque[Job] = deque()
+        self._opened: set[Opened] = set()
         self._ended = False
         self._changed = threading.Condition()
 
@@ -54,6 +61,17 @@ class Jobs:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+    def opened(self, job: Opened) -> None:
+        self._opened.add(job)
+
+    def closed(self, job: Opened) -> None:
+        self._opened.discard(job)
+
+    def close(self) -> None:
+        """Let go of the files of jobs that did not end; no stream is at work any more."""
+        while self._opened:
+            self._opened.pop().close()
 
 
 @dataclass(frozen=True)

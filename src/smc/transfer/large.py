@@ -78,13 +78,20 @@ class LargeJob:
         if self._is_last_run():
             self._finish(desk)
         if self._settled:
-            self._close()
+            desk.jobs.closed(self)
+            self.close()
+
+    def close(self) -> None:
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
 
     def _begin(self, desk: Desk) -> bool:
         """The first stream opens it. False when it is settled already."""
         handle = open_quietly(desk.folders[self._ledger.tree].open(self._folder), self._entry.name)
         self._before = os.fstat(handle)
         self._handle = handle
+        desk.jobs.opened(self)
         if not stat.S_ISREG(self._before.st_mode):
             raise OSError(errno.ESTALE, "no regular file any more")
         self._settled = bool(self._expected) and self._is_same(desk)
@@ -223,14 +230,6 @@ class LargeJob:
         if not settled:
             troubles.unsettled_at(self._ledger.tree, self._path)
         return m.Sent(self._index, size, content, settled, entry)
-
-    def _close(self) -> None:
-        handle, self._handle = self._handle, -1
-        if handle >= 0:
-            os.close(handle)
-
-    def __del__(self) -> None:
-        self._close()  # when the connection ends in the middle of it
 
 
 def _state(state: os.stat_result) -> tuple[int, int, int]:

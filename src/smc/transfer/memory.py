@@ -62,9 +62,13 @@ class Memory:
         self._drop(half)
         return None
 
-    def close(self) -> None:
+    def let_go(self) -> None:
+        """Of half-received files, so that the target can be unmounted; what came of them stays on its disk."""
         while self._halves:
-            self._drop(self._halves.popitem()[1])
+            self._halves.popitem()[1].incoming.close()
+
+    def close(self) -> None:
+        self.let_go()
         for _, index in self._indexes.values():
             index.close()
         self._indexes.clear()

@@ -116,6 +116,7 @@ class _Sender:
         self._heard: Pipe[m.Message] = Pipe(crew, 0)
         self._known: Pipe[m.Known] = Pipe(crew, 0)
         self._jobs = Jobs(crew.check)
+        opened.callback(self._jobs.close)
         self._outgoing = Outgoing(self._jobs, crew.check)
         self._compression = Compression(lambda: dials.settings.compress_level, note)
         self._pace = channel.pace = Pace(dials, crew.check)

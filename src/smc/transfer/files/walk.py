@@ -9,6 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import xxhash
@@ -76,7 +77,7 @@ def look_over(folders: Folders, excludes: Excludes, check: Callable[[], None]) -
         try:
             handle = folders.open(path)
             names = _wanted(handle, path, excludes)
-            digest, files, stored, newest, below, linked, _ = native.survey(handle, names)
+            digest, files, stored, newest, below, linked, _ = _survey(handle, names)
         except OSError as e:
             if e.errno != errno.EXDEV:  # something is mounted here: what it hides cannot be seen
                 yield Seen(path, failure=e)
@@ -87,7 +88,7 @@ def look_over(folders: Folders, excludes: Excludes, check: Callable[[], None]) -
                 later[name] = inode, first
             elif is_file:
                 files, stored = files + 1, stored + held
-        if later:
+        if later and digest:
             digest = _with_links(digest, later)
         yield Seen(path, b"" if is_fresh(newest) else digest, files, stored, newest, later or None)
         stack += [join(path, name) for name in reversed(below)]
@@ -136,6 +137,23 @@ def is_fresh(changed_ns: int) -> bool:
     """Whether a change after now could bear the time stamp `changed_ns`."""
     coarse = changed_ns % SECOND_NS == 0
     return time.time_ns() - changed_ns < (COARSE_NS if coarse else FRESH_NS)
+
+
+def _survey(handle: int, names: list[bytes] | None) -> "native._Survey":
+    """Where an entry's state cannot be read, of all others; then without a digest."""
+    try:
+        return native.survey(handle, names)
+    except OSError:
+        files = stored = newest = 0
+        below: list[bytes] = []
+        linked: list[native._Linked] = []
+        for name in native.names(handle) if names is None else names:
+            with suppress(OSError):  # the listing tells of it
+                _, more, held, changed, folders, links, _ = native.survey(handle, [name])
+                files, stored, newest = files + more, stored + held, max(newest, changed)
+                below += folders
+                linked += links
+        return b"", files, stored, newest, below, linked, 0
 
 
 def _part(
