@@ -16,11 +16,15 @@ from typing import Any, TextIO
 import msgspec
 
 from smc.base.errors import Broken, SmcError
+from smc.transfer.dials import Dials
 from smc.transfer.memory import Memory
 from smc.transfer.sender import SourceTree, send
 from smc.transfer.writer import TargetTree, receive
-from smc.wire.channel import Identity, Listener, connect
+from smc.wire.listener import Listener
 from smc.wire.orders import TransferSettings
+from smc.wire.route import Route
+from smc.wire.stream import Opening, SendingStream
+from smc.wire.tls import Identity
 
 COME_SECONDS = 60.0  # for the agent to dial
 Order = dict[str, Any]  # a line of ours, made by `pair.py`
@@ -41,7 +45,7 @@ class Receiver:
             _say(answers, {"port": listener.port})
             with listener.accept(COME_SECONDS) as channel:
                 trees = [TargetTree("0_1", 0, 1, Path(target))]
-                receive(channel, trees, threading.Event(), lambda _: None, self._memories[target])
+                receive(channel, listener, trees, threading.Event(), lambda _: None, self._memories[target])
         return {}
 
 
@@ -49,12 +53,21 @@ def send_once(order: Order, identity: Identity) -> Order:
     settings = msgspec.convert(order["settings"], TransferSettings)
     if strange := set(order["settings"]) - set(TransferSettings.__struct_fields__):
         raise Broken(f"this engine has no setting {sorted(strange)[0]}")
+    streams: list[SendingStream] = []
+    route = Route(order["host"], order["port"], identity)
     begin = time.monotonic()
-    with connect(order["host"], order["port"], identity) as channel:
+    with route.connect() as channel:
         trees = [SourceTree("0_1", Path(order["source"]), "/")]
-        sent = send(channel, trees, settings, threading.Event(), lambda _: None)
+
+        def open_one(opening: Opening, secure: bool) -> SendingStream:
+            stream = route.open_stream(opening, secure)
+            streams.append(stream)
+            return stream
+
+        sent = send(channel, open_one, trees, Dials(settings), threading.Event(), lambda _: None)
         seconds = time.monotonic() - begin
-        return {"seconds": seconds, "wire": channel.sent_bytes, "passes": sent.passes}
+        wire = channel.sent_bytes + sum(stream.sent_bytes for stream in streams)
+        return {"seconds": seconds, "wire": wire, "passes": sent.passes}
 
 
 def main(role: str) -> None:

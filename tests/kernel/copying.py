@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from tests.unit.wire.certificates import RunCa
@@ -16,10 +15,10 @@ from smc.transfer.memory import Memory
 from smc.transfer.sender import Sent, SourceTree, send
 from smc.transfer.tally import WriterProgress
 from smc.transfer.writer import Received, TargetTree, receive
-from smc.wire.channel import Channel, connect
+from smc.wire.channel import Channel
 from smc.wire.listener import Listener
 from smc.wire.orders import TransferSettings
-from smc.wire.stream import Opening, SendingStream, open_stream
+from smc.wire.route import Route
 
 CA = RunCa()
 AGENT = CA.issue("agent")
@@ -37,6 +36,8 @@ class Ends:
     memory: Memory = field(default_factory=Memory)
     progress: list[WriterProgress] = field(default_factory=list)
     excludes: tuple[str, ...] = ()
+    dials: Dials = field(default_factory=lambda: Dials(DEFAULT))
+    channel: Channel | None = None  # of the connection that was made last
 
     def copy(
         self, settings: TransferSettings = DEFAULT, *, stop: threading.Event | None = None
@@ -47,12 +48,7 @@ class Ends:
             end = threading.Thread(target=lambda: received.append(self.serve(listener)))
             end.start()
             try:
-                with connect("127.0.0.1", listener.port, AGENT) as channel:
-                    opener = partial(self.open_stream, listener.port)
-                    self.dials = Dials(settings)
-                    sent = send(
-                        channel, opener, self.source_trees(), self.dials, stop or threading.Event(), print
-                    )
+                sent = self.send(listener.port, settings, stop)
             finally:
                 end.join(60)
         assert isinstance(received[0], Received), received
@@ -65,8 +61,15 @@ class Ends:
         except SmcError as e:
             return e
 
-    def open_stream(self, port: int, opening: Opening, secure: bool) -> SendingStream:
-        return open_stream("127.0.0.1", port, AGENT, opening, secure=secure, proxy="")
+    def send(self, port: int, settings: TransferSettings, stop: threading.Event | None = None) -> Sent:
+        """On one connection."""
+        self.dials = Dials(settings)
+        route = Route("127.0.0.1", port, AGENT)
+        with route.connect() as channel:
+            self.channel = channel
+            return send(
+                channel, route.open_stream, self.source_trees(), self.dials, stop or threading.Event(), print
+            )
 
     def receive(self, channel: Channel, listener: Listener) -> Received:
         trees = [TargetTree("0_1", 0, 1, self.target)]

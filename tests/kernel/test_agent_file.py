@@ -24,9 +24,10 @@ from smc.model.plan import Plan, TargetDisk, TargetPartition
 from smc.model.server import Architecture, Firmware
 from smc.model.traces import AGENT_RUNTIMES, AGENT_TRACES
 from smc.transfer.writer import TargetTree, receive
-from smc.wire.channel import Identity, Listener
+from smc.wire.listener import Listener
 from smc.wire.oneliner import linux_command
 from smc.wire.orders import EventKind, Order
+from smc.wire.tls import Identity
 from smc.wire.trust import Key
 
 pytestmark = pytest.mark.kernel
@@ -218,7 +219,7 @@ def receiving(center: FakeCenter, folder: Path) -> Iterator[tuple[Order, Path]]:
     def serve(listener: Listener) -> None:
         while not stop.is_set():
             with contextlib.suppress(SmcError), contextlib.closing(listener.accept(1.0)) as channel:
-                receive(channel, trees, stop, lambda progress: None)
+                receive(channel, listener, trees, stop, lambda progress: None)
 
     with Listener("127.0.0.1", 0, identity) as listener:
         thread = threading.Thread(target=serve, args=(listener,))

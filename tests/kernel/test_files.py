@@ -7,20 +7,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.kernel.copying import AGENT, RECEIVER, Ends, differences, ext4, tool
+from tests.kernel.copying import RECEIVER, Ends, differences, ext4, tool
 from tests.kernel.nasty_tree import make_nasty_tree, release
 
 from smc.base.errors import TargetWriteError, Transient
-from smc.transfer.dials import Dials
 from smc.transfer.memory import Memory
-from smc.transfer.sender import send
 from smc.transfer.tally import WriterProgress
-from smc.wire.channel import connect
 from smc.wire.listener import Listener
 from smc.wire.orders import TransferSettings
 
@@ -203,11 +199,9 @@ def test_after_a_kill_half_way_nothing_is_lost_and_little_is_sent_again(ends: En
         answer: list[object] = []
         end = threading.Thread(target=lambda: answer.append(ends.serve(listener)))
         end.start()
-        with connect("127.0.0.1", listener.port, AGENT) as channel:
-            threading.Thread(target=cut_when, args=(ends, channel.abort, 45 * MIB)).start()
-            with pytest.raises(Transient):
-                opener = partial(ends.open_stream, listener.port)
-                send(channel, opener, ends.source_trees(), Dials(SLOW), threading.Event(), print)
+        threading.Thread(target=cut_when, args=(ends, lambda: abort(ends), 45 * MIB)).start()
+        with pytest.raises(Transient):
+            ends.send(listener.port, SLOW)
         end.join(60)
     assert isinstance(answer[0], Transient)
     if killed == "receiver":
@@ -221,6 +215,11 @@ def test_after_a_kill_half_way_nothing_is_lost_and_little_is_sent_again(ends: En
     assert ends.memory.resent < MIB
     if killed == "sender":
         assert_only_grows(ends.progress)
+
+
+def abort(ends: Ends) -> None:
+    assert ends.channel is not None
+    ends.channel.abort()
 
 
 def cut_when(ends: Ends, cut: object, done: int) -> None:

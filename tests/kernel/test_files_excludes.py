@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from smc.agent.excludes import within
-from smc.transfer.files.folders import Folders
+from smc.transfer.files.folders import Folders, join
 from smc.transfer.files.patterns import Excludes
-from smc.transfer.files.walk import scan
+from smc.transfer.files.walk import list_folder, look_over
 
 pytestmark = pytest.mark.kernel
 
@@ -64,8 +64,17 @@ def left_by_rsync(tree: Path, *patterns: str) -> set[str]:
 
 def left_by_us(tree: Path, *patterns: str) -> set[str]:
     with Folders(tree) as folders:
-        found = scan(folders, Excludes(patterns), lambda: None)
-        return {b"/".join(filter(None, (folder, name))).decode() for folder, name, _ in found}
+        excludes = Excludes(patterns)
+        return {
+            join(part.path, entry.name).decode()
+            for seen in look_over(folders, excludes, lambda: None)
+            for part in list_folder(folders, seen, excludes, unreadable)
+            for entry in part.entries
+        }
+
+
+def unreadable(path: bytes, error: OSError) -> None:
+    raise AssertionError(f"{path!r}: {error}")
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -81,6 +81,7 @@ def test_every_round_ends_equal(
             with suppress(OSError):  # what cannot be done to this tree is not done
                 apply(source, change)
         if forgetful:
+            ends.memory.close()
             ends.memory = Memory()
         ends.copy()
         assert differences(source, target) == ""

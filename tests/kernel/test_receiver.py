@@ -30,10 +30,12 @@ from smc.model.planner import Limits, Wishes, plan
 from smc.model.progress import Phase
 from smc.receiver import filesystems, mounts
 from smc.receiver.layout import partition_nodes
+from smc.transfer.dials import Dials
 from smc.transfer.sender import Sent, SourceTree, send
 from smc.wire.channel import connect
 from smc.wire.messages import PassBegin, PassEnd
 from smc.wire.orders import TaskKind, TransferSettings
+from smc.wire.route import Route
 
 pytestmark = pytest.mark.kernel
 
@@ -83,8 +85,9 @@ class World:
         identity, trees = self.center.agent(), [SourceTree(name, at) for name, at in self.sources.items()]
         for _ in range(attempts):
             try:
-                with connect("127.0.0.1", self.port, identity) as channel:
-                    return send(channel, trees, settings, threading.Event(), print)
+                route = Route("127.0.0.1", self.port, identity)
+                with route.connect() as channel:
+                    return send(channel, route.open_stream, trees, Dials(settings), threading.Event(), print)
             except Transient:
                 threading.Event().wait(0.5)
         raise Transient(f"cut {attempts} times")
@@ -257,7 +260,8 @@ def test_a_cut_line_and_strangers_end_nothing(here: World) -> None:
         with connect("127.0.0.1", here.port, here.center.agent()) as channel:
             channel.send(message)
             channel.receive(timeout=5)
-    cut = connect("127.0.0.1", here.port, here.center.agent())
+    route = Route("127.0.0.1", here.port, here.center.agent())
+    cut = route.connect()
     trees = [SourceTree(name, at) for name, at in here.sources.items()]
 
     def cut_it() -> None:
@@ -267,7 +271,7 @@ def test_a_cut_line_and_strangers_end_nothing(here: World) -> None:
     cutter = threading.Thread(target=cut_it)
     cutter.start()
     with pytest.raises(Transient):
-        send(cut, trees, SLOW, threading.Event(), print)
+        send(cut, route.open_stream, trees, Dials(SLOW), threading.Event(), print)
     cutter.join()
     cut.close()
     before = here.center.said[-1]

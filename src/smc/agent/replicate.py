@@ -26,9 +26,10 @@ from smc.model.traces import AGENT_TRACES
 from smc.transfer.dials import Dials
 from smc.transfer.sender import SourceTree, send
 from smc.wire.backoff import delays
-from smc.wire.channel import Identity, connect
 from smc.wire.dial import is_loopback
 from smc.wire.orders import Event, EventKind, Order
+from smc.wire.route import Route
+from smc.wire.tls import Identity
 
 log = logging.getLogger(__name__)
 
@@ -176,16 +177,17 @@ def _send_until_done(
 ) -> Event:
     """A cut connection is made again for as long as the center wants this run: it ends this process."""
     waits = delays()
+    route = Route(host, order.port, identity, "" if is_loopback(host) else proxy)
     told = False
     while True:
         began = time.monotonic()
         try:
-            channel = connect(host, order.port, identity, proxy="" if is_loopback(host) else proxy)
+            channel = route.connect()
             if not told:
                 emit(Event(run=order.run, kind=EventKind.STARTED))
                 told = True
             log.info("run %s: connected to %s:%d", order.run, host, order.port)
-            sent = send(channel, trees, dials.settings, threading.Event(), notes)
+            sent = send(channel, route.open_stream, trees, dials, threading.Event(), notes)
         except Transient as e:
             if time.monotonic() - began > WORKED_SECONDS:
                 waits = delays()

@@ -56,9 +56,7 @@ class Places:
             self._folders.popitem()[1].close()
 
 
-def write_small(
-    arrived: Sequence[Arrived], content: memoryview, target: TargetTree, places: Places
-) -> None:
+def write_small(arrived: Sequence[Arrived], content: memoryview, target: TargetTree, places: Places) -> None:
     """Write whole files, folder by folder. `WireError` for a content that is not what its hash says."""
     for one in arrived:
         data = content[one.offset : one.offset + one.sent.size]
@@ -103,7 +101,9 @@ def newer(entry: m.Entry, sent: m.Sent) -> m.Entry:
 def check_piece(piece: m.Piece, length: int) -> None:
     """Its parts lie in order within it, and the content has their length."""
     at = total = 0
-    parts = sorted([(start, size, 0) for start, size in piece.extents] + [(s, n, 1) for s, n, _ in piece.copies])
+    parts = sorted(
+        [(start, size, 0) for start, size in piece.extents] + [(s, n, 1) for s, n, _ in piece.copies]
+    )
     for start, size, copied in parts:
         if start < at or size <= 0:
             raise WireError("the extents of a piece are out of order")

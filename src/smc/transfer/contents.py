@@ -254,5 +254,3 @@ class Contents:
             expected = self._expected[ledger.number]
             return None if index in expected.unsettled else expected.arrived.get(index)
         return None
-
-

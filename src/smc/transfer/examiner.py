@@ -112,6 +112,4 @@ class Examiner:
         for at in range(0, len(blocks), BLOCKS) or (0,):
             part = bytes(blocks[at : at + BLOCKS])
             last = at + BLOCKS >= len(blocks)
-            self._say(
-                m.Signature(task.listing, task.index, signature.size, signature.block, part, last)
-            )
+            self._say(m.Signature(task.listing, task.index, signature.size, signature.block, part, last))

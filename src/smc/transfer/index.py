@@ -209,7 +209,8 @@ class Index:
 def pack(files: list[tuple[bytes, int, int, int, bytes]]) -> bytes:
     """Files as (name, size, mtime ns, ctime ns, hash), by name."""
     return b"".join(
-        STATE.pack(len(name), size, mtime, ctime, content) + name for name, size, mtime, ctime, content in files
+        STATE.pack(len(name), size, mtime, ctime, content) + name
+        for name, size, mtime, ctime, content in files
     )
 
 

@@ -90,7 +90,9 @@ class Outgoing:
         for index, result in kept:
             self.settled(ledger, index, result)
 
-    def _put_small(self, ledger: Ledger, items: Sequence[Item], expected: dict[int, bytes] | None = None) -> None:
+    def _put_small(
+        self, ledger: Ledger, items: Sequence[Item], expected: dict[int, bytes] | None = None
+    ) -> None:
         """In jobs of about one frame each, so that all streams have some."""
         job: list[Item] = []
         size = 0

@@ -196,9 +196,7 @@ class _Sender:
         self._troubles = self._new_troubles()
         digests = [TreeDigest() for _ in self._trees]
         self.say(m.PassBegin(number))
-        lister = Lister(
-            self, self._folders, self._ahead, self._excludes, known, self._troubles, self._crew
-        )
+        lister = Lister(self, self._folders, self._ahead, self._excludes, known, self._troubles, self._crew)
         for listed in lister.run(f"walk {number}"):
             digest = digests[listed.tree]
             if listed.listing is not None:

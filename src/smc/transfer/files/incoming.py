@@ -116,7 +116,9 @@ class Incoming:
         if piece.kept:
             if self.hashes.get(piece.number) != piece.hash:  # it changed without a new time stamp
                 self.hashes.clear()
-                raise Transient("a file that was half received changed; it is sent again", code="Transfer.Changed")
+                raise Transient(
+                    "a file that was half received changed; it is sent again", code="Transfer.Changed"
+                )
             return
         offset = piece.number * PIECE
         if piece.copies:

@@ -156,9 +156,7 @@ def _survey(handle: int, names: list[bytes] | None) -> "native._Survey":
         return b"", files, stored, newest, below, linked, 0
 
 
-def _part(
-    seen: Seen, entries: list[Entry], own: Entry, *, first: bool, last: bool, complete: bool
-) -> Folder:
+def _part(seen: Seen, entries: list[Entry], own: Entry, *, first: bool, last: bool, complete: bool) -> Folder:
     return Folder(
         seen.path,
         tuple(entries),
@@ -185,7 +183,25 @@ def _without_content(folders: Folders, path: bytes, error: OSError, unreadable: 
 
 def _entry(found: "native._Listed", links: dict[bytes, tuple[int, bytes]] | None) -> Entry | None:
     """None for what cannot even be described."""
-    (name, error, bare, kind, mode, uid, gid, mtime, size, stored, ctime, rdev, target, flags, xattrs, inode, *_) = found
+    (
+        name,
+        error,
+        bare,
+        kind,
+        mode,
+        uid,
+        gid,
+        mtime,
+        size,
+        stored,
+        ctime,
+        rdev,
+        target,
+        flags,
+        xattrs,
+        inode,
+        *_,
+    ) = found
     if error and not bare:
         return None
     link = b""
