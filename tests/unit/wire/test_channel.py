@@ -1,73 +1,63 @@
-"""Channels over loopback: who gets in, what arrives, and how they end."""
+"""Control connections over loopback: what arrives, and how they end."""
 
-import os
 import socket
-import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import time
 
 import pytest
-from tests.unit.wire.certificates import RunCa
+from tests.unit.wire.ends import AGENT, HOST, RECEIVER, in_background
+from tests.unit.wire.ends import control as pair
 
 from smc.base.errors import SmcError, Transient, WireError
 from smc.wire import messages as m
-from smc.wire.channel import Channel, Identity, Listener, _context, _Tls, connect
+from smc.wire.channel import Channel, connect
 from smc.wire.frame import Encoder
+from smc.wire.listener import Listener
+from smc.wire.tls import Identity, Tls, context_of
 
-CA = RunCa()
-AGENT = CA.issue("agent")
-RECEIVER = CA.issue("receiver")
-HOST = "127.0.0.1"
-
-
-@contextmanager
-def pair() -> Iterator[tuple[Channel, Channel]]:
-    """The agent's end and the receiver's."""
-    with Listener(HOST, 0, RECEIVER) as listener:
-        accepted: list[Channel] = []
-        thread = threading.Thread(target=lambda: accepted.append(listener.accept(10)))
-        thread.start()
-        agent = connect(HOST, listener.port, AGENT)
-        thread.join(10)
-        with agent, accepted[0] as receiver:
-            yield agent, receiver
-
-
-def in_background(work: Callable[[], object]) -> threading.Thread:
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
+LISTING = tuple(m.Entry(b"name %d" % number, m.Kind.FILE, 0o644, 0, 0, number) for number in range(5000))
 
 
 def test_messages_go_both_ways_at_once() -> None:
-    content = os.urandom(m.PIECE)
     with pair() as (agent, receiver):
-        agent.compress_at(1)
-
+        greeting = agent.sent_bytes
         threads = [
-            in_background(lambda: say(agent, content)),
-            in_background(lambda: say(receiver, content)),
-            in_background(lambda: check(receiver, content)),
+            in_background(lambda: say(agent)),
+            in_background(lambda: say(receiver)),
+            in_background(lambda: check(receiver)),
         ]
-        check(agent, content)
+        check(agent)
         for thread in threads:
             thread.join(20)
-        assert agent.sent_bytes == receiver.received_bytes > 20 * m.PIECE
-        assert receiver.sent_bytes == agent.received_bytes
+        assert agent.receive(0) is receiver.receive(0) is None
+        assert agent.sent_bytes - greeting == receiver.received_bytes > 0
+        assert receiver.sent_bytes == agent.received_bytes > 0
 
 
-def say(channel: Channel, content: bytes) -> None:
+def say(channel: Channel) -> None:
     for number in range(20):
-        channel.send(m.Piece(number, 0, 0, m.PIECE), content)
+        channel.send(m.Listing(number, 0, (m.Folder(b"", LISTING),)))
 
 
-def check(channel: Channel, content: bytes) -> None:
+def check(channel: Channel) -> None:
     for number in range(20):
-        received = channel.receive(20)
-        assert received is not None
-        assert received[0] == m.Piece(number, 0, 0, m.PIECE)
-        assert received[1] == content
+        assert channel.receive(20) == m.Listing(number, 0, (m.Folder(b"", LISTING),))
+
+
+def test_what_is_sent_is_told_to_the_pace() -> None:
+    told: list[int] = []
+    with pair() as (agent, _):
+        before = agent.sent_bytes
+        agent.pace = told.append
+        agent.send(m.PassEnd(1))
+        assert sum(told) == agent.sent_bytes - before > 0
+
+
+def test_content_has_no_place_here() -> None:
+    with pair() as (agent, receiver):
+        kind, head = m.encode_head(m.Small(0, ()))
+        agent._push(agent._tls.seal(*agent._encoder.encode(kind, head, b"content").buffers))
+        with pytest.raises(WireError, match="content"):
+            receiver.receive(5)
 
 
 def test_receive_gives_nothing_when_nothing_comes() -> None:
@@ -94,24 +84,19 @@ class Late(socket.socket):
 
 def test_what_comes_with_the_end_of_the_handshake_is_not_left_waiting() -> None:
     with Listener(HOST, 0, RECEIVER) as listener, Late() as sock:
-        accepted: list[Channel] = []
-        thread = in_background(lambda: accepted.append(listener.accept(10)))
         sock.connect((HOST, listener.port))
-        tls = _Tls(_context(AGENT, server=False), server=False)
-        tls.shake_hands(sock)
-        sock.let_go(tls.seal(*Encoder().encode(*m.encode(m.PassBegin(1)))))
-        thread.join(10)
-        with accepted[0] as channel:
-            assert channel.receive(5) is not None
+        tls = Tls(context_of(AGENT, server=False), server=False)
+        tls.shake_hands(sock, time.monotonic() + 10)
+        sock.let_go(tls.seal(*Encoder().encode(*m.encode_head(m.PassEnd(1))).buffers))
+        with listener.accept(10) as channel:
+            assert channel.receive(5) == m.PassEnd(1)
 
 
 def test_what_was_sent_before_a_close_still_arrives() -> None:
     with pair() as (agent, receiver):
-        agent.send(m.PassBegin(1))
+        agent.send(m.PassEnd(1))
         agent.close()
-        received = receiver.receive(5)
-        assert received is not None
-        assert received[0] == m.PassBegin(1)
+        assert receiver.receive(5) == m.PassEnd(1)
         with pytest.raises(Transient, match="cut"):
             receiver.receive(5)
 
@@ -122,7 +107,7 @@ def test_a_cut_connection_is_transient_for_both() -> None:
         with pytest.raises(Transient):
             receiver.receive(5)
         with pytest.raises(Transient):
-            agent.send(m.Alive(), b"")
+            agent.send(m.Alive())
         with pytest.raises(Transient):
             agent.receive(5)
 
@@ -155,95 +140,12 @@ def test_a_channel_with_nothing_to_say_keeps_the_peer_at_ease(monkeypatch: pytes
     monkeypatch.setattr("smc.wire.channel.SILENCE_SECONDS", 0.5)
     with pair() as (agent, _):
         assert agent.receive(1.0) is None
-        assert agent.received_bytes > 0
-
-
-OTHER = RunCa().issue("agent")
-STRANGERS = {
-    "of another CA": OTHER,
-    "of another CA, trusting ours": Identity(CA.pem, OTHER.certificate, OTHER.key),
-    "another role": CA.issue("receiver"),
-    "no role": CA.issue("someone"),
-}
-
-
-@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
-def test_a_stranger_does_not_get_in(stranger: Identity) -> None:
-    with Listener(HOST, 0, RECEIVER) as listener:
-        refused: list[SmcError] = []
-
-        def listen() -> None:
-            try:
-                listener.accept(0.7).close()
-            except SmcError as e:
-                refused.append(e)
-
-        thread = in_background(listen)
-        with pytest.raises((WireError, Transient)), connect(HOST, listener.port, stranger) as channel:
-            channel.receive(5)
-        thread.join(10)
-    assert refused[0].code == "Wire.NobodyCame"
-    assert "turned away" in refused[0].message
-
-
-@pytest.mark.parametrize(
-    "identity", [RunCa().issue("receiver"), CA.issue("agent")], ids=["another CA", "another role"]
-)
-def test_an_agent_does_not_talk_to_an_impostor(identity: Identity) -> None:
-    with Listener(HOST, 0, identity) as listener:
-        thread = in_background(lambda: let_in(listener))
-        with pytest.raises(WireError) as raised:
-            connect(HOST, listener.port, AGENT)
-        thread.join(10)
-    assert raised.value.code == "Wire.NotTrusted"
-
-
-def test_a_client_without_a_certificate_and_a_plain_one_do_not_get_in() -> None:
-    with Listener(HOST, 0, RECEIVER) as listener:
-        accepted: list[Channel] = []
-        thread = in_background(lambda: accepted.append(listener.accept(10)))
-        with socket.create_connection((HOST, listener.port)) as plain:
-            plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
-            plain.settimeout(10)
-            assert plain.recv(100) is not None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        with (
-            socket.create_connection((HOST, listener.port)) as bare,
-            context.wrap_socket(bare) as tls,
-            pytest.raises((ssl.SSLError, ConnectionError)),
-        ):
-            tls.settimeout(10)
-            if not tls.recv(10):
-                raise ConnectionError
-        agent = connect(HOST, listener.port, AGENT)  # the port still serves
-        thread.join(10)
-        agent.close()
-        accepted[0].close()
-
-
-def let_in(listener: Listener) -> None:
-    """Whoever comes; that nobody does is no failure here."""
-    with suppress(SmcError):
-        listener.accept(1.0).close()
-
-
-def test_an_older_tls_is_refused() -> None:
-    with Listener(HOST, 0, RECEIVER) as listener:
-        thread = in_background(lambda: let_in(listener))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
-        with socket.create_connection((HOST, listener.port)) as sock, pytest.raises(ssl.SSLError):
-            context.wrap_socket(sock)
-        thread.join(10)
+        assert agent.received_bytes > 0  # all of it said that the receiver lives
 
 
 def test_frames_that_break_the_protocol_are_violations() -> None:
     with pair() as (agent, receiver):
-        agent._push(agent._tls.seal(b"this is no frame, but long enough"))
+        agent._push(agent._tls.seal(b"this is no frame, but it is surely long enough"))
         with pytest.raises(WireError):
             receiver.receive(5)
 
@@ -265,11 +167,8 @@ def test_a_key_is_not_printed() -> None:
 
 
 def test_sending_after_the_goodbye_is_a_cut_line() -> None:
-    with Listener(HOST, 0, RECEIVER) as listener:
-        thread = in_background(lambda: let_in(listener))
-        with connect(HOST, listener.port, AGENT) as channel:
-            channel.close()
-            with pytest.raises(Transient) as raised:
-                channel.send(m.Alive())
-        thread.join(10)
+    with pair() as (agent, _):
+        agent.close()
+        with pytest.raises(Transient) as raised:
+            agent.send(m.Alive())
     assert raised.value.code == "Wire.Cut"
