@@ -12,6 +12,7 @@ setup(
             "smc.transfer.native",
             sorted(str(path) for path in NATIVE.glob("*.c")),
             depends=[*sorted(str(path) for path in NATIVE.glob("*.h")), str(NATIVE / "flags.txt")],
+            libraries=["crypto"],
             extra_compile_args=(NATIVE / "flags.txt").read_text().split(),
             py_limited_api=True,
         )

@@ -201,7 +201,7 @@ def _compile_extension(target: Path) -> None:
     _run(
         *("gcc", "-shared", "-fPIC", "-s", *flags, include),
         *(str(path) for path in sorted(NATIVE.glob("*.c"))),
-        *("-o", str(target)),
+        *("-lcrypto", "-o", str(target)),
     )
 
 

@@ -4,6 +4,10 @@
    agent it lies beside the other extensions. The Python face is described in native.pyi. */
 #include "native.h"
 
+#include <malloc.h>
+
+#define KEPT (32 << 20) /* bytes: blocks of a MiB come and go, and each would be mapped and cleared anew */
+
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "native",
@@ -14,11 +18,16 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC
 PyInit_native(void)
 {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, KEPT);
+    mallopt(M_TRIM_THRESHOLD, KEPT);
+#endif
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)
         return NULL;
     PyMethodDef *const parts[] = {survey_methods, listing_methods, read_methods,
-                                  piece_methods,  write_methods,   delta_methods};
+                                  piece_methods,  write_methods,   delta_methods, sync_methods,
+                                  hash_methods};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (PyModule_AddFunctions(module, parts[i]) < 0) {
             Py_DECREF(module);

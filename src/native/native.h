@@ -15,6 +15,8 @@ extern PyMethodDef read_methods[];
 extern PyMethodDef piece_methods[];
 extern PyMethodDef write_methods[];
 extern PyMethodDef delta_methods[];
+extern PyMethodDef sync_methods[];
+extern PyMethodDef hash_methods[];
 extern PyType_Spec matcher_spec;
 
 #endif

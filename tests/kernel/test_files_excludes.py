@@ -66,10 +66,10 @@ def left_by_us(tree: Path, *patterns: str) -> set[str]:
     with Folders(tree) as folders:
         excludes = Excludes(patterns)
         return {
-            join(part.path, entry.name).decode()
+            join(part.folder.path, entry.name).decode()
             for seen in look_over(folders, excludes, lambda: None)
             for part in list_folder(folders, seen, excludes, unreadable)
-            for entry in part.entries
+            for entry in part.folder.entries
         }
 
 

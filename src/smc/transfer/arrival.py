@@ -16,23 +16,25 @@ from smc.transfer.files.entry import open_quietly, write_flags
 from smc.transfer.files.folders import Folders, join
 from smc.transfer.files.incoming import temporary_name, write_whole
 from smc.transfer.target import TargetTree
-from smc.transfer.verify import hash_bytes
 from smc.wire import messages as m
 
 RENAME = 7  # the step of native.write_files
+MOST_BYTES = 1 << 63  # what the kernel can name of a file
+MOST_PIECES = MOST_BYTES // m.PIECE
 
 
 class Arrived(NamedTuple):
-    """A small file: how it was sent, its folder, its entry as it was when it was read, where its content is."""
+    """A file: how it was sent, its folder, its entry as it was when it was read; of a small one the place of
+    its content in the frame's."""
 
     sent: m.Sent
     folder: bytes
     entry: m.Entry
-    offset: int
+    offset: int = 0
 
 
 class Places:
-    """Folders of the targets, opened by one thread; good for one pass, because folders are replaced in others."""
+    """Folders of the targets, opened by one thread; good for one pass: in others, folders are replaced."""
 
     def __init__(self, roots: Mapping[str, Path]) -> None:
         self._roots = roots
@@ -58,9 +60,11 @@ class Places:
 
 def write_small(arrived: Sequence[Arrived], content: memoryview, target: TargetTree, places: Places) -> None:
     """Write whole files, folder by folder. `WireError` for a content that is not what its hash says."""
-    for one in arrived:
-        data = content[one.offset : one.offset + one.sent.size]
-        if len(data) != one.sent.size or hash_bytes(data) != one.sent.hash:
+    sizes = [one.sent.size for one in arrived]
+    if max(sizes) > m.PIECE or min(sizes) < 0:
+        raise WireError("a file came with small ones that is none")
+    for one, computed in zip(arrived, native.hash_contents(content, sizes), strict=True):
+        if one.sent.hash != computed:
             raise WireError(f"the content of {one.entry.name!r} is not what was announced")
     for folder, group in groupby(arrived, key=itemgetter(1)):
         files = list(group)
@@ -72,7 +76,7 @@ def write_small(arrived: Sequence[Arrived], content: memoryview, target: TargetT
                 _look_after(one, content, handle, target, error, step)
 
 
-def _to_write(one: Arrived) -> "native._ToWrite":
+def _to_write(one: Arrived) -> "native.ToWrite":
     entry = one.entry
     return (
         temporary_name(entry.name),
@@ -89,6 +93,8 @@ def _to_write(one: Arrived) -> "native._ToWrite":
 
 def newer(entry: m.Entry, sent: m.Sent) -> m.Entry:
     """The entry as it was when its content was read."""
+    if not 0 <= sent.size < MOST_BYTES:
+        raise WireError(f"{entry.name!r} came with {sent.size} bytes")
     if sent.entry is None:
         if sent.size != entry.size:
             raise WireError(f"{entry.name!r} came with {sent.size} bytes, not the {entry.size} listed")
@@ -113,8 +119,8 @@ def check_piece(piece: m.Piece, length: int) -> None:
         at, total = piece.size, 0
     elif not parts:
         at = total = piece.size
-    fits = 0 < at <= piece.size <= m.PIECE and total == length
-    if piece.number < 0 or piece.attempt < 0 or not fits:
+    fits = 0 < at <= piece.size <= m.PIECE and total == length and 0 <= piece.number < MOST_PIECES
+    if piece.attempt < 0 or not fits or any(not 0 <= source < MOST_BYTES for *_, source in piece.copies):
         raise WireError("a piece does not fit its place")
 
 

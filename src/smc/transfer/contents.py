@@ -5,8 +5,7 @@ one file meets in an `Incoming`.
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smc.base.errors import WireError
@@ -14,7 +13,7 @@ from smc.transfer.arrival import Arrived, Places, check_piece, newer, write_smal
 from smc.transfer.files.folders import join
 from smc.transfer.files.incoming import Incoming
 from smc.transfer.files.place import change
-from smc.transfer.ledger import Ledger
+from smc.transfer.ledger import Ledger, Result
 from smc.transfer.memory import Memory
 from smc.transfer.pipeline import TICK_SECONDS
 from smc.transfer.tally import Tally
@@ -33,8 +32,7 @@ class _Expected:
     offers: dict[int, m.FileAnswer]  # by index of the entry: what was answered
     entries: dict[int, tuple[bytes, m.Entry]]  # folder and entry
     credit: dict[int, int] = field(default_factory=dict)  # bytes that count as done when it is
-    arrived: dict[int, m.Entry] = field(default_factory=dict)  # as they were when they were read
-    unsettled: set[int] = field(default_factory=set)
+    arrived: dict[int, m.Entry] = field(default_factory=dict)  # settled, as they were when they were read
 
 
 class Contents:
@@ -65,17 +63,18 @@ class Contents:
                 raise WireError(f"listing {ledger.number} came out of turn")
             expected = _Expected(ledger, target, {}, {})
             self._expected[ledger.number] = expected
-        kept: list[tuple[int, m.Entry, bytes]] = []
+        kept: list[tuple[int, Result | None]] = []
         for (index, folder, entry), answer in zip(ledger.files, answers, strict=True):
             expected.entries[index] = folder, entry
             expected.offers[index] = answer
             if answer.answer is m.Answer.KEPT:
-                kept.append((index, entry, answer.hash))
+                kept.append((index, (entry.size, answer.hash)))
+                expected.arrived[index] = entry
             elif answer.answer is m.Answer.GO_ON:
                 self._open[ledger.number, index] = taken_up.pop(join(folder, entry.name))
             self._count(expected, index, entry, answer.answer, counted=counted)
-        for index, entry, content in kept:
-            self._settle(expected, index, entry, content, settled=True)
+        if kept:
+            self._resolve(expected, kept)
         ledger.open()
         if ledger.complete:
             self._forget(ledger)
@@ -84,6 +83,13 @@ class Contents:
         """An open file that copies may be taken from; ours from now on."""
         with self._changed:
             self._older[listing, index] = handle
+
+    def offer_hash(self, listing: int, index: int, content: bytes) -> None:
+        """What the sender is told of a file that is compared."""
+        with self._changed:
+            expected = self._expected.get(listing)
+            if expected is not None and index in expected.offers:
+                expected.offers[index] = m.FileAnswer(m.Answer.COMPARE, content)
 
     def take(self, message: m.Message, content: memoryview, places: Places) -> None:
         """One message of a stream."""
@@ -129,23 +135,26 @@ class Contents:
         expected.credit[index] = entry.stored
 
     def _take_small(self, message: m.Small, content: memoryview, places: Places) -> None:
+        expected = self._listing(message.listing)
         arrived: list[Arrived] = []
         at = 0
         for sent in message.files:
-            expected, folder, entry = self._entry(message.listing, sent.index)
+            folder, entry = self._entry(expected, sent.index)
+            if (message.listing, sent.index) in self._open:
+                raise WireError(f"{entry.name!r} came at once, and in pieces")
             arrived.append(Arrived(sent, folder, newer(entry, sent), at))
             at += sent.size
         if at != len(content):
-            raise WireError("small files came with too much content")
-        if not arrived:
-            return
+            raise WireError("small files came with another length of content")
         write_small(arrived, content, expected.target, places)
-        for one in arrived:
-            self._settle(expected, one.sent.index, one.entry, one.sent.hash, settled=one.sent.settled)
+        self._settle(expected, arrived)
 
     def _take_piece(self, message: m.Piece, content: memoryview, places: Places) -> None:
-        expected, folder, entry = self._entry(message.listing, message.index)
+        expected = self._listing(message.listing)
+        folder, entry = self._entry(expected, message.index)
         check_piece(message, len(content))
+        if message.kept and expected.offers[message.index].answer is not m.Answer.GO_ON:
+            raise WireError(f"a piece of {entry.name!r} was called kept that never came")
         path = join(folder, entry.name)
         with expected.target.blamed(path):
             incoming = self._incoming(message.listing, message.index, places)
@@ -160,7 +169,8 @@ class Contents:
             self._end(expected, message.index, incoming, places)
 
     def _take_whole(self, message: m.Whole, places: Places) -> None:
-        expected, folder, entry = self._entry(message.listing, message.file.index)
+        expected = self._listing(message.listing)
+        folder, entry = self._entry(expected, message.file.index)
         newer(entry, message.file)
         with expected.target.blamed(join(folder, entry.name)):
             incoming = self._incoming(message.listing, message.file.index, places)
@@ -168,12 +178,13 @@ class Contents:
                 self._end(expected, message.file.index, incoming, places)
 
     def _miss(self, message: m.Missing, places: Places) -> None:
-        expected, _, _ = self._entry(message.listing, message.index)
+        expected = self._listing(message.listing)
+        self._entry(expected, message.index)
         key = message.listing, message.index
         with self._changed:
             begun = key in self._open
         if not begun and not message.pieces:
-            self._resolve(expected, message.index, None)
+            self._resolve(expected, [(message.index, None)])
             return
         incoming = self._incoming(*key, places)
         if incoming.announce(message.pieces, incoming.attempt, None):
@@ -193,27 +204,36 @@ class Contents:
         with self._changed:
             del self._open[expected.ledger.number, index]
         if sent is None:
-            self._resolve(expected, index, None)
+            self._resolve(expected, [(index, None)])
         else:
-            self._settle(expected, index, entry, sent.hash, settled=sent.settled)
+            self._settle(expected, [Arrived(sent, folder, entry)])
 
     def _keep_same(self, message: m.Same, places: Places) -> None:
         sent = message.file
-        expected, folder, entry = self._entry(message.listing, sent.index)
-        if expected.offers[sent.index].answer is not m.Answer.COMPARE or entry.size != sent.size:
-            raise WireError(f"{entry.name!r} was called the same without having been compared")
+        expected = self._listing(message.listing)
+        folder, entry = self._entry(expected, sent.index)
+        offer = expected.offers[sent.index]
+        compared = offer.answer is m.Answer.COMPARE and offer.hash
+        if not compared or offer.hash != sent.hash or entry.size != sent.size:
+            raise WireError(f"{entry.name!r} was called the same, but is not known to be")
         entry = newer(entry, sent)
         with expected.target.blamed(join(folder, entry.name)):
             if change(places.open(expected.target.name, folder), entry.name, entry):
                 self.changes += 1
-        self._settle(expected, sent.index, entry, sent.hash, settled=sent.settled)
+        self._settle(expected, [Arrived(sent, folder, entry)])
 
-    def _entry(self, number: int, index: int) -> tuple[_Expected, bytes, m.Entry]:
-        """A file whose content was asked for and has not come."""
+    def _listing(self, number: int) -> _Expected:
         expected = self._expected.get(number)
-        if expected is None or index not in expected.offers:
+        if expected is None:
+            raise WireError(f"content came for listing {number}, which waits for none")
+        return expected
+
+    def _entry(self, expected: _Expected, index: int) -> tuple[bytes, m.Entry]:
+        """Folder and entry of a file whose content was asked for and has not come."""
+        if index not in expected.offers:
+            number = expected.ledger.number
             raise WireError(f"content came for entry {index} of listing {number}, which was not asked for")
-        return expected, *expected.entries[index]
+        return expected.entries[index]
 
     def _incoming(self, number: int, index: int, places: Places) -> Incoming:
         with self._changed:
@@ -226,21 +246,24 @@ class Contents:
                 self._open[number, index] = incoming
             return incoming
 
-    def _settle(
-        self, expected: _Expected, index: int, entry: m.Entry, content: bytes, *, settled: bool
-    ) -> None:
-        expected.arrived[index] = entry
-        if not settled:
-            expected.unsettled.add(index)
-        self._resolve(expected, index, (entry.size, content))
+    def _settle(self, expected: _Expected, arrived: Sequence[Arrived]) -> None:
+        for sent, _, entry, _ in arrived:
+            if sent.settled:
+                expected.arrived[sent.index] = entry
+        self._resolve(expected, [(sent.index, (sent.size, sent.hash)) for sent, *_ in arrived])
 
-    def _resolve(self, expected: _Expected, index: int, result: tuple[int, bytes] | None) -> None:
+    def _resolve(self, expected: _Expected, results: Sequence[tuple[int, Result | None]]) -> None:
+        size = files = 0
         with self._changed:
-            del expected.offers[index]
-            left = expected.credit.pop(index, None)
-        if left is not None:
-            self._tally.credit(expected.target.disk, left, files=1)
-        if expected.ledger.settle(index, result):
+            for index, _ in results:
+                if expected.offers.pop(index, None) is None:
+                    raise WireError(f"entry {index} of listing {expected.ledger.number} came twice")
+                left = expected.credit.pop(index, None)
+                if left is not None:
+                    size, files = size + left, files + 1
+        if files:
+            self._tally.credit(expected.target.disk, size, files=files)
+        if expected.ledger.settle(results):
             self._forget(expected.ledger)
 
     def _forget(self, ledger: Ledger) -> None:
@@ -248,9 +271,6 @@ class Contents:
             self._expected.pop(ledger.number, None)
             self._changed.notify_all()
 
-    def arrived(self, ledger: Ledger, index: int) -> m.Entry | None:
-        """The entry of a file as it was when its content was read; None when it must be looked at again."""
-        with suppress(KeyError):
-            expected = self._expected[ledger.number]
-            return None if index in expected.unsettled else expected.arrived.get(index)
-        return None
+    def arrived(self, ledger: Ledger) -> Mapping[int, m.Entry]:
+        """The entries of settled files as they were when they were read, by index."""
+        return self._expected[ledger.number].arrived

@@ -1,7 +1,9 @@
 """Large changed files by difference: what the receiver has of an older content is not sent again.
 
-The receiver signs its older content block by block; the sender looks for these blocks in its new content, at any
-offset (src/native/delta.c). An append, a write in place, an insertion at the front: each costs about what is new.
+The receiver signs its older content block by block; the sender looks for these blocks in its new content,
+at any
+offset (src/native/delta.c). An append, a write in place, an insertion at the front: each costs about what
+is new.
 """
 
 import os
@@ -12,7 +14,8 @@ from smc.base.errors import WireError
 from smc.transfer import native
 
 SMALLEST = 512 * 1024  # bytes of a file; below, the round trip costs more than it saves
-# 1% of 1 GiB in writes of 8 KiB: signature + literals are 3.1 + 16 MB with blocks of 4 KiB, 0.8 + 31 with 16 KiB.
+# 1% of 1 GiB in writes of 8 KiB: signature + literals are 3.1 + 16 MB with blocks of 4 KiB, 0.8 + 31 with
+# 16 KiB.
 LEAST_BLOCK = 4096
 MOST_BLOCKS = 512 * 1024  # of a signature: 6 MB on the wire, about 12 MB in memory at the sender
 RECORD = 12  # bytes of a signature for a block
@@ -40,7 +43,8 @@ def block_size(size: int) -> int:
 
 
 def sign(handle: int, size: int, check: Callable[[], None]) -> Signature:
-    """Of the first `size` bytes of an open file. `check` may raise to end it; OSError when it cannot be read."""
+    """Of the first `size` bytes of an open file. `check` may raise to end it; OSError when it cannot be
+    read."""
     block = block_size(size)
     blocks = bytearray()
     for offset in range(0, size, AT_ONCE):
@@ -50,7 +54,8 @@ def sign(handle: int, size: int, check: Callable[[], None]) -> Signature:
 
 
 class Differ:
-    """Splits the pieces of a new content, in order, into copies and literals. `WireError` for no signature."""
+    """Splits the pieces of a new content, in order, into copies and literals. `WireError` for no
+    signature."""
 
     def __init__(self, older: Signature) -> None:
         self.block = older.block
@@ -62,7 +67,8 @@ class Differ:
         self._promised = b""  # what a copy found already must still find in the next piece
 
     def split(self, offset: int, piece: bytes, after: bytes) -> tuple[Copies, Extents]:
-        """`after` is what follows the piece in the content, up to `block` bytes, so that no border hides a match."""
+        """`after` is what follows the piece in the content, up to `block` bytes, so that no border hides a
+        match."""
         if offset != self._next or not piece.startswith(self._promised):
             self._matcher.seek(offset)
         copies = tuple(self._matcher.match(piece + after, len(piece)))

@@ -7,18 +7,17 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from smc.transfer import native
 from smc.transfer.contents import Contents
 from smc.transfer.delta import sign
 from smc.transfer.files.entry import open_quietly
 from smc.transfer.files.folders import Folders, join
 from smc.transfer.files.incoming import temporary_name
+from smc.transfer.files.pieces import Pieces
 from smc.transfer.ledger import Ledger
 from smc.transfer.pipeline import Crew, Pipe
 from smc.transfer.target import TargetTree
 from smc.transfer.verify import hash_of_pieces, hash_piece
 from smc.wire import messages as m
-from smc.wire.messages import PIECE
 
 FEW = 64  # hashes told at once
 BLOCKS = 1 << 20  # bytes of a signature in one message
@@ -27,7 +26,7 @@ BLOCKS = 1 << 20  # bytes of a signature in one message
 class _Task(NamedTuple):
     listing: int
     target: TargetTree
-    index: int
+    entry_index: int
     folder: bytes
     entry: m.Entry
     answer: m.Answer
@@ -57,7 +56,8 @@ class Examiner:
             self._tasks.put(tasks[-1]._replace(last=True))
 
     def run(self) -> None:
-        """Until `end`; raises OSError as `TargetWriteError` would be: what cannot be read cannot be trusted."""
+        """Until `end`; raises OSError as `TargetWriteError` would be: what cannot be read cannot be
+        trusted."""
         folders: dict[str, Folders] = {}
         try:
             while (task := self._tasks.get()) is not None:
@@ -80,7 +80,7 @@ class Examiner:
         else:
             handle = open_quietly(folder, task.entry.name)
             try:
-                self._hashed.append((task.index, self._hash(handle, task.entry.size)))
+                self._hashed.append((task.entry_index, self._hash(handle, task.entry.size)))
             finally:
                 os.close(handle)
         if self._hashed and (task.last or len(self._hashed) == FEW):
@@ -89,15 +89,10 @@ class Examiner:
 
     def _hash(self, handle: int, size: int) -> bytes:
         hashes: dict[int, bytes] = {}
-        at = native.next_data(handle, 0)
-        while 0 <= at < size:
+        pieces = Pieces(handle, size)
+        for number in pieces.numbers():
             self._crew.check()
-            number = at // PIECE
-            length = min(PIECE, size - number * PIECE)
-            data, _ = native.read_piece(handle, number * PIECE, length)
-            if data:
-                hashes[number] = hash_piece(data)
-            at = native.next_data(handle, (number + 1) * PIECE) if (number + 1) * PIECE < size else -1
+            hashes[number] = hash_piece(pieces.read(number)[0])
         return hash_of_pieces(size, hashes)
 
     def _sign(self, task: _Task, folder: int) -> None:
@@ -106,10 +101,12 @@ class Examiner:
             handle = open_quietly(folder, temporary_name(task.entry.name))
         except FileNotFoundError:
             handle = open_quietly(folder, task.entry.name)
-        self._contents.offer_older(task.listing, task.index, handle)
+        self._contents.offer_older(task.listing, task.entry_index, handle)
         signature = sign(handle, os.fstat(handle).st_size, self._crew.check)
         blocks = memoryview(signature.blocks)
         for at in range(0, len(blocks), BLOCKS) or (0,):
             part = bytes(blocks[at : at + BLOCKS])
             last = at + BLOCKS >= len(blocks)
-            self._say(m.Signature(task.listing, task.index, signature.size, signature.block, part, last))
+            self._say(
+                m.Signature(task.listing, task.entry_index, signature.size, signature.block, part, last)
+            )

@@ -1,4 +1,5 @@
-"""What the receiver remembers of the folders that it wrote, on its own disk, so that later rounds read nothing.
+"""What the receiver remembers of the folders that it wrote, on its own disk, so that later rounds read
+nothing.
 
 One file for each tree, only ever appended to (docs/design/index.md has its bytes): a record for each folder,
 then a mark when all that was recorded is durable at the target. Records behind the last mark count only while
@@ -51,7 +52,8 @@ class _Place:
 
 
 class Index:
-    """Of one tree; for several threads. `key` says what the records are good for: with another one they go."""
+    """Of one tree; for several threads. `key` says what the records are good for: with another one they
+    go."""
 
     def __init__(self, path: Path | None, key: str = "") -> None:
         """`path` None keeps it in memory only (an unnamed file)."""

@@ -2,17 +2,19 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from smc.transfer.compression import Compression
 from smc.transfer.files.folders import Folders
 from smc.transfer.ledger import Ledger, Result
+from smc.transfer.pace import Pace
 from smc.transfer.pipeline import TICK_SECONDS
 from smc.transfer.troubles import Troubles
 from smc.wire import messages as m
-from smc.wire.stream import Content, SendingStream
+from smc.wire.frame import Content
+from smc.wire.stream import SendingStream
 
 
 class Job(Protocol):
@@ -83,17 +85,19 @@ class Desk:
     jobs: Jobs
     compression: Compression
     troubles: Callable[[], Troubles]
-    settled: Callable[[Ledger, int, Result | None], None]
+    settled: Callable[[Ledger, Iterable[tuple[int, Result | None]]], None]
     check: Callable[[], None]
+    pace: Callable[[], Pace | None]  # None while there is no limit
 
     def send(self, message: m.Message, content: Content = b"") -> None:
         self.check()
+        self.stream.pace = self.pace()
         sending = self.stream.send(message, content, self.compression.level())
         self.compression.saw(sending)
 
     def same(self, ledger: Ledger, sent: m.Sent) -> None:
         self.send(m.Same(ledger.number, sent))
-        self.settled(ledger, sent.index, (sent.size, sent.hash))
+        self.settled(ledger, [(sent.index, (sent.size, sent.hash))])
 
     def miss(
         self, ledger: Ledger, index: int, path: bytes, error: OSError | None, *, pieces: int = 0
@@ -101,4 +105,4 @@ class Desk:
         """`error` None: what is there is no regular file any more. `pieces` were sent before."""
         self.send(m.Missing(ledger.number, index, pieces))
         self.troubles().missed(ledger.tree, path, error)
-        self.settled(ledger, index, None)
+        self.settled(ledger, [(index, None)])

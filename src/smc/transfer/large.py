@@ -9,14 +9,13 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Iterator
 
 import msgspec
 
-from smc.transfer import native
 from smc.transfer.delta import Differ, Signature
 from smc.transfer.files.entry import entry_of, open_quietly
 from smc.transfer.files.folders import join
+from smc.transfer.files.pieces import Pieces
 from smc.transfer.files.walk import is_fresh
 from smc.transfer.jobs import Desk
 from smc.transfer.ledger import Ledger
@@ -55,6 +54,7 @@ class LargeJob:
         self._differ = Differ(older) if older is not None else None
         self._lock = threading.Lock()
         self._handle = -1
+        self._pieces = Pieces(-1, 0)
         self._attempt = 0
         self._before = os.stat_result([0] * 10)
         self._hashes: dict[int, bytes] = {}
@@ -77,19 +77,23 @@ class LargeJob:
             self._error = e
         if self._is_last_run():
             self._finish(desk)
-        if self._settled:
-            desk.jobs.closed(self)
-            self.close()
+        self._let_go(desk)
 
     def close(self) -> None:
         handle, self._handle = self._handle, -1
         if handle >= 0:
             os.close(handle)
 
+    def _let_go(self, desk: Desk) -> None:
+        if self._settled:
+            desk.jobs.closed(self)
+            self.close()
+
     def _begin(self, desk: Desk) -> bool:
         """The first stream opens it. False when it is settled already."""
         handle = open_quietly(desk.folders[self._ledger.tree].open(self._folder), self._entry.name)
         self._before = os.fstat(handle)
+        self._pieces = Pieces(handle, self._before.st_size)
         self._handle = handle
         desk.jobs.opened(self)
         if not stat.S_ISREG(self._before.st_mode):
@@ -103,9 +107,9 @@ class LargeJob:
         if size != self._entry.size:
             return False
         hashes = {}
-        for number in self._pieces_from(0):
+        for number in self._pieces.numbers():
             desk.check()
-            data, _ = self._read(number)
+            data, _ = self._pieces.read(number)
             hashes[number] = hash_piece(data)
         after = os.fstat(self._handle)
         content = hash_of_pieces(size, hashes)
@@ -124,7 +128,7 @@ class LargeJob:
         with self._lock:
             if self._next is None:
                 return []
-            for number in self._pieces_from(self._next):
+            for number in self._pieces.numbers(self._next):
                 if len(numbers) == most:
                     self._next = number
                     break
@@ -136,29 +140,8 @@ class LargeJob:
             desk.jobs.put(self, first=True)
         return numbers
 
-    def _pieces_from(self, number: int) -> Iterator[int]:
-        """Those that hold data."""
-        size = self._before.st_size
-        while number * PIECE < size:
-            at = native.next_data(self._handle, number * PIECE)
-            if at < 0 or at >= size:
-                return
-            number = at // PIECE
-            yield number
-            number += 1
-
-    def _read(self, number: int) -> tuple[bytes, tuple[tuple[int, int], ...]]:
-        """The whole piece with zeros in its holes, and the extents that are none; padded when it was cut."""
-        length = min(PIECE, self._before.st_size - number * PIECE)
-        data, extents = native.read_piece(self._handle, number * PIECE, length)
-        if len(data) < length:
-            extents = extents or (((0, len(data)),) if data else ())
-            data += bytes(length - len(data))
-            extents = extents or ((0, length),)
-        return data, extents
-
     def _send_piece(self, desk: Desk, number: int) -> None:
-        data, extents = self._read(number)
+        data, extents = self._pieces.read(number)
         content = hash_piece(data)
         self._hashes[number] = content
         piece = m.Piece(self._ledger.number, self._index, self._attempt, number, len(data), content, extents)
@@ -199,7 +182,7 @@ class LargeJob:
             desk.miss(self._ledger, self._index, self._path, self._error, pieces=self._sent)
             return
         desk.send(m.Whole(self._ledger.number, self._attempt, self._sent, sent))
-        desk.settled(self._ledger, self._index, (sent.size, sent.hash))
+        desk.settled(self._ledger, [(self._index, (sent.size, sent.hash))])
 
     def _begin_again(self, desk: Desk) -> bool:
         """When it did not hold still, and another try is worth it."""
@@ -211,6 +194,7 @@ class LargeJob:
         ):
             return False
         self._before = after
+        self._pieces = Pieces(self._handle, after.st_size)
         self._attempt += 1
         self._hashes, self._next, self._settled = {}, 0, False
         if self._differ is not None:
@@ -219,7 +203,8 @@ class LargeJob:
         return True
 
     def _describe(self, desk: Desk, after: os.stat_result, size: int, content: bytes) -> m.Sent:
-        """What is told of a content: `settled` when it held still, its entry when that is not the listed one."""
+        """What is told of a content: `settled` when it held still, its entry when that is not the listed
+        one."""
         before = self._before
         settled = _state(before) == _state(after) and not is_fresh(before.st_ctime_ns)
         entry = None

@@ -1,7 +1,7 @@
 """A listing under way, the same at both ends: which of its files are settled, and what they prove."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from smc.base.errors import WireError
 from smc.transfer.verify import File, TreeDigest
@@ -47,7 +47,6 @@ class Ledger:
                     index += 1
                 part = digest.begin_part(folder.path, last=folder.last)
                 self._parts.append((part, first, len(self.files)))
-        self._left = len(self.files)
 
     def open(self) -> None:
         """Without a file it is complete at once."""
@@ -56,16 +55,16 @@ class Ledger:
 
     @property
     def complete(self) -> bool:
-        return not self._left
+        return len(self._results) == len(self.files)
 
-    def settle(self, index: int, result: Result | None) -> bool:
-        """`None`: no content came, and none will. True when that was the last file."""
+    def settle(self, results: Iterable[tuple[int, Result | None]]) -> bool:
+        """Index and result of each; `None`: no content came, and none will. True when these were the last."""
         with self._lock:
-            if index in self._results:
-                raise WireError(f"entry {index} of listing {self.number} was settled twice")
-            self._results[index] = result
-            self._left -= 1
-            if self._left:
+            for index, result in results:
+                if index in self._results:
+                    raise WireError(f"entry {index} of listing {self.number} was settled twice")
+                self._results[index] = result
+            if len(self._results) < len(self.files):
                 return False
         self._close()
         return True

@@ -1,4 +1,5 @@
-"""Telling the receiver what the source has, pass by pass: folders surveyed, and listed where it must know more.
+"""Telling the receiver what the source has, pass by pass: folders surveyed, and listed where it must know
+more.
 
 One thread looks over the trees, ahead of the caller, who lists the folders that the receiver does not know.
 """
@@ -9,7 +10,7 @@ from typing import NamedTuple, Protocol
 from smc.base.errors import WireError
 from smc.transfer.files.folders import Folders
 from smc.transfer.files.patterns import Excludes
-from smc.transfer.files.walk import PART, PART_SIZE, Seen, list_folder, look_over, weight
+from smc.transfer.files.walk import MOST_ENTRIES, MOST_WEIGHT, Part, Seen, list_folder, look_over
 from smc.transfer.pipeline import Crew, Pipe
 from smc.transfer.troubles import Troubles
 from smc.wire import messages as m
@@ -90,7 +91,7 @@ class Lister:
             yield Listed(batch.tree, b"", None, m.Listing(self._numbers, batch.tree, group))
             self._numbers += 1
 
-    def _parts(self, tree: int, unknown: Iterable[Seen]) -> Iterator[m.Folder]:
+    def _parts(self, tree: int, unknown: Iterable[Seen]) -> Iterator[Part]:
         for seen in unknown:
             yield from list_folder(
                 self._folders[tree], seen, self._excludes[tree], self._troubles.reader(tree)
@@ -130,17 +131,16 @@ def _batches(folders: Iterable[Seen]) -> Iterator[list[Seen]]:
         yield batch
 
 
-def _grouped(parts: Iterable[m.Folder]) -> Iterator[tuple[m.Folder, ...]]:
+def _grouped(parts: Iterable[Part]) -> Iterator[tuple[m.Folder, ...]]:
     """Small folders travel together."""
     group: list[m.Folder] = []
-    entries = size = 0
-    for folder in parts:
-        part_size = sum(map(weight, folder.entries)) + len(folder.path)
-        if group and (entries + len(folder.entries) > PART or size + part_size > PART_SIZE):
+    entries = weight = 0
+    for folder, weighs in parts:
+        if group and (entries + len(folder.entries) > MOST_ENTRIES or weight + weighs > MOST_WEIGHT):
             yield tuple(group)
-            group, entries, size = [], 0, 0
+            group, entries, weight = [], 0, 0
         group.append(folder)
         entries += len(folder.entries) + 1
-        size += part_size
+        weight += weighs
     if group:
         yield tuple(group)

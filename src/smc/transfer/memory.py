@@ -1,4 +1,5 @@
-"""What outlives a connection at the receiver: counters, half-received files, and an index of what was written.
+"""What outlives a connection at the receiver: counters, half-received files, and an index of what was
+written.
 
 The counters and the half-received files live as long as the receiver's program; the index is on its disk, so
 that a receiver that was started again, or the next round, knows what is proved already.
@@ -63,7 +64,8 @@ class Memory:
         return None
 
     def let_go(self) -> None:
-        """Of half-received files, so that the target can be unmounted; what came of them stays on its disk."""
+        """Of half-received files, so that the target can be unmounted; what came of them stays on its
+        disk."""
         while self._halves:
             self._halves.popitem()[1].incoming.close()
 

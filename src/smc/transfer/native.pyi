@@ -101,21 +101,29 @@ def next_data(fd: int, offset: int) -> int:
     `offset` itself where the filesystem cannot tell. Raises OSError.
     """
 
-def signature(fd: int, offset: int, length: int, block: int, /) -> bytes:
-    """12 bytes for each block of a part of an open file: a sum that can be rolled (u32), xxh3-64 (u64), little endian.
+def hash_contents(data: bytes | memoryview, sizes: list[int], /) -> list[bytes]:
+    """SHA-256 of each of the contents that follow one another in `data`. ValueError when they do not fit."""
 
-    `block` is 512 to 16 Mi, `length` at most 4 GiB and a multiple of it but at the end. Raises OSError, ValueError.
+def sync_filesystem(fd: int, /) -> None:
+    """Write all of the filesystem of an open file to its disk. Raises OSError, also for what failed before
+    (5.8)."""
+
+def signature(fd: int, offset: int, length: int, block: int, /) -> bytes:
+    """12 bytes for each block of a part of an open file, little endian: a sum that rolls (u32), xxh3-64
+    (u64).
+
+    `block` is 512 to 16 Mi, `length` at most 4 GiB and a multiple of it but at the end. OSError, ValueError.
     """
 
 class Matcher:
-    """Finds the blocks of an older content of `size` bytes in a newer one. Raises ValueError for no signature."""
+    """Finds the blocks of an older content of `size` bytes in a newer one. ValueError for no signature."""
 
     def __init__(self, blocks: bytes, size: int, block: int, /) -> None: ...
     def match(self, data: bytes, piece: int, /) -> list[tuple[int, int, int]]:
         """Copies (start, length, offset in the older content) in the first `piece` bytes, in order and apart.
 
-        What follows them in `data` helps to find a block that begins in the piece; the rest of such a block is
-        taken for the beginning of the next piece, unless `seek` is called.
+        What follows them in `data` helps to find a block that begins in the piece; the rest of such a block
+        is taken for the beginning of the next piece, unless `seek` is called.
         """
 
     def carried(self) -> int:

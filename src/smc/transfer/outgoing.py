@@ -1,7 +1,7 @@
 """The contents that the receiver asked for: its answers become work for the streams."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from smc.base.errors import WireError
 from smc.transfer.delta import Signature
@@ -43,8 +43,8 @@ class Outgoing:
                 self._check()
                 self._changed.wait(TICK_SECONDS)
 
-    def settled(self, ledger: Ledger, index: int, result: Result | None) -> None:
-        if ledger.settle(index, result):
+    def settled(self, ledger: Ledger, results: Iterable[tuple[int, Result | None]]) -> None:
+        if ledger.settle(results):
             with self._changed:
                 del self._ledgers[ledger.number]
                 self._changed.notify_all()
@@ -72,7 +72,7 @@ class Outgoing:
         if len(answers) != len(ledger.files):
             raise WireError("an answer came that fits no listing")
         small: list[Item] = []
-        kept: list[tuple[int, Result]] = []
+        kept: list[tuple[int, Result | None]] = []
         for item, answer in zip(ledger.files, answers, strict=True):
             index, folder, entry = item
             match answer.answer:
@@ -87,8 +87,8 @@ class Outgoing:
                 case m.Answer.COMPARE | m.Answer.DIFFER:
                     self._promised[ledger.number, index] = item
         self._put_small(ledger, small)
-        for index, result in kept:
-            self.settled(ledger, index, result)
+        if kept:
+            self.settled(ledger, kept)
 
     def _put_small(
         self, ledger: Ledger, items: Sequence[Item], expected: dict[int, bytes] | None = None

@@ -35,18 +35,17 @@ class Recorder:
 
     def gather(self, ledger: Ledger) -> None:
         """All contents of a listing are here."""
+        arrived = self._contents.arrived(ledger)
         for first, end in ledger.parts():
             states = []
             for index, folder, _ in ledger.files[first:end]:
-                gathered = self._gathered[folder]
-                entry = self._contents.arrived(ledger, index)
-                result = ledger.result(index)
+                entry, result = arrived.get(index), ledger.result(index)
                 if entry is None or result is None:
-                    gathered.clean = False
+                    self._gathered[folder].clean = False
                     continue
                 states.append((entry.name, entry.size, entry.mtime_ns, entry.changed_ns, result[1]))
             if states:
-                gathered.files.append((ledger.number, pack(states)))
+                self._gathered[folder].files.append((ledger.number, pack(states)))
 
     def record(self, path: bytes, proof: FolderProof) -> None:
         """The folder is proved; one that was known already has nothing gathered."""

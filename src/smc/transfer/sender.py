@@ -120,6 +120,7 @@ class _Sender:
         self._outgoing = Outgoing(self._jobs, crew.check)
         self._compression = Compression(lambda: dials.settings.compress_level, note)
         self._pace = channel.pace = Pace(dials, crew.check)
+        self._limited = lambda: self._pace if dials.settings.bandwidth_limit_mbit else None
         self._troubles = self._new_troubles()
         self._streams: list[SendingStream] = []
         self._digest_lock = threading.Lock()
@@ -170,7 +171,6 @@ class _Sender:
             self._crew.check()
             stream = self._open_stream(Opening(key.number, key.token, key.key), secure)
             self._opened.callback(stream.close)
-            stream.pace = self._pace
             self._streams.append(stream)
             desk = Desk(
                 stream=stream,
@@ -180,6 +180,7 @@ class _Sender:
                 troubles=lambda: self._troubles,
                 settled=self._outgoing.settled,
                 check=self._crew.check,
+                pace=self._limited,
             )
             self._crew.start(f"stream {key.number}", partial(self._work, desk))
 

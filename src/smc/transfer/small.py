@@ -1,5 +1,6 @@
 """Small files on their way out: read folder by folder in bulk, many in one frame."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -7,14 +8,13 @@ from operator import itemgetter
 
 from smc.transfer import native
 from smc.transfer.files.folders import join
-from smc.transfer.files.walk import is_fresh
+from smc.transfer.files.walk import COARSE_NS, is_fresh
 from smc.transfer.jobs import Desk
 from smc.transfer.large import LargeJob
 from smc.transfer.ledger import Ledger
-from smc.transfer.verify import hash_bytes
 from smc.wire import messages as m
 
-SMALL = 256 * 1024  # a file up to this size travels with others
+SMALL = 256 * 1024  # a file up to this size travels with others; at most a piece, so its hash is its SHA-256
 TOGETHER = 512 * 1024  # bytes of small files in one frame
 MOST = 512  # files in one frame
 NOT_TAKEN = -1  # native.read_files: larger, with holes, or no file
@@ -46,28 +46,37 @@ class SmallJob:
                 for index, _, entry in items:
                     desk.miss(self.ledger, index, join(folder, entry.name), e)
                 return
-            view, at = memoryview(data), 0
-            for (index, _, entry), (error, length, before, after) in zip(items, found, strict=False):
+            view, at, now = memoryview(data), 0, time.time_ns()
+            hashes = native.hash_contents(data, [length for _, length, _, _ in found])
+            for (index, _, entry), (error, length, before, after), sha in zip(
+                items, found, hashes, strict=False
+            ):
                 state = entry.size, entry.mtime_ns, entry.changed_ns
                 if error or before[:3] != state or after[:3] != state or length != entry.size:
                     self._otherwise(desk, index, folder, entry)
                 else:
-                    self._take(desk, together, index, folder, entry, view[at : at + length])
+                    content = view[at : at + length]
+                    settled = now - entry.changed_ns > COARSE_NS or not is_fresh(entry.changed_ns)
+                    sent = m.Sent(index, length, sha, settled)
+                    self._take(desk, together, folder, entry, sent, content)
                 at += length
             items = items[len(found) :]
 
     def _take(
-        self, desk: Desk, together: "_Together", index: int, folder: bytes, entry: m.Entry, data: memoryview
+        self,
+        desk: Desk,
+        together: "_Together",
+        folder: bytes,
+        entry: m.Entry,
+        sent: m.Sent,
+        content: memoryview,
     ) -> None:
-        settled = not is_fresh(entry.changed_ns)
-        if not settled:
+        if not sent.settled:
             desk.troubles().unsettled_at(self.ledger.tree, join(folder, entry.name))
-        content = hash_bytes(data)
-        sent = m.Sent(index, len(data), content, settled)
-        if self.expected is not None and self.expected.get(index) == content:
+        if self.expected is not None and self.expected.get(sent.index) == sent.hash:
             desk.same(self.ledger, sent)
         else:
-            together.add(sent, data)
+            together.add(sent, content)
 
     def _otherwise(self, desk: Desk, index: int, folder: bytes, entry: m.Entry) -> None:
         """It changed since it was listed, has holes, or cannot be read: piece by piece, with all care."""
@@ -98,5 +107,4 @@ class _Together:
             return
         self._files, self._contents, self._size = [], [], 0
         self._desk.send(m.Small(self._ledger.number, tuple(files)), contents)
-        for sent in files:
-            self._desk.settled(self._ledger, sent.index, (sent.size, sent.hash))
+        self._desk.settled(self._ledger, [(sent.index, (sent.size, sent.hash)) for sent in files])

@@ -89,9 +89,8 @@ class _Folder:
         return self.proof is not None
 
     def _add(self, files: list[File]) -> None:
-        for name, size, content in files:
-            self._hash.update(LENGTH.pack(len(name)) + name + content)
-            self._size += size
+        self._hash.update(b"".join([LENGTH.pack(len(name)) + name + content for name, _, content in files]))
+        self._size += sum([size for _, size, _ in files])
         self._files += len(files)
 
 

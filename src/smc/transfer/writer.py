@@ -1,14 +1,15 @@
 """The receiving end: takes what a sender streams and makes the target trees equal to the source's."""
 
-import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
 from smc.base.errors import Transient, WireError
-from smc.model.report import Proof
+from smc.model.report import Equality, Proof
+from smc.transfer import native
 from smc.transfer.arrival import Places
 from smc.transfer.contents import Contents
 from smc.transfer.examiner import Examiner
@@ -114,6 +115,7 @@ class _Writer:
         self._digests: list[TreeDigest] = []
         self._lock = threading.Lock()
         self._pass = 0
+        self._equality = Equality.TRANSFERRED
         self._opened = ExitStack()
 
     def run(self, inbox: Pipe[m.Message]) -> Received:
@@ -165,6 +167,7 @@ class _Writer:
         names = [tree.name for tree in hello.trees]
         if self._targets or sorted(names) != sorted(self._trees):
             raise WireError(f"the sender's trees ({', '.join(names)}) are not the target's")
+        self._equality = Equality.REREAD if hello.checksum else Equality.TRANSFERRED
         for theirs in hello.trees:
             tree = self._trees[theirs.name]
             index = self._memory.index(tree.name, theirs.excludes)
@@ -186,11 +189,12 @@ class _Writer:
         self._accept_streams(awaited)
 
     def _accept_streams(self, awaited: StreamsAwaited) -> None:
+        deadline = time.monotonic() + STREAM_SECONDS
         for number in range(STREAMS):
-            stream = awaited.accept(STREAM_SECONDS)
-            self._crew.check()
-            if stream is None:
-                raise Transient("the sender did not open its data streams", code="Wire.Cut")
+            while (stream := awaited.accept(TICK_SECONDS)) is None:
+                self._crew.check()
+                if time.monotonic() > deadline:
+                    raise Transient("the sender did not open its data streams", code="Wire.Cut")
             self._opened.callback(stream.close)
             self._streams.append(stream)
             thread = self._crew.start(f"stream {number}", partial(self._work, stream))
@@ -278,8 +282,9 @@ class _Writer:
         self._examiner.end()
         self._crew.join(self._workers)
         self._tally.report("writing to disk")
-        os.sync()
         for target in self._targets:
+            with target.tree.blamed(b""):
+                native.sync_filesystem(target.reconciler.folders.open(b""))
             target.recorder.index.commit()
         written = [digest.proof() for digest in self._digests]
         proof = tuple(
@@ -290,6 +295,7 @@ class _Writer:
                 bytes=ours.size,
                 sent=theirs.hash.hex(),
                 written=ours.hash.hex(),
+                by=self._equality,
             )
             for target, theirs, ours in zip(self._targets, message.trees, written, strict=True)
         )

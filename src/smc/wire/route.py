@@ -20,5 +20,5 @@ class Route:
         """Raises `Transient` when the receiver cannot be reached, `WireError` when it is not the one."""
         return connect(self.host, self.port, self.identity, proxy=self.proxy)
 
-    def open_stream(self, opening: Opening, secure: bool) -> SendingStream:  # noqa: FBT001 - as `send` calls it
+    def open_stream(self, opening: Opening, secure: bool) -> SendingStream:
         return open_stream(self.host, self.port, self.identity, opening, secure=secure, proxy=self.proxy)

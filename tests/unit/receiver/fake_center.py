@@ -9,7 +9,6 @@ from smc.base.errors import SmcError, UserError
 from smc.model.plan import Plan
 from smc.model.progress import Phase, Progress
 from smc.model.report import Report
-from smc.wire.channel import Identity
 from smc.wire.orders import (
     Accepted,
     ReceiverEnrol,
@@ -19,6 +18,7 @@ from smc.wire.orders import (
     Task,
     TaskKind,
 )
+from smc.wire.tls import Identity
 from smc.wire.trust import Key
 
 TICKET = "ticket-1"

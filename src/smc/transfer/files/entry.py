@@ -106,7 +106,8 @@ def read_xattrs(where: int | bytes) -> tuple[tuple[bytes, bytes], ...]:
         raise
     if not names:
         return ()
-    return tuple(_values(where, sorted(n for n in names if n.startswith(KEPT_XATTRS)), follow))
+    kept = sorted((name for name in names if name.startswith(KEPT_XATTRS)), key=os.fsencode)
+    return tuple(_values(where, kept, follow))
 
 
 def write_xattrs(where: int | bytes, wanted: tuple[tuple[bytes, bytes], ...]) -> None:

@@ -1,6 +1,7 @@
 """A file that is being received: written under a temporary name in its folder, renamed when it is whole.
 
-So a name holds the old content or the new, never a part, whatever is killed when. Pieces come in any order and
+So a name holds the old content or the new, never a part, whatever is killed when. Pieces come in any order
+and
 from several streams.
 """
 
@@ -42,8 +43,10 @@ class Incoming:
     pieces: int = 0  # messages that came, over all attempts
     end: Sent | None = None  # said, but not all pieces are here
     awaited: int = -1  # pieces that will have come; -1 until that is said
+    _short: dict[int, int] = field(default_factory=dict)  # lengths of the pieces that are not PIECE bytes long
+    _writing: int = 0  # threads
     _holes: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @classmethod
     def create(cls, folder: int, name: bytes, older: int = -1) -> "Incoming":
@@ -59,33 +62,38 @@ class Incoming:
 
         `WireError` for a content that is not what its hash says, OSError for what the target refuses.
         """
-        with self._lock:
-            if piece.attempt > self.attempt:
-                self._begin_again(piece.attempt)
+        with self._changed:
+            self._begin_again(piece.attempt)
             current = piece.attempt == self.attempt
+            self._writing += current
         if current:
-            self._write(piece, content)
-        with self._lock:
+            try:
+                self._write(piece, content)
+            finally:
+                with self._changed:
+                    self._writing -= 1
+                    self._changed.notify_all()
+        with self._changed:
             if piece.attempt == self.attempt:
-                self.hashes[piece.number] = piece.hash
-                self.received += len(content)
+                self._note(piece, len(content))
             self.pieces += 1
-            return self.pieces == self.awaited
+            return self._is_complete()
 
     def announce(self, pieces: int, attempt: int, sent: Sent | None) -> bool:
         """How many pieces there are; `sent` None: they are void. True when all are here."""
-        with self._lock:
-            if attempt > self.attempt:
-                self._begin_again(attempt)
+        if pieces < 0:
+            raise WireError(f"{pieces} pieces were announced")
+        with self._changed:
+            self._begin_again(attempt)
             self.awaited, self.end = pieces, sent
-            return self.pieces == self.awaited
+            return self._is_complete()
 
     def finish(self, folder: int, entry: Entry, sent: Sent) -> None:
-        """Give it its size, its metadata and its name. `WireError` when the content is not the announced one."""
-        last = -(-sent.size // PIECE)
-        if any(number >= last for number in self.hashes) or self._digest(sent.size) != sent.hash:
+        """Give it its size, its metadata and its name. `WireError` when the content is not the announced
+        one."""
+        if not self._fits(sent.size) or self._digest(sent.size) != sent.hash:
             raise WireError(f"the content of {entry.name!r} is not what was announced")
-        if len(self.hashes) < last:
+        if len(self.hashes) < -(-sent.size // PIECE):
             self._holes = True
         if self._holes or os.fstat(self.handle).st_size != sent.size:
             os.ftruncate(self.handle, sent.size)
@@ -108,9 +116,34 @@ class Incoming:
     def _digest(self, size: int) -> bytes:
         return hash_of_pieces(size, self.hashes)
 
+    def _fits(self, size: int) -> bool:
+        """Each piece is as long as its place in a content of `size` bytes."""
+        return all(
+            self._short.get(number, PIECE) == min(PIECE, size - number * PIECE) for number in self.hashes
+        )
+
+    def _is_complete(self) -> bool:
+        if 0 <= self.awaited < self.pieces:
+            raise WireError(f"{self.pieces} pieces of a file came, {self.awaited} were announced")
+        return self.pieces == self.awaited
+
+    def _note(self, piece: Piece, length: int) -> None:
+        """It is written."""
+        self.hashes[piece.number] = piece.hash
+        self.received += length
+        if piece.size < PIECE:
+            self._short[piece.number] = piece.size
+        else:
+            self._short.pop(piece.number, None)
+
     def _begin_again(self, attempt: int) -> None:
-        os.ftruncate(self.handle, 0)
-        self.hashes, self.received, self.attempt, self._holes = {}, 0, attempt, False
+        """If it is a newer one. A thread that still writes a piece of the older one must not hit the newer."""
+        while attempt > self.attempt and self._writing:
+            self._changed.wait()
+        if attempt > self.attempt:
+            os.ftruncate(self.handle, 0)
+            self.hashes, self._short, self.received, self._holes = {}, {}, 0, False
+            self.attempt = attempt
 
     def _write(self, piece: Piece, content: memoryview) -> None:
         if piece.kept:

@@ -15,7 +15,7 @@ from smc.base.errors import TargetWriteError, WireError
 from smc.transfer import native
 from smc.transfer.delta import SMALLEST
 from smc.transfer.files.entry import SECTOR, open_quietly, read_entry, same_metadata, write_flags
-from smc.transfer.files.folders import Folders, check_name, check_path, join, names_in, split
+from smc.transfer.files.folders import Folders, check_name, check_path, join, split
 from smc.transfer.files.incoming import TEMPORARY, Incoming, temporary_name
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.place import change, change_open, make, make_folder, remove, unlock_open

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import xxhash
 
@@ -20,8 +21,8 @@ from smc.transfer.files.folders import Folders, join, split
 from smc.transfer.files.patterns import Excludes
 from smc.wire.messages import Entry, Folder, Kind
 
-PART = 256  # entries of a folder handed on at once
-PART_SIZE = 512 * 1024  # and their weight: attributes can be 64 KiB each
+MOST_ENTRIES = 256  # entries of a folder handed on at once
+MOST_WEIGHT = 512 * 1024  # and their weight: attributes can be 64 KiB each
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE})
 FRESH_NS = 100_000_000  # a change so short before the reading may share its time stamp with a later one
 COARSE_NS = 2_000_000_000  # where a filesystem keeps whole seconds
@@ -54,7 +55,8 @@ class Links:
 class Seen:
     """A folder as one look found it.
 
-    `digest` is its survey, empty when a later change could bear the same time stamp. `links` has the inode and
+    `digest` is its survey, empty when a later change could bear the same time stamp. `links` has the inode
+    and
     the first path of names that are not the first of their inode. `failure`: it cannot be read.
     """
 
@@ -65,6 +67,13 @@ class Seen:
     newest_ns: int = 0
     links: dict[bytes, tuple[int, bytes]] | None = None
     failure: OSError | None = None
+
+
+class Part(NamedTuple):
+    """`weight` is about the bytes that it takes in memory and on the wire."""
+
+    folder: Folder
+    weight: int
 
 
 def look_over(folders: Folders, excludes: Excludes, check: Callable[[], None]) -> Iterator[Seen]:
@@ -94,11 +103,11 @@ def look_over(folders: Folders, excludes: Excludes, check: Callable[[], None]) -
         stack += [join(path, name) for name in reversed(below)]
 
 
-def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Unreadable) -> Iterator[Folder]:
+def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Unreadable) -> Iterator[Part]:
     """The folder in parts that are never large. One that is gone has one part, empty and not complete."""
     path = seen.path
     if seen.failure is not None:
-        yield _without_content(folders, path, seen.failure, unreadable)
+        yield Part(_without_content(folders, path, seen.failure, unreadable), len(path))
         return
     try:
         handle = folders.open(path)
@@ -106,31 +115,27 @@ def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Un
         wanted = _wanted(handle, path, excludes)
         names = native.names(handle) if wanted is None else wanted
     except OSError as e:
-        yield _without_content(folders, path, e, unreadable)
+        yield Part(_without_content(folders, path, e, unreadable), len(path))
         return
     entries: list[Entry] = []
     size, first, complete = 0, True, True
-    for at in range(0, len(names), PART) or (0,):
-        for found in native.listing(folders.open(path), names[at : at + PART]):
+    for at in range(0, len(names), MOST_ENTRIES) or (0,):
+        for found in native.listing(folders.open(path), names[at : at + MOST_ENTRIES]):
             entry = _entry(found, seen.links)
             if found[1] and not (entry is None and found[1] in GONE):
                 unreadable(join(path, found[0]), OSError(found[1], os.strerror(found[1])))
             if entry is None:
                 complete = complete and found[1] in GONE
                 continue
-            weighs = weight(entry)
-            if entries and (len(entries) == PART or size + weighs > PART_SIZE):
-                yield _part(seen, entries, own, first=first, last=False, complete=complete)
+            weighs = 100 + len(entry.name)
+            if entry.xattrs or entry.target or entry.link:
+                weighs += _more_weight(entry)
+            if entries and (len(entries) == MOST_ENTRIES or size + weighs > MOST_WEIGHT):
+                yield Part(_part(seen, entries, own, first=first, last=False, complete=complete), size)
                 entries, size, first, complete = [], 0, False, True
             entries.append(entry)
             size += weighs
-    yield _part(seen, entries, own, first=first, last=True, complete=complete)
-
-
-def weight(entry: Entry) -> int:
-    """About the bytes that an entry takes in memory and on the wire."""
-    values = sum(len(name) + len(value) for name, value in entry.xattrs) if entry.xattrs else 0
-    return 100 + len(entry.name) + len(entry.target) + len(entry.link) + values
+    yield Part(_part(seen, entries, own, first=first, last=True, complete=complete), size + len(path))
 
 
 def is_fresh(changed_ns: int) -> bool:
@@ -139,14 +144,14 @@ def is_fresh(changed_ns: int) -> bool:
     return time.time_ns() - changed_ns < (COARSE_NS if coarse else FRESH_NS)
 
 
-def _survey(handle: int, names: list[bytes] | None) -> "native._Survey":
+def _survey(handle: int, names: list[bytes] | None) -> "native.Survey":
     """Where an entry's state cannot be read, of all others; then without a digest."""
     try:
         return native.survey(handle, names)
     except OSError:
         files = stored = newest = 0
         below: list[bytes] = []
-        linked: list[native._Linked] = []
+        linked: list[native.Linked] = []
         for name in native.names(handle) if names is None else names:
             with suppress(OSError):  # the listing tells of it
                 _, more, held, changed, folders, links, _ = native.survey(handle, [name])
@@ -154,6 +159,11 @@ def _survey(handle: int, names: list[bytes] | None) -> "native._Survey":
                 below += folders
                 linked += links
         return b"", files, stored, newest, below, linked, 0
+
+
+def _more_weight(entry: Entry) -> int:
+    values = sum(len(name) + len(value) for name, value in entry.xattrs)
+    return values + len(entry.target) + len(entry.link)
 
 
 def _part(seen: Seen, entries: list[Entry], own: Entry, *, first: bool, last: bool, complete: bool) -> Folder:
@@ -181,7 +191,7 @@ def _without_content(folders: Folders, path: bytes, error: OSError, unreadable: 
     return Folder(path, (), complete=False, own=own)
 
 
-def _entry(found: "native._Listed", links: dict[bytes, tuple[int, bytes]] | None) -> Entry | None:
+def _entry(found: "native.Listed", links: dict[bytes, tuple[int, bytes]] | None) -> Entry | None:
     """None for what cannot even be described."""
     (
         name,

@@ -1,0 +1,68 @@
+"""The pieces of an open file: those that hold data, each read whole, with what is no hole in it."""
+
+import errno
+import os
+from collections.abc import Iterator
+
+from smc.transfer import native
+from smc.wire.messages import PIECE
+
+Extents = tuple[tuple[int, int], ...]  # (offset in the piece, length)
+_NONE: Extents = ()
+NO_SEEK_HOLE = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOTTY})
+
+
+class Pieces:
+    """Of the first `size` bytes; several threads may read. Raises OSError for what cannot be read."""
+
+    def __init__(self, handle: int, size: int) -> None:
+        self._handle = handle
+        self._size = size
+        # Data without holes: filesystems in memory look at every page up to a hole when they are asked for
+        # it.
+        self._data = (0, 0)
+
+    def numbers(self, first: int = 0) -> Iterator[int]:
+        """Of the pieces that hold data, from `first` on."""
+        number = first
+        while (offset := number * PIECE) < self._size:
+            start, end = self._data
+            if not start <= offset < end:
+                at = native.next_data(self._handle, offset)
+                if at < 0 or at >= self._size:
+                    return
+                number = at // PIECE
+            yield number
+            number += 1
+
+    def read(self, number: int) -> tuple[bytes, Extents]:
+        """The piece with zeros in its holes, and the extents that are none; () when there is no hole.
+
+        Padded with zeros when the file became shorter.
+        """
+        offset = number * PIECE
+        length = min(PIECE, self._size - offset)
+        data, extents = b"", _NONE
+        if self._is_data(offset, length):
+            data = os.pread(self._handle, length, offset)
+        if len(data) < length:  # holes, a short read, or the file is shorter than it was
+            data, extents = native.read_piece(self._handle, offset, length)
+        if len(data) < length:
+            extents = extents or (((0, len(data)),) if data else ())
+            data += bytes(length - len(data))
+            extents = extents or ((0, length),)
+        return data, extents
+
+    def _is_data(self, offset: int, length: int) -> bool:
+        start, end = self._data
+        if not start <= offset < end:
+            try:
+                end = os.lseek(self._handle, offset, os.SEEK_HOLE)
+            except OSError as e:
+                if e.errno not in NO_SEEK_HOLE:  # ENXIO: the file is shorter than it was
+                    return False
+                end = self._size
+            if end <= offset:
+                return False
+            self._data = offset, end
+        return offset + length <= end
