@@ -187,7 +187,15 @@ def _send_until_done(
                 emit(Event(run=order.run, kind=EventKind.STARTED))
                 told = True
             log.info("run %s: connected to %s:%d", order.run, host, order.port)
-            sent = send(channel, route.open_stream, trees, dials, threading.Event(), notes)
+            sent = send(
+                channel,
+                route.open_stream,
+                trees,
+                dials,
+                threading.Event(),
+                notes,
+                notes.compressing_at,
+            )
         except Transient as e:
             if time.monotonic() - began > WORKED_SECONDS:
                 waits = delays()

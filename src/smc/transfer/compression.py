@@ -24,22 +24,21 @@ GAIN = 0.9  # it must promise to take less than this share of the time
 
 
 class Compression:
-    """Shared by the streams. `note` is told in a sentence when the level changes."""
+    """Shared by the streams. `note` is told in a sentence when the level changes, `told` the level itself."""
 
-    def __init__(self, wanted: Callable[[], int], note: Callable[[str], None]) -> None:
+    def __init__(
+        self, wanted: Callable[[], int], note: Callable[[str], None], told: Callable[[int], None]
+    ) -> None:
         self._wanted = wanted
         self._note = note
+        self._told = told
         self._lock = threading.Lock()
         self._asked = self._level = wanted()
         self._line = 0.0  # seconds a byte on the wire
         self._costs: dict[int, tuple[float, float]] = {}  # level -> seconds and wire bytes, a plain byte
         self._frames = 0
         self._probed = time.monotonic()
-
-    @property
-    def current(self) -> int:
-        """On the job's scale."""
-        return self._level
+        told(self._level)
 
     def level(self) -> int | None:
         """zstd's level for the next frame; None sends it as it is."""
@@ -48,6 +47,7 @@ class Compression:
             with self._lock:
                 self._asked = self._level = wanted
                 self._frames = 0
+            self._told(wanted)
         return ZSTD_LEVELS[self._level]
 
     def saw(self, sending: Sending) -> None:
@@ -83,6 +83,7 @@ class Compression:
         self._level = level
         self._frames = 0
         self._probed = time.monotonic()
+        self._told(level)
         self._note(f"compression {how} to level {level}: {why}")
 
 

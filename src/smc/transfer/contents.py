@@ -179,14 +179,15 @@ class Contents:
 
     def _miss(self, message: m.Missing, places: Places) -> None:
         expected = self._listing(message.listing)
-        self._entry(expected, message.index)
+        folder, entry = self._entry(expected, message.index)
         key = message.listing, message.index
         with self._changed:
             begun = key in self._open
         if not begun and not message.pieces:
             self._resolve(expected, [(message.index, None)])
             return
-        incoming = self._incoming(*key, places)
+        with expected.target.blamed(join(folder, entry.name)):
+            incoming = self._incoming(*key, places)
         if incoming.announce(message.pieces, incoming.attempt, None):
             self._end(expected, message.index, incoming, places)
 

@@ -80,9 +80,11 @@ class Examiner:
         else:
             handle = open_quietly(folder, task.entry.name)
             try:
-                self._hashed.append((task.entry_index, self._hash(handle, task.entry.size)))
+                content = self._hash(handle, task.entry.size)
             finally:
                 os.close(handle)
+            self._contents.offer_hash(task.listing, task.entry_index, content)
+            self._hashed.append((task.entry_index, content))
         if self._hashed and (task.last or len(self._hashed) == FEW):
             self._say(m.Examined(task.listing, tuple(self._hashed)))
             self._hashed = []

@@ -79,15 +79,19 @@ def send(
     dials: Dials,
     stop: threading.Event,
     note: Callable[[str], None],
+    compressing_at: Callable[[int], None] = lambda _level: None,
 ) -> Sent:
     """Make the receiver's trees equal to `trees`; returns when all is on its disk.
+
+    `compressing_at` is told the level, 0-10, at the beginning and when it changes.
 
     Raises `Transient` when the connection is cut or `stop` is set (then call it again on a new channel),
     `SourceReadError` when a tree cannot be read at all, and what the receiver failed with.
     """
     crew = Crew(stop)
     with ExitStack() as opened:
-        sender = _Sender(channel, open_stream, trees, dials, crew, note, opened)
+        compression = Compression(lambda: dials.settings.compress_level, note, compressing_at)
+        sender = _Sender(channel, open_stream, trees, dials, crew, note, compression, opened)
         try:
             return sender.run()
         except BaseException as e:  # noqa: BLE001 - the edge of the threads' work: all of it is raised
@@ -103,6 +107,7 @@ class _Sender:
         dials: Dials,
         crew: Crew,
         note: Callable[[str], None],
+        compression: Compression,
         opened: ExitStack,
     ) -> None:
         self._channel = channel
@@ -118,7 +123,7 @@ class _Sender:
         self._jobs = Jobs(crew.check)
         opened.callback(self._jobs.close)
         self._outgoing = Outgoing(self._jobs, crew.check)
-        self._compression = Compression(lambda: dials.settings.compress_level, note)
+        self._compression = compression
         self._pace = channel.pace = Pace(dials, crew.check)
         self._limited = lambda: self._pace if dials.settings.bandwidth_limit_mbit else None
         self._troubles = self._new_troubles()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from struct import Struct
 
+from smc.base.errors import WireError
 from smc.wire.messages import PIECE, FolderProof, TreeProof
 
 NUMBER = Struct("<Q")
@@ -106,10 +107,15 @@ class TreeDigest:
         self._files = self._size = 0
         self._order: deque[_Folder] = deque()
         self._waiting: dict[bytes, _Folder] = {}
+        self._last: list[bytes] | None = None  # names of the path that came last
         self._told = told
 
     def expect(self, path: bytes) -> None:
-        """The next folder of the walk; its parts or its proof come later."""
+        """The next folder of the walk; its parts or its proof come later. `WireError` out of order, or twice."""
+        place = path.split(b"/") if path else []
+        if self._last is not None and place <= self._last:
+            raise WireError(f"folder {path!r} came out of order")
+        self._last = place
         folder = _Folder(path)
         self._order.append(folder)
         self._waiting[path] = folder

@@ -96,6 +96,9 @@ class StreamKey(_Head, frozen=True):
     token: bytes
     key: bytes
 
+    def __repr__(self) -> str:
+        return f"StreamKey({self.number}, token=***, key=***)"
+
 
 class Welcome(_Head, frozen=True):
     """Receiver: go on. `remembered`: for each tree, whether folders of it may be known (see Survey)."""

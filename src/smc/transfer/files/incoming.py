@@ -43,7 +43,9 @@ class Incoming:
     pieces: int = 0  # messages that came, over all attempts
     end: Sent | None = None  # said, but not all pieces are here
     awaited: int = -1  # pieces that will have come; -1 until that is said
-    _short: dict[int, int] = field(default_factory=dict)  # lengths of the pieces that are not PIECE bytes long
+    _short: dict[int, int] = field(
+        default_factory=dict
+    )  # lengths of the pieces that are not PIECE bytes long
     _writing: int = 0  # threads
     _holes: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)

@@ -82,13 +82,12 @@ class Reconciler:
 
     def unchanged(self, surveyed: Surveyed) -> FolderProof | None:
         """The proof of a folder that neither end changed since it was recorded."""
-        if self._names is not None:
-            raise WireError(f"{surveyed.path!r} was surveyed while a folder is being listed")
+        if self._names is not None and self._names.path == surveyed.path:
+            raise WireError(f"{surveyed.path!r} was surveyed while it is being listed")
         try:
-            handle = self.folders.open(check_path(surveyed.path))
+            target = native.survey(self.folders.open(check_path(surveyed.path)))[0]
         except OSError:
             return None
-        target = native.survey(handle)[0]
         return self._index.unchanged(surveyed.path, surveyed.digest, target)
 
     def take(self, folder: Folder) -> list[FileAnswer]:
