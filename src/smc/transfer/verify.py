@@ -111,7 +111,7 @@ class TreeDigest:
         self._told = told
 
     def expect(self, path: bytes) -> None:
-        """The next folder of the walk; its parts or its proof come later. `WireError` out of order, or twice."""
+        """The next folder of the walk; its parts or its proof come later. `WireError` if out of order."""
         place = path.split(b"/") if path else []
         if self._last is not None and place <= self._last:
             raise WireError(f"folder {path!r} came out of order")

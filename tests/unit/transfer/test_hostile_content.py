@@ -1,0 +1,386 @@
+"""Content that was not asked for, or is not what it was said to be, is refused: no name ever holds it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.unit.transfer.hostile import (
+    HELLO,
+    Peer,
+    assert_refused,
+    digest,
+    entry,
+    hostile,
+    piece,
+    sent,
+)
+
+from smc.base.errors import SmcError, Transient
+from smc.transfer.files.incoming import temporary_name
+from smc.transfer.memory import Memory
+from smc.transfer.verify import hash_bytes
+from smc.wire import messages as m
+
+MIB = m.PIECE
+BIG = os.urandom(2 * MIB + 5)
+OLD = os.urandom(MIB)
+Said = tuple[m.Message, bytes]
+
+
+def offer(peer: Peer, *entries: m.Entry) -> m.Message:
+    """One folder of files, all of which the receiver wants."""
+    peer.begin()
+    answer = peer.list(m.Folder(b"", entries))
+    assert isinstance(answer, m.Verdict)
+    return answer
+
+
+def whole(content: bytes, pieces: int, attempt: int = 0) -> m.Whole:
+    return m.Whole(0, attempt, pieces, m.Sent(0, len(content), hash_bytes(content)))
+
+
+def cut(content: bytes, attempt: int = 0) -> list[Said]:
+    """The pieces of a content."""
+    parts = [content[at : at + MIB] for at in range(0, len(content), MIB)]
+    return [(piece(part, number, attempt=attempt), part) for number, part in enumerate(parts)]
+
+
+def test_content_for_a_folder_is_refused(root: Path) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3), entry(b"d", m.Kind.FOLDER))
+        peer.put(m.Small(0, (sent(b"abc", index=1),)), b"abc")
+        assert "not asked for" in assert_refused(peer, root).message
+    assert list((root / "d").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (m.Small(1, (sent(b"abc"),)), b"abc"),
+        (m.Small(0, (sent(b"abc", index=9),)), b"abc"),
+        (m.Small(0, (sent(b"abc", index=-1),)), b"abc"),
+        (piece(b"abc", listing=1), b"abc"),
+        (piece(b"abc", index=9), b"abc"),
+        (m.Whole(0, 0, 0, sent(b"", index=9)), b""),
+        (m.Whole(1, 0, 0, sent(b"")), b""),
+        (m.Missing(0, 9), b""),
+        (m.Missing(1, 0), b""),
+        (m.Same(0, sent(b"abc")), b""),  # it was not compared
+        (m.PassEnd(1), b""),
+        (m.Hello(m.PROTOCOL, ()), b""),
+        (m.Verdict(0), b""),
+    ],
+    ids=repr,
+)
+def test_content_that_nobody_asked_for_is_refused(root: Path, said: Said) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3))
+        peer.put(*said)
+        assert_refused(peer, root)
+    assert list(root.iterdir()) == []
+
+
+def test_content_that_came_already_is_refused(root: Path) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3), entry(b"b", size=3))
+        for _ in range(2):
+            peer.put(m.Small(0, (sent(b"abc"),)), b"abc")
+        assert_refused(peer, root)
+
+
+def test_content_that_comes_twice_in_one_message_is_refused(root: Path) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3), entry(b"b", size=3))
+        peer.put(m.Small(0, (sent(b"abc"), sent(b"abc"))), b"abcabc")
+        assert_refused(peer, root)
+
+
+def test_a_file_that_comes_in_pieces_does_not_come_at_once_too(root: Path) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3))
+        peer.put(piece(b"abc"), b"abc")
+        peer.put(m.Small(0, (sent(b"abc"),)), b"abc")
+        assert_refused(peer, root)
+
+
+def test_a_message_of_a_stream_has_no_place_on_the_control_connection(root: Path) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3))
+        peer.say(m.Small(0, (sent(b"abc"),)))
+        assert_refused(peer, root)
+
+
+def test_a_stream_is_opened_once(root: Path) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3))
+        with peer.open(peer.welcome.streams[0]) as second, pytest.raises(Transient):
+            while True:  # it is let in by nobody: what it says stays in the kernel, at most
+                second.send(piece(b"abc"), b"abc")
+        peer.put(m.Small(0, (sent(b"abc"),)), b"abc")
+        peer.finish()
+    assert (root / "a").read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        (sent(b"abc", hash=b"\0" * 32), b"abc"),
+        (sent(b"abc", hash=b""), b"abc"),
+        (sent(b"abc"), b"ab"),
+        (sent(b"abc"), b"abcd"),
+        (sent(b"abc"), b""),
+        (sent(b"abcd"), b"abcd"),  # not the size that was listed
+        (sent(b"abc", size=-1), b""),
+        (sent(b"abc", entry=entry(b"a", m.Kind.FOLDER)), b"abc"),
+        (sent(b"abc", entry=entry(b"a", size=4)), b"abc"),
+        (sent(b"abc", entry=entry(b"a", size=3, link=b"b")), b"abc"),
+    ],
+    ids=repr,
+)
+def test_small_content_that_is_not_what_was_said_is_refused(root: Path, file: m.Sent, content: bytes) -> None:
+    (root / "a").write_bytes(b"old")
+    os.utime(root / "a", ns=(1, 1))
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3))
+        peer.put(m.Small(0, (file,)), content)
+        assert_refused(peer, root)
+    assert (root / "a").read_bytes() == b"old"
+
+
+def test_an_entry_that_is_sent_anew_keeps_the_name_that_was_listed(root: Path) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3))
+        other = entry(b"../outside/precious", size=4)
+        peer.put(m.Small(0, (sent(b"abcd", entry=other),)), b"abcd")
+        peer.finish()
+    assert (root / "a").read_bytes() == b"abcd"
+    assert (root.parent / "outside" / "precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("bad", "content"),
+    [
+        (piece(b"abc", -1), b"abc"),
+        (piece(b"abc", attempt=-1), b"abc"),
+        (piece(b"abc", 1 << 62), b"abc"),
+        (piece(b"abc", size=4), b"abc"),
+        (piece(b"abc", size=2), b"abc"),
+        (piece(b"", size=0), b""),
+        (piece(bytes(MIB + 1)), bytes(MIB + 1)),
+        (piece(b"abc", hash=b"\0" * 32), b"abc"),
+        (piece(bytes(9), extents=((5, 2), (0, 1))), b"abc"),
+        (piece(bytes(9), extents=((0, 2), (1, 1))), b"abc"),
+        (piece(bytes(9), extents=((-1, 3),)), b"abc"),
+        (piece(bytes(9), extents=((8, 3),)), b"abc"),
+        (piece(bytes(9), extents=((0, 2),)), b"abc"),
+        (piece(bytes(9), extents=((0, 0),)), b""),
+        (piece(bytes(9), extents=((0, 3),)), b"abc"),  # the hash is of zeros
+        (piece(bytes(MIB), extents=((MIB, 3),)), b"abc"),
+        (piece(b"abc", copies=((0, 3, 0),)), b""),  # there is no older content
+        (piece(b"abc", copies=((0, 3, -1),)), b""),
+        (piece(b"abc", copies=((0, 3, 1 << 63),)), b""),
+        (piece(b"abc", copies=((0, 2, 0),), extents=((1, 2),)), b"bc"),
+        (piece(b"abc", copies=((1, 3, 0),)), b""),
+        (piece(b"abc", kept=True), b""),  # nobody has it
+        (piece(b"abc", kept=True), b"abc"),
+    ],
+    ids=repr,
+)
+def test_a_piece_that_does_not_fit_is_refused(root: Path, bad: m.Piece, content: bytes) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=1 << 30))
+        peer.put(bad, content)
+        assert_refused(peer, root)
+    assert not (root / "a").exists()
+
+
+def test_copies_come_from_within_the_older_content_only(root: Path) -> None:
+    (root / "a").write_bytes(OLD)
+    with hostile(root) as peer:
+        answer = offer(peer, entry(b"a", size=len(OLD)))
+        assert answer == m.Verdict(0, (m.FileAnswer(m.Answer.DIFFER),))
+        signature = peer.hear()
+        assert isinstance(signature, m.Signature)
+        peer.put(piece(OLD[:100] + bytes(5), copies=((0, 105, MIB - 100),)))
+        assert_refused(peer, root)
+    assert (root / "a").read_bytes() == OLD
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [*cut(BIG), (m.Whole(0, 0, 3, m.Sent(0, len(BIG), b"\0" * 32)), b"")],
+        [*cut(BIG), (whole(BIG, 2), b"")],  # fewer than came
+        [(whole(BIG, 2), b""), *cut(BIG)],
+        [(whole(BIG, -1), b""), *cut(BIG)],
+        [*cut(BIG)[:2], (whole(BIG, 2), b"")],  # the last is no hole
+        [*cut(BIG[:MIB]), (whole(BIG[:MIB] + bytes(MIB), 1), b"")],  # not the size that was listed
+        [*cut(BIG + bytes(MIB - 5) + b"x"), (whole(BIG, 4), b"")],  # one behind the end
+        [*cut(BIG), (whole(BIG, 3, attempt=1), b"")],  # of a reading that did not come
+        [*cut(BIG), *cut(BIG[:MIB], 1), (whole(BIG, 4, 1), b"")],  # what came before it is void
+        [(m.Whole(0, 0, 0, m.Sent(0, -1, b"", entry=entry(b"a", size=-1))), b"")],
+    ],
+    ids=[
+        "hash",
+        "few",
+        "few first",
+        "negative",
+        "hole",
+        "size",
+        "behind",
+        "attempt",
+        "void",
+        "below nothing",
+    ],
+)
+def test_a_whole_file_that_is_not_what_its_pieces_are_never_gets_its_name(
+    root: Path, said: list[Said]
+) -> None:
+    (root / "a").write_bytes(b"old")
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=len(BIG)))
+        for one in said:
+            peer.put(*one)
+        assert_refused(peer, root)
+    assert (root / "a").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("length", [5, MIB - 1])
+def test_a_piece_that_is_too_short_does_not_become_a_longer_file(root: Path, length: int) -> None:
+    """The hash of a file of one piece is that of the piece: its length must be the file's."""
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=MIB))
+        content = BIG[:length]
+        peer.put(piece(content), content)
+        peer.put(m.Whole(0, 0, 1, m.Sent(0, MIB, digest(content))))
+        assert_refused(peer, root)
+    assert not (root / "a").exists()
+
+
+def test_pieces_may_come_in_any_order_on_any_stream(root: Path) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=len(BIG)))
+        peer.put(whole(BIG, 3), stream=3)
+        for stream, one in enumerate(reversed(cut(BIG))):
+            peer.put(*one, stream=stream)
+        peer.finish()
+    assert (root / "a").read_bytes() == BIG
+
+
+def test_pieces_of_an_older_attempt_after_a_newer_one_are_void(root: Path) -> None:
+    older = os.urandom(len(BIG))
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=len(BIG)))
+        for one in [*cut(older)[:1], *cut(BIG, attempt=1), *cut(older)[1:]]:
+            peer.put(*one)
+        peer.put(whole(BIG, 6, attempt=1))
+        peer.finish()
+    assert (root / "a").read_bytes() == BIG
+
+
+@pytest.mark.parametrize("stream", [0, 1])
+def test_nothing_stays_of_a_file_that_is_missing_after_all(root: Path, stream: int) -> None:
+    (root / "a").write_bytes(b"old")
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=len(BIG)))
+        for one in cut(BIG)[:2]:
+            peer.put(*one)
+        peer.put(m.Missing(0, 0, 2), stream=stream)
+        peer.finish()
+    assert [path.name for path in root.iterdir()] == ["a"]
+    assert (root / "a").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("pieces", [-1, 0, 1])
+def test_a_file_is_not_missing_with_fewer_pieces_than_came(root: Path, pieces: int) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=len(BIG)))
+        for one in cut(BIG)[:2]:
+            peer.put(*one)
+        peer.put(m.Missing(0, 0, pieces))
+        assert_refused(peer, root)
+
+
+def test_a_pass_does_not_end_while_pieces_are_missing(root: Path) -> None:
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=len(BIG)))
+        peer.put(whole(BIG, 3))
+        for one in cut(BIG)[:2]:
+            peer.put(*one)
+        peer.say(m.PassEnd(1))
+        assert peer.channel.receive(0.2) is None
+        ended = peer.end()
+        assert isinstance(ended, SmcError)
+    assert not (root / "a").exists()
+
+
+@pytest.mark.parametrize("said", [b"new", b"old!"])
+def test_calling_a_file_the_same_needs_the_hash_that_was_offered(root: Path, said: bytes) -> None:
+    (root / "a").write_bytes(b"old")
+    os.utime(root / "a", ns=(0, 0))
+    with hostile(root) as peer:
+        assert offer(peer, entry(b"a", size=3)) == m.Verdict(0, (m.FileAnswer(m.Answer.COMPARE),))
+        assert peer.hear() == m.Examined(0, ((0, digest(b"old")),))
+        peer.put(m.Same(0, sent(said)))
+        assert_refused(peer, root)
+
+
+def test_a_file_is_not_the_same_before_it_was_compared(root: Path) -> None:
+    """By the answer alone: its hash is not known yet."""
+    (root / "a").write_bytes(b"old")
+    os.utime(root / "a", ns=(0, 0))
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3))
+        peer.put(m.Same(0, sent(b"", size=3, hash=b"")))
+        assert isinstance(peer.hear(), m.Examined | m.Failed)
+        peer.end()
+
+
+def test_pieces_that_are_here_are_kept_only_as_they_are(root: Path) -> None:
+    memory = Memory()
+    file = entry(b"a", size=len(BIG))
+    with hostile(root, memory) as peer:
+        offer(peer, file)
+        peer.put(*cut(BIG)[0])
+        peer.put(m.Missing(0, 9))  # refused when the piece has been taken
+        assert_refused(peer, root)
+    with hostile(root, memory) as peer:
+        assert offer(peer, file) == m.Verdict(0, (m.FileAnswer(m.Answer.GO_ON, have=((0, 1),)),))
+        peer.put(piece(os.urandom(MIB), kept=True))
+        with pytest.raises(Transient):
+            peer.hear()  # it hangs up, to go on with the next connection
+        ended = peer.end()
+        assert isinstance(ended, Transient)
+        assert ended.code == "Transfer.Changed"
+    with hostile(root, memory) as peer:
+        assert offer(peer, file) == m.Verdict(0, (m.FileAnswer(m.Answer.GO_ON),))
+        for one in cut(BIG):
+            peer.put(*one)
+        peer.put(whole(BIG, 3))
+        peer.finish()
+    assert (root / "a").read_bytes() == BIG
+    memory.close()
+
+
+def test_a_temporary_name_that_is_a_symlink_is_not_written_through(root: Path) -> None:
+    """A source may have an entry of the name that we would use."""
+    link = entry(temporary_name(b"a"), m.Kind.SYMLINK, target=b"../outside/precious")
+    with hostile(root) as peer:
+        offer(peer, link, entry(b"a", size=3), entry(b"b", size=MIB))
+        peer.put(piece(b"abc", index=1), b"abc")
+        peer.put(m.Whole(0, 0, 1, sent(b"abc", index=1)))
+        peer.put(m.Missing(0, 2))
+        peer.finish()
+    assert (root / "a").read_bytes() == b"abc"
+    assert (root.parent / "outside" / "precious").read_text() == "precious"
+
+
+def test_a_secret_in_the_clear_is_refused_where_tls_was_promised(root: Path) -> None:
+    with hostile(root) as peer:
+        peer.say(HELLO)
+        welcome = peer.hear()
+        assert isinstance(welcome, m.Welcome)
+        with peer.open(welcome.streams[0], secure=False) as stream, pytest.raises(Transient):
+            while True:
+                stream.send(piece(b"abc"), b"abc")
+        peer.end()
