@@ -16,7 +16,7 @@ from smc.transfer.troubles import Troubles
 from smc.wire import messages as m
 
 BATCH = 256  # folders in one survey
-AHEAD = 16  # surveys that may wait for their answer: enough for a long line
+AHEAD = 64  # surveys that may wait for their answer: enough for a long line
 
 
 class Line(Protocol):
@@ -56,8 +56,13 @@ class Lister:
         known: Sequence[bool],
         troubles: Troubles,
         crew: Crew,
+        count: Callable[[], None] | None,
     ) -> None:
-        """`ahead`: the same trees, for the thread that looks ahead."""
+        """`ahead`: the same trees, for the thread that looks ahead, and tells their totals when it is
+        through.
+
+        `count` tells them too, faster where the receiver is slow; None: they are known.
+        """
         self._line = line
         self._folders = folders
         self._ahead = ahead
@@ -65,6 +70,7 @@ class Lister:
         self._known = known
         self._troubles = troubles
         self._crew = crew
+        self._count = count
         self._batches: Pipe[_Batch | None] = Pipe(crew, AHEAD)
         self._numbers = 0
 
@@ -99,8 +105,14 @@ class Lister:
 
     def _look(self) -> None:
         number = 0
+        totals: list[m.Total] = []
         for tree, folders in enumerate(self._ahead):
+            files = size = 0
             for batch in _batches(look_over(folders, self._excludes[tree], self._crew.check)):
+                files += sum([seen.files for seen in batch])
+                size += sum([seen.stored for seen in batch])
+                if self._batches.full():
+                    self._count_apart()
                 if self._known[tree]:
                     surveyed = tuple(m.Surveyed(s.path, s.digest, s.files, s.stored) for s in batch)
                     self._line.say(m.Survey(number, tree, surveyed))
@@ -108,7 +120,16 @@ class Lister:
                     number += 1
                 else:
                     self._batches.put(_Batch(tree, -1, batch))
+            totals.append(m.Total(files, size))
         self._batches.put(None)
+        if self._count is not None:
+            self._line.say(m.Totals(tuple(totals)))
+
+    def _count_apart(self) -> None:
+        """This thread has to wait: the totals are found by one that has not."""
+        count, self._count = self._count, None
+        if count is not None:
+            self._crew.start("count", count)
 
 
 def count(folders: Folders, excludes: Excludes, check: Callable[[], None]) -> m.Total:

@@ -68,6 +68,9 @@ class Pipe(Generic[T]):
         self._crew = crew
         self._queue: queue.Queue[T] = queue.Queue(size)
 
+    def full(self) -> bool:
+        return self._queue.full()
+
     def put(self, item: T) -> None:
         while True:
             self._crew.check()

@@ -5,7 +5,7 @@ data stream reads, hashes, compresses and sends contents. What waits between the
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -131,6 +131,7 @@ class _Sender:
         self._digest_lock = threading.Lock()
         self._folders = self._open_trees()
         self._ahead = self._open_trees()
+        self._counted = self._open_trees()
 
     def run(self) -> Sent:
         self._crew.start("answers", self._hear)
@@ -141,8 +142,6 @@ class _Sender:
         self._open_streams(welcome.streams, secure=secure)
         if len(welcome.remembered) != len(self._trees):
             raise WireError("the receiver speaks of other trees")
-        counted = self._open_trees()
-        self._crew.start("count", lambda: self.say(m.Totals(tuple(self._count(counted)))))
         known = [remembered and not self._settings.checksum for remembered in welcome.remembered]
         number = 0
         while True:
@@ -194,15 +193,27 @@ class _Sender:
             job.work(desk)
         desk.stream.close()
 
-    def _count(self, trees: Sequence[Folders]) -> Iterator[m.Total]:
-        for folders, excludes in zip(trees, self._excludes, strict=True):
-            yield count(folders, excludes, self._crew.check)
+    def _count(self) -> None:
+        totals = [
+            count(folders, excludes, self._crew.check)
+            for folders, excludes in zip(self._counted, self._excludes, strict=True)
+        ]
+        self.say(m.Totals(tuple(totals)))
 
     def _pass(self, number: int, known: Sequence[bool]) -> tuple[int, list[TreeDigest]]:
         self._troubles = self._new_troubles()
         digests = [TreeDigest() for _ in self._trees]
         self.say(m.PassBegin(number))
-        lister = Lister(self, self._folders, self._ahead, self._excludes, known, self._troubles, self._crew)
+        lister = Lister(
+            self,
+            self._folders,
+            self._ahead,
+            self._excludes,
+            known,
+            self._troubles,
+            self._crew,
+            self._count if number == 1 else None,
+        )
         for listed in lister.run(f"walk {number}"):
             digest = digests[listed.tree]
             if listed.listing is not None:

@@ -45,6 +45,12 @@ class Folders:
         if handle is not None:
             self._handles.move_to_end(path)
             return handle
+        parent, _, name = path.rpartition(b"/")
+        above = self._handles.get(parent) if parent else self._root
+        if above is not None:  # as in every walk
+            handle = self._step(above, name)
+            self._keep(path, handle)
+            return handle
         names = path.split(b"/")
         known = len(names) - 1
         while known and b"/".join(names[:known]) not in self._handles:

@@ -139,7 +139,8 @@ class Incoming:
             self._short.pop(piece.number, None)
 
     def _begin_again(self, attempt: int) -> None:
-        """If it is a newer one. A thread that still writes a piece of the older one must not hit the newer."""
+        """If it is a newer one. A thread that still writes a piece of the older one must not hit the
+        newer."""
         while attempt > self.attempt and self._writing:
             self._changed.wait()
         if attempt > self.attempt:
