@@ -1,10 +1,9 @@
 """How hard to compress: as the job says, but never so hard that the line has to wait for it.
 
-`compress_level` 0-10 is a scale of ours over zstd's levels. Of each frame it is known how long compressing
-and
-sending took, so both ways can be compared in seconds for a byte: compressed, it costs the time of the
-compressor
-and that of the smaller frame on the line; as it is, only the line's. Where the line wins, the level falls.
+`compress_level` 0-10 is a scale of ours over zstd's levels. Of each frame it is known how long compressing and
+sending took, so both ways can be compared in seconds for a byte: compressed, it costs the time of the compressor
+and that of the smaller frame on the line; as it is, only the line's. Where the line wins, the level falls; a
+higher one is tried again when the line would win no longer, and now and then because contents differ.
 """
 
 import threading
@@ -21,6 +20,7 @@ WEIGHT = 0.2  # of the newest frame in the averages
 FEWEST = 4  # frames at a level before it is judged
 PROBE_SECONDS = 2.0  # how often a higher level gets another chance
 GAIN = 0.9  # it must promise to take less than this share of the time
+FORGET_SECONDS = 30.0  # what a level cost before that may have been another kind of content
 
 
 class Compression:
@@ -38,6 +38,7 @@ class Compression:
         self._costs: dict[int, tuple[float, float]] = {}  # level -> seconds and wire bytes, a plain byte
         self._frames = 0
         self._probed = time.monotonic()
+        self._left: dict[int, float] = {}  # level -> when it was lowered
         told(self._level)
 
     def level(self) -> int | None:
@@ -68,10 +69,13 @@ class Compression:
 
     def _judge(self) -> None:
         if self._level and self._level in self._costs and self._cost(self._level) > self._line:
+            self._left[self._level] = time.monotonic()
             self._change(self._level // 2, "lowered", "the line is faster than the compressor")
         elif self._level < self._asked and time.monotonic() - self._probed > PROBE_SECONDS:
             self._probed = time.monotonic()
             higher = min(max(self._level * 2, 1), self._asked)
+            if time.monotonic() - self._left.get(higher, self._probed) > FORGET_SECONDS:
+                self._costs.pop(higher, None)
             if higher not in self._costs or self._cost(higher) < self._line * GAIN:
                 self._change(higher, "raised", "the line is slower than the compressor")
 
