@@ -118,6 +118,8 @@ class Outgoing:
 
     def _collect(self, part: m.Signature) -> None:
         key = part.listing, part.index
+        if key not in self._promised:
+            raise WireError(f"a signature came for entry {key[1]} of listing {key[0]}, which waits for none")
         blocks = self._parts.setdefault(key, bytearray())
         blocks += part.blocks
         if len(blocks) > LONGEST_SIGNATURE:

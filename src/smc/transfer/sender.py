@@ -119,6 +119,7 @@ class _Sender:
         self._opened = opened
         self._excludes = [Excludes(tree.excludes) for tree in trees]
         self._heard: Pipe[m.Message] = Pipe(crew, 0)
+        self._due: type[m.Message] | None = None  # what the receiver says next, but for answers to listings
         self._known: Pipe[m.Known] = Pipe(crew, 0)
         self._jobs = Jobs(crew.check)
         opened.callback(self._jobs.close)
@@ -137,8 +138,7 @@ class _Sender:
         self._crew.start("answers", self._hear)
         hello = tuple(m.Tree(tree.name, tree.excludes) for tree in self._trees)
         secure = self._settings.ssl is not Ssl.OFF
-        self.say(m.Hello(m.PROTOCOL, hello, self._settings.checksum, secure))
-        welcome = self._expect(m.Welcome)
+        welcome = self._ask(m.Hello(m.PROTOCOL, hello, self._settings.checksum, secure), m.Welcome)
         self._open_streams(welcome.streams, secure=secure)
         if len(welcome.remembered) != len(self._trees):
             raise WireError("the receiver speaks of other trees")
@@ -226,15 +226,13 @@ class _Sender:
                 if listed.proof is not None:
                     digest.know(listed.path, listed.proof)
         self._outgoing.wait_until_all_is_sent()
-        self.say(m.PassEnd(number))
-        return self._expect(m.PassDone).changes, digests
+        return self._ask(m.PassEnd(number), m.PassDone).changes, digests
 
     def _finish(self, passes: int, digests: Sequence[TreeDigest]) -> Sent:
         self._jobs.end()
         proofs = [digest.proof() for digest in digests]
-        self.say(m.Finish(tuple(proofs)))
         self._note("waiting until the receiver has all on disk")
-        self._expect(m.Finished)
+        self._ask(m.Finish(tuple(proofs)), m.Finished)
         self._crew.join()
         trees = tuple(
             SentTree(tree.name, proof.files, proof.size, proof.hash.hex())
@@ -242,11 +240,12 @@ class _Sender:
         )
         return Sent(trees, self._troubles.moving(), self._troubles.unreadable(), passes)
 
-    def _expect(self, kind: type[_M]) -> _M:
-        message = self._heard.get()
-        if not isinstance(message, kind):
-            raise WireError(f"{kind.__name__} was due, {type(message).__name__} came")
-        return message
+    def _ask(self, message: m.Message, kind: type[_M]) -> _M:
+        self._due = kind
+        self.say(message)
+        answer = self._heard.get()
+        assert isinstance(answer, kind)  # else it would not have been taken
+        return answer
 
     def _hear(self) -> None:
         while True:
@@ -259,6 +258,9 @@ class _Sender:
             if isinstance(message, m.Known):
                 self._known.put(message)
                 continue
+            if self._due is None or not isinstance(message, self._due):
+                raise WireError(f"{type(message).__name__} came out of turn")
+            self._due = None
             self._heard.put(message)
             if isinstance(message, m.Finished):
                 return

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from smc.transfer import pipeline
+from smc.transfer import contents, jobs, outgoing, pipeline
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _short_ticks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "TICK_SECONDS", 0.01)
+        for module in (contents, jobs, outgoing, pipeline):
+            patch.setattr(module, "TICK_SECONDS", 0.01)
         yield
 
 
