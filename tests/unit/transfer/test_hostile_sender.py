@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.transfer.hostile import HELLO, assert_refused, entry, hostile
+from tests.unit.transfer.hostile import HELLO, assert_refused, entry, hostile, sent
 
 from smc.base.errors import TargetWriteError
 from smc.wire import messages as m
@@ -146,13 +146,6 @@ OUT_OF_TURN: dict[str, list[m.Message]] = {
         m.PassBegin(1), listing(PART), listing(m.Folder(b"", (FILE,), first=False), number=1)
     ),
     "a number twice": greeting(m.PassBegin(1), *[listing(m.Folder(b"", (FILE,)))] * 2),
-    "too many listings": greeting(
-        m.PassBegin(1),
-        *[
-            listing(m.Folder(b"", (entry(b"%d" % n, size=3),), first=not n, last=False), number=n)
-            for n in range(1025)
-        ],
-    ),
 }
 
 
@@ -165,6 +158,22 @@ def test_messages_out_of_turn_are_refused(root: Path, said: list[m.Message]) -> 
             else:
                 peer.say(message)
         assert_refused(peer, root)
+
+
+def test_more_listings_than_the_receiver_takes_wait_at_its_door(root: Path) -> None:
+    with hostile(root) as peer:
+        peer.begin()
+        for n in range(200):
+            file = entry(b"%03d" % n, size=3)
+            peer.say(listing(m.Folder(b"", (file,), first=not n, last=n == 199), number=n))
+        for n in range(100):
+            assert peer.hear() == m.Verdict(n)
+        for n in range(200):
+            peer.put(m.Small(n, (sent(b"abc"),)), b"abc")
+            if n < 100:
+                assert peer.hear() == m.Verdict(n + 100)
+        peer.finish()
+    assert len(list(root.iterdir())) == 200
 
 
 def test_a_sender_that_opens_no_streams_is_left_at_once_when_it_goes(root: Path) -> None:
