@@ -6,7 +6,8 @@
 
 #include <malloc.h>
 
-#define KEPT (32 << 20) /* bytes: blocks of a MiB come and go, and each would be mapped and cleared anew */
+#define MAPPED (4 << 20) /* bytes: blocks of a MiB come and go, and each would be mapped and cleared anew */
+#define KEPT (8 << 20)   /* bytes that are not given back at once */
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
@@ -19,7 +20,7 @@ PyMODINIT_FUNC
 PyInit_native(void)
 {
 #ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, KEPT);
+    mallopt(M_MMAP_THRESHOLD, MAPPED);
     mallopt(M_TRIM_THRESHOLD, KEPT);
 #endif
     PyObject *module = PyModule_Create(&definition);

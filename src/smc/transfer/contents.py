@@ -20,7 +20,7 @@ from smc.transfer.tally import Tally
 from smc.transfer.target import TargetTree
 from smc.wire import messages as m
 
-MOST_LISTINGS = 1024  # whose contents are on their way; a sender has fewer under way
+MOST_LISTINGS = 128  # whose contents are on their way; more wait at the door, which bounds memory
 
 
 @dataclass
@@ -59,8 +59,11 @@ class Contents:
     ) -> None:
         """`counted`: the files are in the totals, also those that are kept."""
         with self._changed:
-            if ledger.number in self._expected or len(self._expected) >= MOST_LISTINGS:
-                raise WireError(f"listing {ledger.number} came out of turn")
+            while len(self._expected) >= MOST_LISTINGS:
+                self._check()
+                self._changed.wait(TICK_SECONDS)
+            if ledger.number in self._expected:
+                raise WireError(f"listing {ledger.number} came twice")
             expected = _Expected(ledger, target, {}, {})
             self._expected[ledger.number] = expected
         kept: list[tuple[int, Result | None]] = []

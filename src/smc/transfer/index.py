@@ -48,6 +48,7 @@ class _Seal(msgspec.Struct, frozen=True, array_like=True):
 @dataclass(slots=True)
 class _Place:
     offset: int
+    size: int
     target: bytes = b""
 
 
@@ -62,7 +63,7 @@ class Index:
         self._places: dict[int, _Place] = {}
         self._handle = _open(path)
         self._end = 0
-        self._live = 0
+        self._live = 0  # bytes of the records that count
         self._key = key.encode()
         if not self._load():
             self.clear()
@@ -103,8 +104,9 @@ class Index:
         return record.proof
 
     def put(self, record: FolderRecord) -> None:
-        offset = self._append(FOLDER, msgspec.msgpack.encode(record))
-        self._places[xxhash.xxh3_64_intdigest(record.path)] = _Place(offset)
+        body = msgspec.msgpack.encode(record)
+        offset = self._append(FOLDER, body)
+        self._set(record.path, _Place(offset, RECORD.size + len(body)))
 
     def seal(self, path: bytes, target: bytes) -> None:
         """All of the folder is in place, and looks so."""
@@ -114,7 +116,7 @@ class Index:
             self._append(SEAL, msgspec.msgpack.encode(_Seal(path, target)))
 
     def forget(self, path: bytes) -> None:
-        if self._places.pop(xxhash.xxh3_64_intdigest(path), None) is not None:
+        if self._set(path, None) is not None:
             self._append(FOLDER, msgspec.msgpack.encode(FolderRecord(path, b"", None, b"")))
 
     def commit(self) -> None:
@@ -133,9 +135,19 @@ class Index:
                 count = os.pwrite(self._handle, view, self._end)
                 view = view[count:]
                 self._end += count
-            if kind == FOLDER:
-                self._live += len(data)
             return offset
+
+    def _set(self, path: bytes, place: _Place | None) -> _Place | None:
+        """Where the folder's record is now; returns where it was."""
+        key = xxhash.xxh3_64_intdigest(path)
+        with self._lock:
+            before = self._places.pop(key, None)
+            if before is not None:
+                self._live -= before.size
+            if place is not None:
+                self._live += place.size
+                self._places[key] = place
+        return before
 
     def _read(self, offset: int) -> FolderRecord | None:
         found = _record_at(self._handle, offset)
@@ -166,7 +178,9 @@ class Index:
             self._apply(pending)
         else:
             self._end = committed
-            os.ftruncate(self._handle, committed)
+        # What was torn goes: whole records behind it would count again after what is written over it.
+        os.ftruncate(self._handle, self._end)
+        if not same_boot:
             self._append(BOOT, _boot_id())
         return True
 
@@ -179,11 +193,8 @@ class Index:
                     place.target = seal.target
                 continue
             record = msgspec.msgpack.decode(body, type=FolderRecord)
-            key = xxhash.xxh3_64_intdigest(record.path)
-            if record.proof is None and not record.files:
-                self._places.pop(key, None)
-            else:
-                self._places[key] = _Place(offset)
+            forgotten = record.proof is None and not record.files
+            self._set(record.path, None if forgotten else _Place(offset, RECORD.size + len(body)))
 
     def _compact(self) -> None:
         """Only what counts, in a new file that takes the name when it is whole."""
