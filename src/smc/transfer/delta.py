@@ -1,9 +1,8 @@
 """Large changed files by difference: what the receiver has of an older content is not sent again.
 
-The receiver signs its older content block by block; the sender looks for these blocks in its new content,
-at any
-offset (src/native/delta.c). An append, a write in place, an insertion at the front: each costs about what
-is new.
+The receiver signs its older content block by block; the sender looks for these blocks in its new content, at
+any offset (src/native/matching.c). An append, a write in place, an insertion at the front: each costs about
+what is new. docs/design/delta.md has the format, the reasons and the measurements.
 """
 
 import os
@@ -14,12 +13,14 @@ from smc.base.errors import WireError
 from smc.transfer import native
 
 SMALLEST = 512 * 1024  # bytes of a file; below, the round trip costs more than it saves
-# 1% of 1 GiB in writes of 8 KiB: signature + literals are 3.1 + 16 MB with blocks of 4 KiB, 0.8 + 31 with
-# 16 KiB.
+# 1% of 1 GiB changed by writes of 8 to 16 KiB, aligned to 4: signature and literals are 13.8 MB with blocks
+# of 4 KiB; 17.0 with 2 KiB, 15.9 with 8, 21.9 with 16.
 LEAST_BLOCK = 4096
+LARGEST_BLOCK = 16 << 20
 MOST_BLOCKS = 512 * 1024  # of a signature: 6 MB on the wire, about 12 MB in memory at the sender
-RECORD = 12  # bytes of a signature for a block
-AT_ONCE = 64 << 20  # bytes signed between two looks at whether to stop
+SEED_BYTES = 8
+AT_ONCE = 64 << 20  # bytes signed between two looks at whether to stop, or so many blocks:
+BLOCKS_AT_ONCE = 256
 
 Copies = tuple[tuple[int, int, int], ...]  # offset in the piece, length, offset in the older content
 Extents = tuple[tuple[int, int], ...]  # offset in the piece, length
@@ -27,7 +28,11 @@ Extents = tuple[tuple[int, int], ...]  # offset in the piece, length
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Of a content of `size` bytes in blocks of `block` bytes; `blocks` has RECORD bytes for each."""
+    """Of a content of `size` bytes in blocks of `block` bytes.
+
+    `blocks`: a seed of 8 bytes, little endian, then the records that `native.signature` makes with it. Who
+    does not know the seed cannot prepare two contents whose blocks look the same.
+    """
 
     size: int
     block: int
@@ -37,43 +42,56 @@ class Signature:
 def block_size(size: int) -> int:
     """A power of two."""
     block = LEAST_BLOCK
-    while -(-size // block) > MOST_BLOCKS:
+    while block < LARGEST_BLOCK and -(-size // block) > MOST_BLOCKS:
         block *= 2
     return block
 
 
 def sign(handle: int, size: int, check: Callable[[], None]) -> Signature:
-    """Of the first `size` bytes of an open file. `check` may raise to end it; OSError when it cannot be
-    read."""
+    """Of the first `size` bytes of an open file, of 8 TiB at most; its holes are not read.
+
+    `check` may raise to end it; OSError when it cannot be read.
+    """
     block = block_size(size)
-    blocks = bytearray()
-    for offset in range(0, size, AT_ONCE):
+    size = min(size, block * MOST_BLOCKS)
+    blocks = bytearray(os.urandom(SEED_BYTES))
+    seed = int.from_bytes(blocks, "little")
+    part = max(AT_ONCE, BLOCKS_AT_ONCE * block)
+    for offset in range(0, size, part):
         check()
-        blocks += native.signature(handle, offset, min(AT_ONCE, size - offset), block)
+        blocks += native.signature(handle, offset, min(part, size - offset), block, seed)
     return Signature(size, block, bytes(blocks))
 
 
 class Differ:
-    """Splits the pieces of a new content, in order, into copies and literals. `WireError` for no
-    signature."""
+    """Splits the pieces of a new content, in order, into copies and literals.
+
+    `WireError` for what is no signature. Pieces come from one thread at a time.
+    """
 
     def __init__(self, older: Signature) -> None:
         self.block = older.block
+        seed = int.from_bytes(older.blocks[:SEED_BYTES], "little")
+        records = memoryview(older.blocks)[SEED_BYTES:]
         try:
-            self._matcher = native.Matcher(older.blocks, older.size, older.block)
-        except ValueError as e:
+            self._matcher = native.Matcher(records, older.size, older.block, seed)
+        except (ValueError, OverflowError) as e:
             raise WireError(f"a signature came that is none: {e}") from e
         self._next = 0
-        self._promised = b""  # what a copy found already must still find in the next piece
+        self._promised = b""  # what a copy found already must still find in the next pieces
 
     def split(self, offset: int, piece: bytes, after: bytes) -> tuple[Copies, Extents]:
-        """`after` is what follows the piece in the content, up to `block` bytes, so that no border hides a
-        match."""
-        if offset != self._next or not piece.startswith(self._promised):
+        """`after` is what follows the piece in the content, up to `block` bytes: no border hides a match.
+
+        Pieces that are holes may be left out.
+        """
+        if offset != self._next or piece[: len(self._promised)] != self._promised[: len(piece)]:
             self._matcher.seek(offset)
+            self._promised = b""
         copies = tuple(self._matcher.match(piece + after, len(piece)))
         self._next = offset + len(piece)
-        self._promised = after[: self._matcher.carried()]
+        more = self._promised[len(piece) :]  # a block can be longer than a piece
+        self._promised = more or after[: self._matcher.carried()]
         return copies, _gaps(copies, len(piece))
 
     def begin_again(self) -> None:
@@ -85,16 +103,23 @@ class Differ:
 def assemble(older: int, size: int, copies: Copies, extents: Extents, literal: memoryview) -> bytearray:
     """A piece from what is copied from the open file `older` and what came; the rest is zeros.
 
-    Parts must lie within `size`. `WireError` when the older content has no such bytes.
+    `WireError` when a part does not lie within `size`, the older content has no such bytes (any more), or
+    `literal` is not what the extents take. OSError when the older content cannot be read.
     """
+    if any(start < 0 or length <= 0 or start + length > size for start, length, *_ in (*extents, *copies)):
+        raise WireError("a piece has parts outside of it")
+    if sum(length for _, length in extents) != len(literal):
+        raise WireError("a piece came with another length of content")
     piece = bytearray(size)
     view = memoryview(piece)
     at = 0
     for start, length in extents:
         view[start : start + length] = literal[at : at + length]
         at += length
+    end = os.fstat(older).st_size if older >= 0 and copies else 0
     for start, length, source in copies:
-        if older < 0 or source < 0 or os.preadv(older, [view[start : start + length]], source) != length:
+        inside = 0 <= source <= end - length
+        if not inside or os.preadv(older, [view[start : start + length]], source) != length:
             raise WireError("a piece copies what is not there")
     return piece
 

@@ -108,26 +108,32 @@ def sync_filesystem(fd: int, /) -> None:
     """Write all of the filesystem of an open file to its disk. Raises OSError, also for what failed before
     (5.8)."""
 
-def signature(fd: int, offset: int, length: int, block: int, /) -> bytes:
-    """12 bytes for each block of a part of an open file, little endian: a sum that rolls (u32), xxh3-64
-    (u64).
+def signature(fd: int, offset: int, length: int, block: int, seed: int, /) -> bytes:
+    """A record of 12 bytes for each block of a part of an open file: a sum that rolls (5 bytes), xxh3-64 with
+    `seed` but for its last byte (7 bytes), both little endian.
 
-    `block` is 512 to 16 Mi, `length` at most 4 GiB and a multiple of it but at the end. OSError, ValueError.
+    `block` is 512 to 16 Mi, `length` at most 4 GiB and a multiple of it but at the end. Holes are not read;
+    what is missing at the end counts as zeros. OSError, ValueError.
     """
 
 class Matcher:
-    """Finds the blocks of an older content of `size` bytes in a newer one. ValueError for no signature."""
+    """Finds the blocks of an older content of `size` bytes in a newer one that comes piece by piece.
 
-    def __init__(self, blocks: bytes, size: int, block: int, /) -> None: ...
+    `records` as `signature` makes them. ValueError or OverflowError for what is no signature; nothing that
+    a peer says makes it slower than some hashing a byte.
+    """
+
+    def __init__(self, records: bytes | memoryview, size: int, block: int, seed: int, /) -> None: ...
     def match(self, data: bytes, piece: int, /) -> list[tuple[int, int, int]]:
         """Copies (start, length, offset in the older content) in the first `piece` bytes, in order and apart.
 
         What follows them in `data` helps to find a block that begins in the piece; the rest of such a block
-        is taken for the beginning of the next piece, unless `seek` is called.
+        is taken for the beginning of the next piece, unless `seek` is called. ValueError while another
+        thread is in it.
         """
 
     def carried(self) -> int:
         """How many bytes of what follows the last piece are promised to be a copy."""
 
     def seek(self, offset: int, /) -> None:
-        """The next piece begins at `offset` of the new content and continues nothing."""
+        """The next piece begins at `offset` of the new content and continues nothing; 0: all begins again."""

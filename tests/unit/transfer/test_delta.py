@@ -3,17 +3,30 @@
 import os
 import random
 import tempfile
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smc.base.errors import WireError
-from smc.transfer.delta import LEAST_BLOCK, MOST_BLOCKS, Differ, Signature, assemble, block_size, sign
+from smc.transfer import native
+from smc.transfer.delta import (
+    LARGEST_BLOCK,
+    LEAST_BLOCK,
+    MOST_BLOCKS,
+    Differ,
+    Signature,
+    assemble,
+    block_size,
+    sign,
+)
 from smc.wire.messages import PIECE
 
-KIB = 1024
+RECORD = 12
+SEED = bytes(8)
 OLD = random.Random(1).randbytes(3 * PIECE + 12_345)
 
 
@@ -147,22 +160,166 @@ def test_a_hole_between_pieces_does_not_confuse_it() -> None:
 
 
 def test_blocks_grow_so_that_a_signature_is_never_long() -> None:
-    for size in (0, 1, 1 << 20, 1 << 30, 1 << 40, 1 << 50):
+    for size in (0, 1, 1 << 20, 1 << 30, 1 << 40, 1 << 43):
         block = block_size(size)
-        assert block >= LEAST_BLOCK
+        assert LEAST_BLOCK <= block <= LARGEST_BLOCK
         assert -(-size // block) <= MOST_BLOCKS
+    assert block_size(1 << 50) == LARGEST_BLOCK
+
+
+def test_a_large_hole_is_signed_without_being_read(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb+") as file:
+        size = 1 << 38
+        file.truncate(size)
+        file.seek(size // 2)
+        file.write(b"data")
+        file.flush()
+        signature = sign(file.fileno(), size, unchecked)
+        records = signature.blocks[len(SEED) :]
+        assert len(records) == -(-size // signature.block) * RECORD
+        assert len({records[at : at + RECORD] for at in range(0, len(records), RECORD)}) == 2
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    parts=st.lists(st.tuples(st.booleans(), st.integers(1, 700_000)), min_size=1, max_size=5),
+    block=st.sampled_from([512, 4096, 65536, 1 << 20]),
+)
+def test_holes_are_signed_like_the_zeros_that_they_read_as(parts: list[tuple[bool, int]], block: int) -> None:
+    with tempfile.TemporaryFile() as sparse, tempfile.TemporaryFile() as full:
+        for is_hole, size in parts:
+            full.write(bytes(size) if is_hole else b"data" * (size // 4 + 1))
+            if is_hole:
+                sparse.seek(size, os.SEEK_CUR)
+            else:
+                sparse.write(b"data" * (size // 4 + 1))
+        size = full.tell()
+        sparse.truncate(size)
+        full.flush()
+        assert native.signature(sparse.fileno(), 0, size, block, 5) == native.signature(
+            full.fileno(), 0, size, block, 5
+        )
+
+
+def test_a_file_that_became_shorter_is_signed_as_if_it_ended_in_zeros() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(b"x" * 5000)
+        file.flush()
+        short = native.signature(file.fileno(), 0, 10_000, 4096, 5)
+        file.truncate(10_000)
+        assert native.signature(file.fileno(), 0, 10_000, 4096, 5) == short
+
+
+def test_signing_stops_when_it_is_told_to() -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with tempfile.TemporaryFile() as file, pytest.raises(KeyboardInterrupt):
+        sign(file.fileno(), 1, stop)
+
+
+def test_a_signature_depends_on_its_seed() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(OLD[:4096])
+        file.flush()
+        one, other = (native.signature(file.fileno(), 0, 4096, 4096, seed) for seed in (1, 2))
+        assert one[:5] == other[:5]
+        assert one[5:] != other[5:]
+        assert sign(file.fileno(), 4096, unchecked).blocks != sign(file.fileno(), 4096, unchecked).blocks
+
+
+def test_blocks_longer_than_a_piece_are_found_across_pieces() -> None:
+    """Files of more than 512 GiB have them."""
+    older = OLD * 2
+    block = 2 * PIECE
+    with tempfile.TemporaryFile() as file:
+        file.write(older)
+        file.flush()
+        records = native.signature(file.fileno(), 0, len(older), block, 0)
+    newer = b"new" + older
+    differ = Differ(Signature(len(older), block, SEED + records))
+    literal = 0
+    for offset, piece, after in pieces(newer, block):
+        copies, extents = differ.split(offset, piece, after)
+        literal += sum(length for _, length in extents)
+        for start, length, source in copies:
+            assert piece[start : start + length] == older[source : source + length]
+    assert literal == 3
+
+
+def test_sums_that_are_right_everywhere_do_not_stall_it() -> None:
+    """Right sums of other contents: a receiver that wants to stall the sender."""
+    block, size = 1 << 20, 64 << 20
+    records = (bytes(5) + b"another") * (size // block)  # the sum is that of zeros
+    began = time.thread_time()
+    differ = Differ(Signature(size, block, SEED + records))
+    for offset in range(0, 8 * PIECE, PIECE):
+        copies, extents = differ.split(offset, bytes(PIECE), bytes(block))
+        assert (copies, extents) == ((), ((0, PIECE),))
+    assert time.thread_time() - began < 8  # hashing at each byte would take minutes
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    size=st.integers(-1, 1 << 16) | st.integers(),
+    block=st.sampled_from([0, 1, 511, 512, 4096, 1 << 24, 1 << 25, (1 << 32) + 4096, 1 << 70, -512]),
+    blocks=st.binary(max_size=200) | st.integers(0, 40).map(lambda count: bytes(8 + 12 * count)),
+    data=st.binary(max_size=2000),
+)
+def test_whatever_a_signature_says_copies_lie_within_the_older_content(
+    size: int, block: int, blocks: bytes, data: bytes
+) -> None:
+    try:
+        differ = Differ(Signature(size, block, blocks))
+    except WireError:
+        return
+    for offset, piece, after in ((0, data, data), (len(data), data, b""), (0, data + bytes(5000), data)):
+        at = 0
+        copies, extents = differ.split(offset, piece, after)
+        for start, length, source in copies:
+            assert start >= at
+            assert length > 0
+            assert 0 <= source <= size - length
+            at = start + length
+        assert at <= len(piece)
+        assert sum(length for _, length, *_ in (*copies, *extents)) == len(piece)
 
 
 @pytest.mark.parametrize(
     ("size", "block", "length"),
-    [(100, 4096, 0), (100, 4096, 13), (100, 0, 12), (100, 100, 12), (1 << 40, 4096, 12), (100, 1 << 25, 12)],
+    [
+        (100, 4096, 0),
+        (100, 4096, 13),
+        (100, 0, 12),
+        (100, 100, 12),
+        (100, (1 << 32) + 4096, 12),
+        (1 << 40, 4096, 12),
+        (100, 1 << 25, 12),
+        (-1, 4096, 0),
+        (1 << 80, 4096, 12),
+    ],
 )
 def test_what_is_no_signature_is_refused(size: int, block: int, length: int) -> None:
     with pytest.raises(WireError):
-        Differ(Signature(size, block, bytes(length)))
+        Differ(Signature(size, block, SEED + bytes(length)))
 
 
-@pytest.mark.parametrize("copy", [(0, 10, 1 << 40), (0, 10, len(OLD) - 5), (0, 10, -1)])
+def test_a_matcher_begins_once_and_only_with_a_signature() -> None:
+    with pytest.raises(ValueError, match="no such piece"):
+        native.Matcher.__new__(native.Matcher).match(b"", 0)
+    matcher = native.Matcher(b"", 0, 4096, 0)
+    with pytest.raises(ValueError, match="not a signature"):
+        matcher.__init__(b"", 0, 4096, 0)  # type: ignore[misc]  # what nobody should do must not crash either
+    with pytest.raises(ValueError, match="no such piece"):
+        matcher.match(b"", 1)
+    with pytest.raises(ValueError, match="no such position"):
+        matcher.seek(-1)
+    assert matcher.match(b"new", 3) == []
+
+
+@pytest.mark.parametrize(
+    "copy", [(0, 10, 1 << 40), (0, 10, 1 << 63), (0, 10, len(OLD) - 5), (0, 10, -1), (5, 10, 0), (-1, 5, 0)]
+)
 def test_a_copy_of_what_is_not_there_is_refused(copy: tuple[int, int, int]) -> None:
     handle, _ = signed(OLD)
     try:
@@ -170,5 +327,21 @@ def test_a_copy_of_what_is_not_there_is_refused(copy: tuple[int, int, int]) -> N
             assemble(handle, 10, (copy,), (), memoryview(b""))
         with pytest.raises(WireError):
             assemble(-1, 10, ((0, 10, 0),), (), memoryview(b""))
+    finally:
+        os.close(handle)
+
+
+@pytest.mark.parametrize("extent", [(0, 11), (-1, 3), (0, 0), (0, 4), (1 << 70, 3)])
+def test_a_literal_that_does_not_fit_is_refused(extent: tuple[int, int]) -> None:
+    with pytest.raises(WireError):
+        assemble(-1, 10, (), (extent,), memoryview(b"abc"))
+
+
+def test_an_older_content_that_became_shorter_is_noticed() -> None:
+    handle, _ = signed(OLD)
+    try:
+        os.truncate(handle, 100)
+        with pytest.raises(WireError):
+            assemble(handle, 10, ((0, 10, 95),), (), memoryview(b""))
     finally:
         os.close(handle)
