@@ -119,7 +119,7 @@ class _Sender:
         self._opened = opened
         self._excludes = [Excludes(tree.excludes) for tree in trees]
         self._heard: Pipe[m.Message] = Pipe(crew, 0)
-        self._due: type[m.Message] | None = None  # what the receiver says next, but for answers to listings
+        self._due: type[object] | None = None  # what the receiver says next, but for answers to listings
         self._known: Pipe[m.Known] = Pipe(crew, 0)
         self._jobs = Jobs(crew.check)
         opened.callback(self._jobs.close)
@@ -146,8 +146,7 @@ class _Sender:
         number = 0
         while True:
             number += 1
-            changes, digests = self._pass(number, known)
-            moved = find_moved(self._folders, self._excludes, self._troubles, self._crew.check)
+            moved, changes, digests = self._pass(number, known)
             self._note(f"pass {number}: {changes} changes")
             if number == PASSES or not (moved or self._troubles.unsettled):
                 return self._finish(number, digests)
@@ -200,7 +199,7 @@ class _Sender:
         ]
         self.say(m.Totals(tuple(totals)))
 
-    def _pass(self, number: int, known: Sequence[bool]) -> tuple[int, list[TreeDigest]]:
+    def _pass(self, number: int, known: Sequence[bool]) -> tuple[int, int, list[TreeDigest]]:
         self._troubles = self._new_troubles()
         digests = [TreeDigest() for _ in self._trees]
         self.say(m.PassBegin(number))
@@ -226,7 +225,10 @@ class _Sender:
                 if listed.proof is not None:
                     digest.know(listed.path, listed.proof)
         self._outgoing.wait_until_all_is_sent()
-        return self._ask(m.PassEnd(number), m.PassDone).changes, digests
+        self._question(m.PassEnd(number), m.PassDone)
+        # While the receiver puts its folders in order.
+        moved = find_moved(self._folders, self._excludes, self._troubles, self._crew.check)
+        return moved, self._answer(m.PassDone).changes, digests
 
     def _finish(self, passes: int, digests: Sequence[TreeDigest]) -> Sent:
         self._jobs.end()
@@ -241,8 +243,15 @@ class _Sender:
         return Sent(trees, self._troubles.moving(), self._troubles.unreadable(), passes)
 
     def _ask(self, message: m.Message, kind: type[_M]) -> _M:
+        self._question(message, kind)
+        return self._answer(kind)
+
+    def _question(self, message: m.Message, kind: type[_M]) -> None:
+        """From now on an answer of this kind may come."""
         self._due = kind
         self.say(message)
+
+    def _answer(self, kind: type[_M]) -> _M:
         answer = self._heard.get()
         assert isinstance(answer, kind)  # else it would not have been taken
         return answer
