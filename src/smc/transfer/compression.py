@@ -1,9 +1,9 @@
 """How hard to compress: as the job says, but never so hard that the line has to wait for it.
 
-`compress_level` 0-10 is a scale of ours over zstd's levels. Of each frame it is known how long compressing and
-sending took, so both ways can be compared in seconds for a byte: compressed, it costs the time of the compressor
-and that of the smaller frame on the line; as it is, only the line's. Where the line wins, the level falls; a
-higher one is tried again when the line would win no longer, and now and then because contents differ.
+`compress_level` 0-10 is a scale of ours over zstd's levels. Of each frame it is known how long compressing
+and sending took, so both ways can be compared in seconds for a byte: compressed, it costs the time of the
+compressor and that of the smaller frame on the line; as it is, only the line's. Where the line wins, the
+level falls; a higher one is tried when the line would win no longer, and now and then as contents differ.
 """
 
 import threading

@@ -162,7 +162,7 @@ class Index:
             return False
         self._end = len(head)
         committed = self._end
-        same_boot = True
+        same_boot = False
         pending: list[tuple[int, bytes, bytes]] = []
         for kind, body, offset, end in _records(self._handle, self._end):
             if kind == BOOT:

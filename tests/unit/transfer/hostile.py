@@ -1,4 +1,4 @@
-"""A sender that says what a test wants it to say, on its control connection and its streams, to a receiver."""
+"""A sender that says what a test wants, on its control connection and its streams, to a real receiver."""
 
 import hashlib
 import os

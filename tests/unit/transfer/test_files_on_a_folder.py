@@ -2,18 +2,21 @@
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from smc.base.errors import UserError, WireError
-from smc.transfer.files.content import hash_content, read_blocks
 from smc.transfer.files.folders import Folders, check_name, check_path
 from smc.transfer.files.patterns import Excludes
+from smc.transfer.files.pieces import Pieces
 from smc.transfer.files.place import remove
-from smc.transfer.files.walk import PART, count, walk
-from smc.transfer.verify import BLOCK, hash_bytes
+from smc.transfer.files.walk import MOST_ENTRIES, list_folder, look_over
+from smc.transfer.listing import count
+from smc.transfer.verify import hash_bytes, hash_of_pieces, hash_piece
+from smc.wire.messages import PIECE, Folder, Kind
 
 NOTHING = Excludes(())
 
@@ -26,6 +29,13 @@ def folders(tmp_path: Path) -> Iterator[Folders]:
 
 def unreadable(path: bytes, error: OSError) -> None:
     raise AssertionError(f"{path!r}: {error}")
+
+
+def walk(folders: Folders, excludes: Excludes) -> Iterator[Folder]:
+    """Every folder listed, in its parts."""
+    for seen in look_over(folders, excludes, lambda: None):
+        for part in list_folder(folders, seen, excludes, unreadable):
+            yield part.folder
 
 
 def dig(root: Path, depth: int) -> None:
@@ -42,7 +52,7 @@ def dig(root: Path, depth: int) -> None:
 
 def test_a_tree_deeper_than_a_path_is_walked_and_removed(tmp_path: Path, folders: Folders) -> None:
     dig(tmp_path, 1500)
-    parts = list(walk(folders, NOTHING, unreadable))
+    parts = list(walk(folders, NOTHING))
     assert len(parts) == 1501
     assert [entry.name for entry in parts[-1].entries] == [b"bottom"]
     gone: list[bytes] = []
@@ -88,22 +98,22 @@ def test_names_and_paths_of_a_peer_are_checked() -> None:
 
 
 def test_a_large_folder_comes_in_parts(tmp_path: Path, folders: Folders) -> None:
-    for number in range(2 * PART + 1):
+    for number in range(2 * MOST_ENTRIES + 1):
         (tmp_path / f"{number:05}").touch()
-    parts = list(walk(folders, NOTHING, unreadable))
+    parts = list(walk(folders, NOTHING))
     assert [(len(part.entries), part.first, part.last) for part in parts] == [
-        (PART, True, False),
-        (PART, False, False),
+        (MOST_ENTRIES, True, False),
+        (MOST_ENTRIES, False, False),
         (1, False, True),
     ]
-    assert count(folders, NOTHING, lambda: None).files == 2 * PART + 1
+    assert count(folders, NOTHING, lambda: None).files == 2 * MOST_ENTRIES + 1
 
 
 def test_of_hard_links_the_first_in_the_walk_is_the_file(tmp_path: Path, folders: Folders) -> None:
     (tmp_path / "z").write_bytes(b"x" * 100)
     (tmp_path / "a").mkdir()
     os.link(tmp_path / "z", tmp_path / "a" / "first")
-    found = {entry.name: entry.link for part in walk(folders, NOTHING, unreadable) for entry in part.entries}
+    found = {entry.name: entry.link for part in walk(folders, NOTHING) for entry in part.entries}
     assert found == {b"a": b"", b"z": b"", b"first": b"z"}
     assert count(folders, NOTHING, lambda: None).files == 1
 
@@ -113,7 +123,7 @@ def test_what_is_excluded_is_neither_listed_nor_counted(tmp_path: Path, folders:
     (tmp_path / "tmp").mkdir()
     (tmp_path / "tmp" / "scratch").write_bytes(b"22")
     excludes = Excludes(["/tmp/*"])
-    names = [entry.name for part in walk(folders, excludes, unreadable) for entry in part.entries]
+    names = [entry.name for part in walk(folders, excludes) for entry in part.entries]
     assert names == [b"keep", b"tmp"]
     assert count(folders, excludes, lambda: None).files == 1
 
@@ -121,23 +131,120 @@ def test_what_is_excluded_is_neither_listed_nor_counted(tmp_path: Path, folders:
 def test_an_include_pattern_is_refused_with_a_hint() -> None:
     with pytest.raises(UserError, match="includes"):
         Excludes(["+ /keep"])
-    assert not Excludes(["", "# comment", "; comment", "  "])
+    assert not Excludes(["", "# comment", "; comment"])
 
 
-def test_blocks_leave_out_holes_and_their_hash_is_of_the_whole(tmp_path: Path) -> None:
-    path = tmp_path / "sparse"
-    with path.open("wb") as file:
-        file.seek(3 * BLOCK + 4096)
+ISLAND = 3 * PIECE + 4096
+SPARSE = 6 * PIECE + 10
+
+
+@pytest.fixture
+def sparse(tmp_path: Path) -> Iterator[int]:
+    """A hole with an island."""
+    with (tmp_path / "sparse").open("wb+") as file:
+        file.seek(ISLAND)
         file.write(b"island")
-        file.truncate(6 * BLOCK + 10)
+        file.truncate(SPARSE)
+        file.flush()
+        yield file.fileno()
+
+
+def test_pieces_leave_out_holes_and_their_hash_is_of_the_whole(sparse: int) -> None:
+    pieces = Pieces(sparse, SPARSE)
+    assert list(pieces.numbers()) == [3]
+    data, extents = pieces.read(3)
+    assert len(data) == PIECE
+    assert sum(length for _, length in extents) < PIECE
+    assert b"island" in b"".join(data[start : start + length] for start, length in extents)
+    expected = hash_bytes(bytes(ISLAND) + b"island" + bytes(SPARSE - ISLAND - 6))
+    assert hash_of_pieces(SPARSE, {3: hash_piece(data)}) == expected
+
+
+def test_a_piece_in_a_hole_is_zeros(sparse: int) -> None:
+    data, extents = Pieces(sparse, SPARSE).read(1)
+    assert data == bytes(PIECE)
+    assert extents == ((0, PIECE),)
+
+
+def test_a_file_that_became_shorter_is_padded(sparse: int) -> None:
+    pieces = Pieces(sparse, SPARSE)
+    assert list(pieces.numbers()) == [3]
+    os.ftruncate(sparse, ISLAND + 2)
+    data, _ = pieces.read(3)
+    assert data == bytes(4096) + b"is" + bytes(PIECE - 4098)
+
+
+@pytest.mark.parametrize("first", range(8))
+def test_pieces_are_numbered_from_anywhere(tmp_path: Path, first: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * (6 * PIECE + 1))
     handle = os.open(path, os.O_RDONLY)
     try:
-        blocks = list(read_blocks(handle, 6 * BLOCK + 10))
-        assert [block.offset for block in blocks] == [3 * BLOCK]
-        assert len(blocks[0].data) == BLOCK
-        assert len(blocks[0].stored()) <= BLOCK
-        assert hash_content(handle, 6 * BLOCK + 10, lambda: None).digest(6 * BLOCK + 10) == hash_bytes(
-            path.read_bytes()
-        )
+        assert list(Pieces(handle, 6 * PIECE + 1).numbers(first)) == list(range(first, 7))
     finally:
         os.close(handle)
+
+
+def test_a_folder_that_vanished_since_it_was_seen_is_listed_as_not_complete(
+    tmp_path: Path, folders: Folders
+) -> None:
+    (tmp_path / "a").mkdir()
+    seen = list(look_over(folders, NOTHING, lambda: None))
+    folders.forget(b"a")
+    (tmp_path / "a").rmdir()
+    (part,) = list_folder(folders, seen[1], NOTHING, unreadable)
+    assert part.folder == Folder(b"a", (), complete=False)
+
+
+def test_a_survey_tells_whether_anything_changed(tmp_path: Path, folders: Folders) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").write_bytes(b"1")
+    (tmp_path / "other").mkdir()
+
+    def look() -> dict[bytes, bytes]:
+        _wait_until_settled(folders)
+        return {seen.path: seen.digest for seen in look_over(folders, NOTHING, lambda: None)}
+
+    before = look()
+    assert look() == before
+    (tmp_path / "a" / "file").chmod(0o600)
+    after = look()
+    assert {path for path, digest in after.items() if digest != before[path]} == {b"a"}
+
+
+def _wait_until_settled(folders: Folders) -> None:
+    deadline = time.monotonic() + 10
+    while not all(seen.digest for seen in look_over(folders, NOTHING, lambda: None)):
+        assert time.monotonic() < deadline
+
+
+def test_what_changed_a_moment_ago_has_no_survey(tmp_path: Path, folders: Folders) -> None:
+    (tmp_path / "new").touch()
+    (seen,) = look_over(folders, NOTHING, lambda: None)
+    assert seen.digest == b""
+    assert seen.files == 1
+
+
+def test_a_folder_comes_before_those_in_it_and_these_by_name(tmp_path: Path, folders: Folders) -> None:
+    for path in ("a/b/c", "a-b", "a/a", "Z", "é"):
+        (tmp_path / path).mkdir(parents=True)
+    paths = [seen.path.decode() for seen in look_over(folders, NOTHING, lambda: None)]
+    assert paths == ["", "Z", "a", "a/a", "a/b", "a/b/c", "a-b", "é"]
+
+
+def test_every_kind_of_entry_is_listed_as_it_is(tmp_path: Path, folders: Folders) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("to/nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    (folder, _) = walk(folders, NOTHING)
+    assert [(entry.name, entry.kind) for entry in folder.entries] == [
+        (b"file", Kind.FILE),
+        (b"folder", Kind.FOLDER),
+        (b"link", Kind.SYMLINK),
+        (b"pipe", Kind.FIFO),
+    ]
+    assert folder.entries[0].size == 5
+    assert folder.entries[2].target == b"to/nowhere"
+    assert folder.own is not None
+    assert folder.own.kind is Kind.FOLDER

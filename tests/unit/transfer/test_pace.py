@@ -148,8 +148,13 @@ def test_threads_that_wait_are_woken_by_a_new_limit() -> None:
 
 def test_several_threads_share_one_limit() -> None:
     pace = Pace(Dials(limit(80)), never)  # 10 MB/s
+
+    def go() -> None:
+        for _ in range(25):
+            pace(50_000)
+
     began = time.monotonic()
-    threads = [threading.Thread(target=lambda: [pace(50_000) for _ in range(25)]) for _ in range(4)]
+    threads = [threading.Thread(target=go) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,4 @@
-"""The proof is what its definition says, computed here with plain hashlib, in whatever order things settle."""
+"""The proof is what its definition says, by plain hashlib, in whatever order things settle."""
 
 import threading
 from collections.abc import Mapping
@@ -174,7 +174,8 @@ def test_files_settled_by_many_threads_give_the_same_proof() -> None:
 
 
 def test_a_folder_that_is_known_counts_as_if_it_had_been_listed() -> None:
-    proof = m.FolderProof(1, 7, folder_hash({b"a": b"content"}))
+    files = {b"a": b"content"}
+    proof = m.FolderProof(1, 7, folder_hash(files))
     digest = TreeDigest()
     for path in (b"", b"x", b"y"):
         digest.expect(path)
@@ -182,7 +183,7 @@ def test_a_folder_that_is_known_counts_as_if_it_had_been_listed() -> None:
     digest.know(b"", m.FolderProof(0, 0, sha256().digest()))
     assert not digest.complete
     digest.know(b"x", proof)
-    assert digest.proof() == m.TreeProof(2, 14, tree_hash(dict.fromkeys((b"x", b"y"), {b"a": b"content"})))
+    assert digest.proof() == m.TreeProof(2, 14, tree_hash({b"x": files, b"y": files}))
 
 
 @pytest.mark.parametrize("paths", [(b"", b""), (b"a", b""), (b"b", b"a"), (b"a", b"a"), (b"a/b", b"a")])
