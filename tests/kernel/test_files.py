@@ -167,6 +167,34 @@ def change_everything(root: Path) -> None:
     os.utime(root / "odd", ns=(7, 7))
 
 
+@pytest.mark.parametrize("remembered", [True, False], ids=["same receiver", "new receiver"])
+@pytest.mark.parametrize("how", ["append", "database", "front", "cut"])
+def test_of_a_large_changed_file_only_what_is_new_is_sent(ends: Ends, how: str, *, remembered: bool) -> None:
+    path = ends.source / "large"
+    content = bytearray(os.urandom(40 * MIB))
+    path.write_bytes(content)
+    ends.copy()
+    match how:
+        case "append":
+            content += os.urandom(100_000)
+        case "database":
+            for page in range(0, 40 * MIB, 4 * MIB):
+                content[page : page + 8192] = os.urandom(8192)
+        case "front":
+            content[0:0] = b"inserted"
+        case "cut":
+            del content[5 * MIB + 7 : 9 * MIB]
+    path.write_bytes(content)
+    if not remembered:
+        ends.memory.close()
+        ends.memory = Memory()
+    before = ends.memory.wire
+    _, received = ends.copy()
+    assert ends.memory.wire - before < MIB
+    assert received.proof[0].equal
+    assert_equal(ends)
+
+
 def test_a_change_that_hides_its_time_is_found_by_ctime(ends: Ends) -> None:
     path = ends.source / "file"
     path.write_text("before")
