@@ -14,10 +14,10 @@ from tests.kernel.copying import AGENT, RECEIVER, Ends, differences, ext4
 from smc.base.errors import Transient, WireError
 from smc.model.report import Equality
 from smc.transfer.sender import send
-from smc.wire import messages as m
 from smc.wire.listener import Listener
 from smc.wire.orders import Ssl, TransferSettings
 from smc.wire.route import Route
+from smc.wire.stream import Opening, SendingStream
 
 pytestmark = pytest.mark.kernel
 
@@ -184,14 +184,13 @@ def test_a_stream_without_its_token_is_refused_and_the_copy_ends(ends: Ends, *, 
         serving = threading.Thread(target=ends.serve, args=(listener,))
         serving.start()
 
-        def forge(opening: object, secure: bool) -> object:
-            keys = m.StreamKey(0, os.urandom(32), os.urandom(32))
-            return route.open_stream(type(opening)(keys.number, keys.token, keys.key), secure)  # type: ignore[call-arg]
+        def forge(opening: Opening, secure: bool) -> SendingStream:
+            return route.open_stream(Opening.fresh(opening.number), secure)
 
         ends.dials.turn(settings)
         stop = threading.Event()
         threading.Timer(3.0, stop.set).start()
         with route.connect() as channel, pytest.raises((Transient, WireError)):
-            send(channel, forge, ends.source_trees(), ends.dials, stop, print)  # type: ignore[arg-type]
+            send(channel, forge, ends.source_trees(), ends.dials, stop, print)
         serving.join(90)
     assert not (ends.target / "file").exists()
