@@ -11,7 +11,11 @@ setup(
         Extension(
             "smc.transfer.native",
             sorted(str(path) for path in NATIVE.glob("*.c")),
-            depends=[*sorted(str(path) for path in NATIVE.glob("*.h")), str(NATIVE / "flags.txt"), "setup.py"],
+            depends=[
+                *sorted(str(path) for path in NATIVE.glob("*.h")),
+                str(NATIVE / "flags.txt"),
+                "setup.py",
+            ],
             libraries=["crypto"],
             extra_compile_args=(NATIVE / "flags.txt").read_text().split(),
             py_limited_api=True,
