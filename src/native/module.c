@@ -22,6 +22,7 @@ PyInit_native(void)
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, MAPPED);
     mallopt(M_TRIM_THRESHOLD, KEPT);
+    mallopt(M_ARENA_MAX, 2); /* threads take turns in Python anyway; each arena keeps what it had at its peak */
 #endif
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)

@@ -23,6 +23,7 @@ from smc.agent.home import Home, own_file
 from smc.agent.replicate import replicate
 from smc.base import log as logs
 from smc.base.errors import CommandFailed, UserError
+from smc.base.process import allow_many_files
 from smc.base.run import spawn
 from smc.model.codec import decode, encode
 from smc.transfer.dials import Dials
@@ -189,6 +190,7 @@ def serve(descriptor: int, home: Home) -> int:
     """The other side: what the process does."""
     logs.set_up(file=home.replicate_log, level=home.settings().log_level, echo=False)
     give_way()
+    allow_many_files()
     with socket.socket(fileno=descriptor) as stream:
         lines = _lines(stream)
         line = next(lines, None)

@@ -1,6 +1,7 @@
-"""Telling a process from a later one that got its pid."""
+"""Processes: telling one from a later one that got its pid, and how many files ours may have open."""
 
 import os
+import resource
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -20,3 +21,10 @@ def ask_to_end(pid: int) -> None:
     """SIGTERM; a process that is gone already has done what was asked."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
+
+
+def allow_many_files() -> None:
+    """As many open files as we may have: a service begins with 1024, few for a copy of many filesystems."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from smc.base import log as logs
 from smc.base.errors import SmcError
+from smc.base.process import allow_many_files
 from smc.base.run import run
 from smc.receiver import mounts
 from smc.receiver.enrol import enrol
@@ -27,6 +28,7 @@ MOUNTS = Path("/mnt/smc")
 def main(words: Sequence[str]) -> int:
     options = parse(words)
     logs.set_up()
+    allow_many_files()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from smc.base.errors import SmcError, SourceReadError, TargetWriteError, Transient, WireError
 from smc.base.units import GIB, MIB, gib_rounded_up
 from smc.model.progress import Phase
@@ -79,7 +81,7 @@ class Session(Work):
                 self._memory.let_go()
         if kept is not None:
             seconds["copy"] = time.monotonic() - began
-            self.bench.home.keep(Kept(run=kept.run, proof=kept.proof, seconds=seconds))
+            self.bench.home.keep(msgspec.structs.replace(kept, seconds=seconds))
             self.show(phase=Phase.SYNCED)
 
     def _lay_out(self, devices: Mapping[int, Path]) -> None:

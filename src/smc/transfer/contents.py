@@ -4,6 +4,7 @@ The control connection's thread expects them, the streams' threads bring them; w
 one file meets in an `Incoming`.
 """
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from smc.transfer.tally import Tally
 from smc.transfer.target import TargetTree
 from smc.wire import messages as m
 
+MOST_OLDER = 16  # open files that wait for the first piece of a newer content
 MOST_LISTINGS = 128  # whose contents are on their way; more wait at the door, which bounds memory
 
 
@@ -85,6 +87,9 @@ class Contents:
     def offer_older(self, listing: int, index: int, handle: int) -> None:
         """An open file that copies may be taken from; ours from now on."""
         with self._changed:
+            while len(self._older) >= MOST_OLDER:
+                self._check()
+                self._changed.wait(TICK_SECONDS)
             self._older[listing, index] = handle
 
     def offer_hash(self, listing: int, index: int, content: bytes) -> None:
@@ -110,11 +115,10 @@ class Contents:
             case _:
                 raise WireError(f"a stream does not carry {type(message).__name__}")
 
-    def wait_until_complete(self) -> None:
+    def are_complete(self) -> bool:
+        """Waits a moment for it."""
         with self._changed:
-            while self._expected:
-                self._check()
-                self._changed.wait(TICK_SECONDS)
+            return self._changed.wait_for(lambda: not self._expected, TICK_SECONDS)
 
     def close(self) -> None:
         """What is half received is kept for the next connection."""
@@ -186,6 +190,10 @@ class Contents:
         key = message.listing, message.index
         with self._changed:
             begun = key in self._open
+            older = self._older.pop(key, -1) if not begun else -1
+            self._changed.notify_all()
+        if older >= 0:
+            os.close(older)
         if not begun and not message.pieces:
             self._resolve(expected, [(message.index, None)])
             return
@@ -248,6 +256,7 @@ class Contents:
                 handle = places.open(expected.target.name, folder)
                 incoming = Incoming.create(handle, entry.name, self._older.pop((number, index), -1))
                 self._open[number, index] = incoming
+                self._changed.notify_all()  # one file less waits in `_older`
             return incoming
 
     def _settle(self, expected: _Expected, arrived: Sequence[Arrived]) -> None:

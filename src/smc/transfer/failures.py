@@ -43,7 +43,7 @@ def part(
     crew.fail(error)
     first = crew.failure or error
     if not isinstance(first, PeerFailed | Transient):
-        with suppress(Transient, WireError):
+        with suppress(Exception):  # a farewell; another thread may still hear on the channel
             channel.send(Failed(describe(first)))
             _hear_out(channel)
     abort_streams()

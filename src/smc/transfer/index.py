@@ -103,6 +103,11 @@ class Index:
             return None
         return record.proof
 
+    def sealed(self, path: bytes) -> bytes:
+        """The survey of the target's folder when it was in order; empty when that is not known."""
+        place = self._places.get(xxhash.xxh3_64_intdigest(path))
+        return b"" if place is None else place.target
+
     def put(self, record: FolderRecord) -> None:
         body = msgspec.msgpack.encode(record)
         offset = self._append(FOLDER, body)

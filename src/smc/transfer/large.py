@@ -51,9 +51,11 @@ class LargeJob:
         self._path = join(folder, entry.name)
         self._have = have
         self._expected = expected
-        self._differ = Differ(older) if older is not None else None
+        self._older = older
+        self._differ: Differ | None = None  # made when its turn comes: it takes megabytes
         self._lock = threading.Lock()
         self._handle = -1
+        self._fresh = True  # a change since the reading began could bear the same time stamp
         self._pieces = Pieces(-1, 0)
         self._attempt = 0
         self._before = os.stat_result([0] * 10)
@@ -93,8 +95,11 @@ class LargeJob:
         """The first stream opens it. False when it is settled already."""
         handle = open_quietly(desk.folders[self._ledger.tree].open(self._folder), self._entry.name)
         self._before = os.fstat(handle)
+        self._fresh = is_fresh(self._before.st_ctime_ns)
         self._pieces = Pieces(handle, self._before.st_size)
         self._handle = handle
+        if self._older is not None:
+            self._differ, self._older = Differ(self._older), None
         desk.jobs.opened(self)
         if not stat.S_ISREG(self._before.st_mode):
             raise OSError(errno.ESTALE, "no regular file any more")
@@ -171,13 +176,13 @@ class LargeJob:
     def _finish(self, desk: Desk) -> None:
         self._settled = True
         try:
-            if self._error is None and self._begin_again(desk):
-                return
-            after = os.fstat(self._handle) if self._handle >= 0 else self._before
-            size = self._before.st_size
-            sent = self._describe(desk, after, size, hash_of_pieces(size, self._hashes))
+            if self._error is None:
+                if self._begin_again(desk):
+                    return
+                after, size = os.fstat(self._handle), self._before.st_size
+                sent = self._describe(desk, after, size, hash_of_pieces(size, self._hashes))
         except OSError as e:
-            self._error = self._error or e
+            self._error = e
         if self._error is not None:
             desk.miss(self._ledger, self._index, self._path, self._error, pieces=self._sent)
             return
@@ -194,6 +199,7 @@ class LargeJob:
         ):
             return False
         self._before = after
+        self._fresh = is_fresh(after.st_ctime_ns)
         self._pieces = Pieces(self._handle, after.st_size)
         self._attempt += 1
         self._hashes, self._next, self._settled = {}, 0, False
@@ -206,7 +212,7 @@ class LargeJob:
         """What is told of a content: `settled` when it held still, its entry when that is not the listed
         one."""
         before = self._before
-        settled = _state(before) == _state(after) and not is_fresh(before.st_ctime_ns)
+        settled = _state(before) == _state(after) and not self._fresh
         entry = None
         if (self._entry.size, self._entry.mtime_ns, self._entry.changed_ns) != (size, *_state(after)[1:]):
             entry = msgspec.structs.replace(entry_of(self._handle, self._entry.name, after), size=size)

@@ -12,7 +12,7 @@ from smc.transfer.pipeline import TICK_SECONDS
 from smc.transfer.small import SMALL, TOGETHER, Item, SmallJob
 from smc.wire import messages as m
 
-UNSETTLED = 48  # listings whose contents are not all sent; what a listing weighs bounds the memory
+UNSETTLED = 32  # listings whose contents are not all sent; what a listing weighs bounds the memory
 LONGEST_SIGNATURE = 32 << 20
 
 

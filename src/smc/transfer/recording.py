@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from smc.transfer.contents import Contents
 from smc.transfer.index import FolderRecord, Index, pack
 from smc.transfer.ledger import Ledger
-from smc.wire.messages import Folder, FolderProof
+from smc.wire.messages import Entry, Folder, FolderProof
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Recorder:
             states = []
             for index, folder, _ in ledger.files[first:end]:
                 entry, result = arrived.get(index), ledger.result(index)
-                if entry is None or result is None:
+                if entry is None or result is None or not _fits(entry):
                     self._gathered[folder].clean = False
                     continue
                 states.append((entry.name, entry.size, entry.mtime_ns, entry.changed_ns, result[1]))
@@ -62,3 +62,8 @@ class Recorder:
         """Folders recorded since the last call that can be sealed."""
         clean, self._clean = self._clean, []
         return clean
+
+
+def _fits(entry: Entry) -> bool:
+    """Times beyond 2262 are not remembered."""
+    return max(abs(entry.mtime_ns), abs(entry.changed_ns)) < 1 << 63

@@ -27,7 +27,7 @@ from smc.transfer.outgoing import Outgoing
 from smc.transfer.pace import Pace
 from smc.transfer.pipeline import Crew, Pipe
 from smc.transfer.troubles import Troubles
-from smc.transfer.verify import TreeDigest
+from smc.transfer.verify import TreeDigest, proofs_differ
 from smc.wire import messages as m
 from smc.wire.channel import TICK_SECONDS, Channel
 from smc.wire.orders import Ssl
@@ -130,6 +130,7 @@ class _Sender:
         self._troubles = self._new_troubles()
         self._streams: list[SendingStream] = []
         self._digest_lock = threading.Lock()
+        self._all_folders: list[Folders] = []
         self._folders = self._open_trees()
         self._ahead = self._open_trees()
         self._counted = self._open_trees()
@@ -164,7 +165,9 @@ class _Sender:
         return self._known.get()
 
     def _open_trees(self) -> list[Folders]:
-        return [self._opened.enter_context(_open(tree)) for tree in self._trees]
+        opened = [self._opened.enter_context(_open(tree)) for tree in self._trees]
+        self._all_folders += opened
+        return opened
 
     def _new_troubles(self) -> Troubles:
         return Troubles([tree.mount_point for tree in self._trees])
@@ -200,6 +203,8 @@ class _Sender:
         self.say(m.Totals(tuple(totals)))
 
     def _pass(self, number: int, known: Sequence[bool]) -> tuple[int, int, list[TreeDigest]]:
+        for folders in self._all_folders:  # no thread is at work between two passes
+            folders.begin_again()
         self._troubles = self._new_troubles()
         digests = [TreeDigest() for _ in self._trees]
         self.say(m.PassBegin(number))
@@ -226,6 +231,8 @@ class _Sender:
                     digest.know(listed.path, listed.proof)
         self._outgoing.wait_until_all_is_sent()
         self._question(m.PassEnd(number), m.PassDone)
+        for folders in self._folders:
+            folders.begin_again()
         # While the receiver puts its folders in order.
         moved = find_moved(self._folders, self._excludes, self._troubles, self._crew.check)
         return moved, self._answer(m.PassDone).changes, digests
@@ -234,7 +241,9 @@ class _Sender:
         self._jobs.end()
         proofs = [digest.proof() for digest in digests]
         self._note("waiting until the receiver has all on disk")
-        self._ask(m.Finish(tuple(proofs)), m.Finished)
+        finished = self._ask(m.Finish(tuple(proofs)), m.Finished)
+        if finished.trees != tuple(proofs):
+            raise proofs_differ()
         self._crew.join()
         trees = tuple(
             SentTree(tree.name, proof.files, proof.size, proof.hash.hex())

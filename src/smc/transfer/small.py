@@ -41,12 +41,13 @@ class SmallJob:
             try:
                 handle = desk.folders[self.ledger.tree].open(folder)
                 names = [entry.name for _, _, entry in items]
+                now = time.time_ns()  # what changes after this is not seen by its time stamp if that is fresh
                 found, data = native.read_files(handle, names, SMALL, TOGETHER)
             except OSError as e:
                 for index, _, entry in items:
                     desk.miss(self.ledger, index, join(folder, entry.name), e)
                 return
-            view, at, now = memoryview(data), 0, time.time_ns()
+            view, at = memoryview(data), 0
             hashes = native.hash_contents(data, [length for _, length, _, _ in found])
             for (index, _, entry), (error, length, before, after), sha in zip(
                 items, found, hashes, strict=False
@@ -56,7 +57,7 @@ class SmallJob:
                     self._otherwise(desk, index, folder, entry)
                 else:
                     content = view[at : at + length]
-                    settled = now - entry.changed_ns > COARSE_NS or not is_fresh(entry.changed_ns)
+                    settled = now - entry.changed_ns > COARSE_NS or not is_fresh(entry.changed_ns, now)
                     sent = m.Sent(index, length, sha, settled)
                     self._take(desk, together, folder, entry, sent, content)
                 at += length

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from struct import Struct
 
-from smc.base.errors import WireError
+from smc.base.errors import Broken, WireError
 from smc.wire.messages import PIECE, FolderProof, TreeProof
 
 NUMBER = Struct("<Q")
@@ -60,12 +60,22 @@ def _feed_holes(update: Callable[[bytes], None], count: int) -> None:
         count -= AT_ONCE
 
 
+def proofs_differ() -> Broken:
+    """What was sent and what was written is not the same, though every piece was checked."""
+    return Broken(
+        "the proof of what was written is not that of what was sent",
+        code="Transfer.ProofDiffers",
+        hint="Start the job again with checksum on; if that fails too, test the memory of both machines.",
+    )
+
+
 class _Part:
     """Files of a part of a folder, in order; None until all are known."""
 
-    __slots__ = ("files",)
+    __slots__ = ("files", "folder")
 
-    def __init__(self) -> None:
+    def __init__(self, folder: "_Folder") -> None:
+        self.folder = folder
         self.files: list[File] | None = None
 
 
@@ -102,7 +112,7 @@ class TreeDigest:
     """
 
     def __init__(self, told: Callable[[bytes, FolderProof], None] | None = None) -> None:
-        """`told` hears of each folder's proof when its turn has come."""
+        """`told` hears of each folder's proof as soon as all of it came; not of what was known before."""
         self._hash = hashlib.sha256()
         self._files = self._size = 0
         self._order: deque[_Folder] = deque()
@@ -131,7 +141,7 @@ class TreeDigest:
     def begin_part(self, path: bytes, *, last: bool) -> _Part:
         """The next part of a folder that was expected; hand it back to `end_part`."""
         folder = self._waiting[path]
-        part = _Part()
+        part = _Part(folder)
         folder.parts.append(part)
         if last:
             folder.whole = True
@@ -141,6 +151,9 @@ class TreeDigest:
     def end_part(self, part: _Part, files: list[File]) -> None:
         """`files` of the part, by name."""
         part.files = files
+        folder = part.folder
+        if folder.settle() and self._told is not None and folder.proof is not None:
+            self._told(folder.path, folder.proof)
         self._drain()
 
     def proof(self) -> TreeProof:
@@ -161,8 +174,6 @@ class TreeDigest:
                 self._hash.update(LENGTH.pack(len(folder.path)) + folder.path + proof.hash)
                 self._files += proof.files
                 self._size += proof.size
-            if self._told is not None:
-                self._told(folder.path, proof)
 
 
 def ranges(numbers: Mapping[int, object], most: int) -> tuple[tuple[int, int], ...]:

@@ -23,7 +23,7 @@ from smc.transfer.recording import Recorder
 from smc.transfer.tally import Tally
 from smc.transfer.tally import WriterProgress as WriterProgress
 from smc.transfer.target import TargetTree as TargetTree
-from smc.transfer.verify import TreeDigest
+from smc.transfer.verify import TreeDigest, proofs_differ
 from smc.wire import messages as m
 from smc.wire.channel import TICK_SECONDS, Channel
 from smc.wire.listener import Listener, StreamsAwaited
@@ -32,6 +32,7 @@ from smc.wire.stream import Opening, ReceivingStream
 INBOX = 24  # listings that wait for their turn
 STREAMS = 4  # data streams of a connection: enough that reading, hashing, sending and writing overlap
 STREAM_SECONDS = 60.0  # for the sender to open all of them
+STALLED_SECONDS = 60.0  # without a byte on any stream, when all was sent and not all is here
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def receive(
     crew = Crew(stop)
     inbox: Pipe[m.Message] = Pipe(crew, INBOX)
     writer = _Writer(channel, listener, trees, memory or Memory(), on_progress, crew)
-    crew.start("inbox", lambda: _fill(channel, listener, inbox, crew))
+    crew.start("inbox", lambda: _fill(channel, listener, inbox, crew, writer.done))
     try:
         received = writer.run(inbox)
         crew.join()
@@ -75,19 +76,25 @@ def receive(
     return received
 
 
-def _fill(channel: Channel, listener: Listener, inbox: Pipe[m.Message], crew: Crew) -> None:
-    while True:
+def _fill(
+    channel: Channel, listener: Listener, inbox: Pipe[m.Message], crew: Crew, done: threading.Event
+) -> None:
+    """Also after the last message, until `done`: whether the sender lives shows here alone."""
+    while not done.is_set():
         crew.check()
         if listener.newcomer.is_set():  # the agent has one connection at a time: this one is dead
             raise Transient("the agent connected anew", code="Wire.Cut")
-        message = channel.receive(timeout=TICK_SECONDS)
+        try:
+            message = channel.receive(timeout=TICK_SECONDS)
+        except Transient:
+            if done.is_set():
+                return
+            raise
         if message is None:
             continue
         if isinstance(message, m.Failed):
             raise PeerFailed(message.failure)
         inbox.put(message)
-        if isinstance(message, m.Finish):
-            return
 
 
 class _Writer:
@@ -100,6 +107,7 @@ class _Writer:
         on_progress: Callable[[WriterProgress], None],
         crew: Crew,
     ) -> None:
+        self.done = threading.Event()  # the last word is said
         self._channel = channel
         self._listener = listener
         self._crew = crew
@@ -107,7 +115,7 @@ class _Writer:
         self._memory = memory
         self._streams: list[ReceivingStream] = []
         self._workers: list[threading.Thread] = []
-        self._wire = 0
+        self._busy = [False] * STREAMS  # at work on what a stream brought
         self._tally = Tally(self._count_wire, memory, [tree.disk for tree in trees], on_progress)
         self._contents = Contents(memory, self._tally, crew.check)
         self._examiner = Examiner(self._contents, self._say, crew)
@@ -197,16 +205,18 @@ class _Writer:
                     raise Transient("the sender did not open its data streams", code="Wire.Cut")
             self._opened.callback(stream.close)
             self._streams.append(stream)
-            thread = self._crew.start(f"stream {number}", partial(self._work, stream))
+            thread = self._crew.start(f"stream {number}", partial(self._work, stream, number))
             self._workers.append(thread)
 
-    def _work(self, stream: ReceivingStream) -> None:
+    def _work(self, stream: ReceivingStream, number: int) -> None:
         places = Places({name: tree.path for name, tree in self._trees.items()})
         try:
             while (received := stream.receive()) is not None:
                 self._crew.check()
                 places.begin(self._pass)
+                self._busy[number] = True
                 self._contents.take(*received, places)
+                self._busy[number] = False
                 self._tally.report(f"pass {self._pass}", now=False)
         finally:
             places.close()
@@ -264,7 +274,7 @@ class _Writer:
     def _end_pass(self, number: int) -> None:
         if number != self._pass:
             raise WireError(f"pass {number} ended in pass {self._pass}")
-        self._contents.wait_until_complete()
+        self._wait_for_contents()
         if not all(digest.complete for digest in self._digests):
             raise WireError(f"pass {number} ended before its listings")
         changes = self._contents.changes
@@ -276,17 +286,29 @@ class _Writer:
             changes += target.reconciler.changes
         self._say(m.PassDone(number, changes))
 
+    def _wait_for_contents(self) -> None:
+        """All were sent. A length that was twisted on the way makes a stream wait for what will not come."""
+        came, since = -1, 0.0
+        while not self._contents.are_complete():
+            self._crew.check()
+            now = sum(stream.received_bytes for stream in self._streams)
+            if now != came or any(self._busy):
+                came, since = now, time.monotonic()
+            elif time.monotonic() - since > STALLED_SECONDS:
+                raise Transient("contents that were sent did not come", code="Wire.Cut")
+
     def _finish(self, message: m.Finish) -> Received:
         if len(message.trees) != len(self._targets) or not self._pass:
             raise WireError("the sender finished too early")
         self._examiner.end()
         self._crew.join(self._workers)
+        written = [digest.proof() for digest in self._digests]
+        if tuple(written) != message.trees:
+            raise proofs_differ()
         self._tally.report("writing to disk")
         for target in self._targets:
-            with target.tree.blamed(b""):
-                native.sync_filesystem(target.reconciler.folders.open(b""))
+            self._sync(target)
             target.recorder.index.commit()
-        written = [digest.proof() for digest in self._digests]
         proof = tuple(
             Proof(
                 disk=target.tree.disk,
@@ -301,5 +323,15 @@ class _Writer:
         )
         self._tally.complete()
         self._tally.report("all files are on disk")
+        self.done.set()
         self._say(m.Finished(tuple(written)))
         return Received(proof, self._pass, self._memory.resent)
+
+    def _sync(self, target: _Target) -> None:
+        """What could not be written behind our back is lost, and records of it with it."""
+        try:
+            native.sync_filesystem(target.reconciler.folders.open(b""))
+        except OSError:
+            target.recorder.index.clear()
+            with target.tree.blamed(b""):
+                raise

@@ -69,9 +69,13 @@ class Folders:
         for gone in [known for known in self._handles if known == path or known.startswith(below)]:
             os.close(self._handles.pop(gone))
 
-    def close(self) -> None:
+    def begin_again(self) -> None:
+        """Forget what is open but the root: a folder may have been moved and another one have its name."""
         while self._handles:
             os.close(self._handles.popitem()[1])
+
+    def close(self) -> None:
+        self.begin_again()
         if self._root >= 0:
             os.close(self._root)
             self._root = -1

@@ -143,6 +143,8 @@ class Reconciler:
                 self.changes += 1
 
     def close(self) -> None:
+        while self.taken_up:
+            self.taken_up.popitem()[1].close()
         self.folders.close()
 
     def seal(self, paths: Iterable[bytes]) -> None:
@@ -173,13 +175,20 @@ class Reconciler:
                 self._unlocked[path] = locked
             there = set(native.names(handle))
             left_over = {name for name in there if name.startswith(TEMPORARY)}
-            record = self._index.get(path) if there else None
-            known = Recollection(record.files if record is not None else b"")
+            known = Recollection(self._remembered(path, handle) if there else b"")
             self._names = _Names(path, there, left_over, known)
         if self._names is None or self._names.path != path:
             raise WireError(f"a later part of {path!r} came without its first")
         self._names.complete &= folder.complete
         return handle
+
+    def _remembered(self, path: bytes, handle: int) -> bytes:
+        """Of a folder that somebody else changed since it was in order nothing is taken for granted."""
+        record = self._index.get(path)
+        sealed = self._index.sealed(path)
+        if record is None or (sealed and native.survey(handle)[0] != sealed):
+            return b""
+        return record.files
 
     def _not_there(self, path: bytes, error: OSError) -> Exception:
         if error.errno in NO_FOLDER:
@@ -276,14 +285,24 @@ class Reconciler:
         remove(handle, folder, name, self._index.forget)
 
     def _link(self, path: bytes, entry: Entry) -> None:
-        folder, name = split(path)
+        folder, _ = split(path)
         first_folder, first_name = split(entry.link)
         try:
-            there = self.folders.open(first_folder)
-            first = os.stat(first_name, dir_fd=there, follow_symlinks=False)
-            here = self.folders.open(folder)
+            there = os.dup(self.folders.open(first_folder))  # the next folder may be deep enough to close it
         except FileNotFoundError:
-            return  # gone, or its content could not be read: the next pass names another first
+            self._index.forget(folder)
+            return
+        try:
+            self._link_from(there, first_name, path)
+        except FileNotFoundError:  # gone, or its content could not be read: a later pass names another first
+            self._index.forget(folder)
+        finally:
+            os.close(there)
+
+    def _link_from(self, there: int, first_name: bytes, path: bytes) -> None:
+        folder, name = split(path)
+        first = os.stat(first_name, dir_fd=there, follow_symlinks=False)
+        here = self.folders.open(folder)
         try:
             ours = os.stat(name, dir_fd=here, follow_symlinks=False)
         except FileNotFoundError:

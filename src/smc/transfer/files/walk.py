@@ -24,6 +24,7 @@ from smc.wire.messages import Entry, Folder, Kind
 MOST_ENTRIES = 256  # entries of a folder handed on at once
 MOST_WEIGHT = 512 * 1024  # and their weight: attributes can be 64 KiB each
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE})
+NO_HANDLES = frozenset({errno.EMFILE, errno.ENFILE})  # our failure, not the folder's
 FRESH_NS = 100_000_000  # a change so short before the reading may share its time stamp with a later one
 COARSE_NS = 2_000_000_000  # where a filesystem keeps whole seconds
 SECOND_NS = 1_000_000_000
@@ -88,6 +89,8 @@ def look_over(folders: Folders, excludes: Excludes, check: Callable[[], None]) -
             names = _wanted(handle, path, excludes)
             digest, files, stored, newest, below, linked, _ = _survey(handle, names)
         except OSError as e:
+            if e.errno in NO_HANDLES:
+                raise
             if e.errno != errno.EXDEV:  # something is mounted here: what it hides cannot be seen
                 yield Seen(path, failure=e)
             continue
@@ -119,8 +122,11 @@ def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Un
         return
     entries: list[Entry] = []
     size, first, complete = 0, True, True
-    for at in range(0, len(names), MOST_ENTRIES) or (0,):
-        for found in native.listing(folders.open(path), names[at : at + MOST_ENTRIES]):
+    names.reverse()  # what is listed is let go: a folder may have a million names
+    while names:
+        some = names[: -MOST_ENTRIES - 1 : -1]
+        del names[-MOST_ENTRIES:]
+        for found in native.listing(folders.open(path), some):
             entry = _entry(found, seen.links)
             if found[1] and not (entry is None and found[1] in GONE):
                 unreadable(join(path, found[0]), OSError(found[1], os.strerror(found[1])))
@@ -138,10 +144,10 @@ def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Un
     yield Part(_part(seen, entries, own, first=first, last=True, complete=complete), size + len(path))
 
 
-def is_fresh(changed_ns: int) -> bool:
-    """Whether a change after now could bear the time stamp `changed_ns`."""
+def is_fresh(changed_ns: int, now_ns: int | None = None) -> bool:
+    """Whether a change after `now_ns` (None: now) could bear the time stamp `changed_ns`."""
     coarse = changed_ns % SECOND_NS == 0
-    return time.time_ns() - changed_ns < (COARSE_NS if coarse else FRESH_NS)
+    return (time.time_ns() if now_ns is None else now_ns) - changed_ns < (COARSE_NS if coarse else FRESH_NS)
 
 
 def _survey(handle: int, names: list[bytes] | None) -> "native.Survey":
@@ -180,6 +186,8 @@ def _part(seen: Seen, entries: list[Entry], own: Entry, *, first: bool, last: bo
 
 def _without_content(folders: Folders, path: bytes, error: OSError, unreadable: Unreadable) -> Folder:
     """Of a folder that is gone or cannot be read: what it holds at the target stays."""
+    if error.errno in NO_HANDLES:
+        raise error
     own = None
     if error.errno not in GONE:
         unreadable(path, error)
