@@ -27,7 +27,7 @@ from smc.transfer.outgoing import Outgoing
 from smc.transfer.pace import Pace
 from smc.transfer.pipeline import Crew, Pipe
 from smc.transfer.troubles import Troubles
-from smc.transfer.verify import TreeDigest, proofs_differ
+from smc.transfer.verify import TreeDigest, compare_proofs
 from smc.wire import messages as m
 from smc.wire.channel import TICK_SECONDS, Channel
 from smc.wire.orders import Ssl
@@ -242,8 +242,7 @@ class _Sender:
         proofs = [digest.proof() for digest in digests]
         self._note("waiting until the receiver has all on disk")
         finished = self._ask(m.Finish(tuple(proofs)), m.Finished)
-        if finished.trees != tuple(proofs):
-            raise proofs_differ()
+        compare_proofs(proofs, finished.trees)
         self._crew.join()
         trees = tuple(
             SentTree(tree.name, proof.files, proof.size, proof.hash.hex())

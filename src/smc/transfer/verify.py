@@ -10,7 +10,7 @@ the walk. Of hard links the first name counts.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from struct import Struct
 
@@ -60,13 +60,14 @@ def _feed_holes(update: Callable[[bytes], None], count: int) -> None:
         count -= AT_ONCE
 
 
-def proofs_differ() -> Broken:
-    """What was sent and what was written is not the same, though every piece was checked."""
-    return Broken(
-        "the proof of what was written is not that of what was sent",
-        code="Transfer.ProofDiffers",
-        hint="Start the job again with checksum on; if that fails too, test the memory of both machines.",
-    )
+def compare_proofs(sent: Sequence[TreeProof], written: Sequence[TreeProof]) -> None:
+    """Raises `Broken` when they are not the same, though every piece was checked on its way."""
+    if tuple(sent) != tuple(written):
+        raise Broken(
+            "the proof of what was written is not that of what was sent",
+            code="Transfer.ProofDiffers",
+            hint="Start the job again with checksum on; if that fails too, test the memory of both machines.",
+        )
 
 
 class _Part:

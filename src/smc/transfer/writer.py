@@ -23,7 +23,7 @@ from smc.transfer.recording import Recorder
 from smc.transfer.tally import Tally
 from smc.transfer.tally import WriterProgress as WriterProgress
 from smc.transfer.target import TargetTree as TargetTree
-from smc.transfer.verify import TreeDigest, proofs_differ
+from smc.transfer.verify import TreeDigest, compare_proofs
 from smc.wire import messages as m
 from smc.wire.channel import TICK_SECONDS, Channel
 from smc.wire.listener import Listener, StreamsAwaited
@@ -303,8 +303,7 @@ class _Writer:
         self._examiner.end()
         self._crew.join(self._workers)
         written = [digest.proof() for digest in self._digests]
-        if tuple(written) != message.trees:
-            raise proofs_differ()
+        compare_proofs(message.trees, written)
         self._tally.report("writing to disk")
         for target in self._targets:
             self._sync(target)

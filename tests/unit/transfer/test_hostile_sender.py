@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.unit.transfer.hostile import HELLO, assert_refused, entry, hostile, sent
 
-from smc.base.errors import TargetWriteError
+from smc.base.errors import Broken, TargetWriteError
 from smc.wire import messages as m
 
 EMPTY = m.Folder(b"", ())
@@ -181,3 +181,14 @@ def test_a_sender_that_opens_no_streams_is_left_at_once_when_it_goes(root: Path)
         peer.say(HELLO)
         assert isinstance(peer.hear(), m.Welcome)
         peer.end()
+
+
+def test_a_proof_that_is_not_of_what_was_written_is_refused(root: Path) -> None:
+    with hostile(root, judged=True) as peer:
+        peer.begin()
+        peer.say(m.PassEnd(1))
+        assert isinstance(peer.hear(), m.PassDone)
+        peer.say(m.Finish((m.TreeProof(1, 3, bytes(32)),)))
+        for stream in peer.streams:
+            stream.close()
+        assert assert_refused(peer, root, Broken).code == "Transfer.ProofDiffers"
