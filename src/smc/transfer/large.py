@@ -193,7 +193,7 @@ class LargeJob:
         """When it did not hold still, and another try is worth it."""
         after = os.fstat(self._handle)
         if (
-            _state(self._before) == _state(after)
+            self._held_still(after)
             or self._attempt + 1 == TRIES
             or after.st_size > TRY_AGAIN_UP_TO
         ):
@@ -208,11 +208,13 @@ class LargeJob:
         desk.jobs.put(self, first=True)
         return True
 
+    def _held_still(self, after: os.stat_result) -> bool:
+        return _state(self._before) == _state(after) and not self._pieces.was_short
+
     def _describe(self, desk: Desk, after: os.stat_result, size: int, content: bytes) -> m.Sent:
         """What is told of a content: `settled` when it held still, its entry when that is not the listed
         one."""
-        before = self._before
-        settled = _state(before) == _state(after) and not self._fresh
+        settled = self._held_still(after) and not self._fresh
         entry = None
         if (self._entry.size, self._entry.mtime_ns, self._entry.changed_ns) != (size, *_state(after)[1:]):
             entry = msgspec.structs.replace(entry_of(self._handle, self._entry.name, after), size=size)

@@ -24,7 +24,7 @@ class Recorder:
         self.index = index
         self._contents = contents
         self._gathered: dict[bytes, _Gathered] = {}
-        self._clean: list[bytes] = []
+        self._recorded: list[bytes] = []
 
     def expect(self, folder: Folder) -> None:
         """A part of a listing, before its contents are known."""
@@ -55,13 +55,15 @@ class Recorder:
         digest = gathered.digest if gathered.clean else b""
         files = b"".join(part for _, part in sorted(gathered.files))
         self.index.put(FolderRecord(path, digest, proof, files))
-        if digest:
-            self._clean.append(path)
+        self._recorded.append(path)
 
-    def take_clean(self) -> list[bytes]:
-        """Folders recorded since the last call that can be sealed."""
-        clean, self._clean = self._clean, []
-        return clean
+    def take_recorded(self) -> list[bytes]:
+        """Folders recorded since the last call, to be sealed when all of the pass is in place.
+
+        Also those that must be looked at again: what is changed at the target from then on shows.
+        """
+        recorded, self._recorded = self._recorded, []
+        return recorded
 
 
 def _fits(entry: Entry) -> bool:

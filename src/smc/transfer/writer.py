@@ -282,7 +282,7 @@ class _Writer:
         for target in self._targets:
             with target.tree.blamed(b""):
                 target.reconciler.finish_pass()
-                target.reconciler.seal(target.recorder.take_clean())
+                target.reconciler.seal(target.recorder.take_recorded())
             changes += target.reconciler.changes
         self._say(m.PassDone(number, changes))
 

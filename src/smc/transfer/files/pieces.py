@@ -18,6 +18,7 @@ class Pieces:
     def __init__(self, handle: int, size: int) -> None:
         self._handle = handle
         self._size = size
+        self.was_short = False  # a piece had less than `size` promises: the file was shorter for a while
         # Data without holes: filesystems in memory look at every page up to a hole when they are asked for
         # it.
         self._data = (0, 0)
@@ -48,6 +49,7 @@ class Pieces:
         if len(data) < length:  # holes, a short read, or the file is shorter than it was
             data, extents = native.read_piece(self._handle, offset, length)
         if len(data) < length:
+            self.was_short = True
             extents = extents or (((0, len(data)),) if data else ())
             data += bytes(length - len(data))
             extents = extents or ((0, length),)
