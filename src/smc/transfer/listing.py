@@ -4,17 +4,20 @@ more.
 One thread looks over the trees, ahead of the caller, who lists the folders that the receiver does not know.
 """
 
+import errno
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from smc.base.errors import WireError
-from smc.transfer.files.folders import Folders
+from smc.transfer.files.folders import Folders, split
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.walk import MOST_ENTRIES, MOST_WEIGHT, Part, Seen, list_folder, look_over
 from smc.transfer.pipeline import Crew, Pipe
 from smc.transfer.troubles import Troubles
 from smc.wire import messages as m
 
+GONE_MEANWHILE = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 BATCH = 256  # folders in one survey
 AHEAD = 64  # surveys that may wait for their answer: enough for a long line
 
@@ -73,6 +76,7 @@ class Lister:
         self._count = count
         self._batches: Pipe[_Batch | None] = Pipe(crew, AHEAD)
         self._numbers = 0
+        self._named = _Named()
 
     def run(self, name: str) -> Iterator[Listed]:
         """In the order of the walk. What has a listing is to be said by the caller."""
@@ -98,10 +102,12 @@ class Lister:
             self._numbers += 1
 
     def _parts(self, tree: int, unknown: Iterable[Seen]) -> Iterator[Part]:
+        folders, excludes, unreadable = self._folders[tree], self._excludes[tree], self._troubles.reader(tree)
         for seen in unknown:
-            yield from list_folder(
-                self._folders[tree], seen, self._excludes[tree], self._troubles.reader(tree)
-            )
+            here = seen if self._named.has(seen.path) else Seen(seen.path, failure=GONE_MEANWHILE)
+            for part in list_folder(folders, here, excludes, unreadable):
+                self._named.add(part.folder)
+                yield part
 
     def _look(self) -> None:
         number = 0
@@ -130,6 +136,35 @@ class Lister:
         count, self._count = self._count, None
         if count is not None:
             self._crew.start("count", count)
+
+
+class _Named:
+    """The folders that listings named: one that was seen, but not when its parent was listed, has no place.
+
+    It has gone since, or the parent could not be read. Asked in the order of the walk.
+    """
+
+    def __init__(self) -> None:
+        self._above: list[tuple[bytes, set[bytes]]] = []  # listed folders above the last, with those in them
+
+    def has(self, path: bytes) -> bool:
+        """True too below a folder that the receiver knows."""
+        if not path:
+            self._above.clear()
+            return True
+        parent, name = split(path)
+        while self._above and not _is_at_or_below(parent, self._above[-1][0]):
+            self._above.pop()
+        return not self._above or self._above[-1][0] != parent or name in self._above[-1][1]
+
+    def add(self, folder: m.Folder) -> None:
+        if folder.first:
+            self._above.append((folder.path, set()))
+        self._above[-1][1].update([e.name for e in folder.entries if e.kind is m.Kind.FOLDER])
+
+
+def _is_at_or_below(path: bytes, folder: bytes) -> bool:
+    return not folder or path == folder or path.startswith(folder + b"/")
 
 
 def count(folders: Folders, excludes: Excludes, check: Callable[[], None]) -> m.Total:

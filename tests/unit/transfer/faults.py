@@ -7,11 +7,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, ParamSpec, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from smc.transfer import native
 
 AT_ONCE = 64 * 1024
 HEADER = 5  # bytes of a TLS record: type, version, length (RFC 8446, 5.1)
 SECONDS = 20.0
+HANDLES = ("dir_fd", "src_dir_fd")  # of calls that take a name
+WRITE = 2  # the step of native.write_files
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -158,3 +164,53 @@ def failing(code: int) -> OSError:
 
 IO_ERROR = failing(errno.EIO)
 FULL = failing(errno.ENOSPC)
+
+
+def only_in(root: Path, faulty: Callable[..., R], real: Callable[..., R]) -> Callable[..., R]:
+    """`faulty` for calls about something in `root`, by an open handle; other calls are real."""
+
+    def call(first: object, *args: object, **kwargs: object) -> R:
+        handles = [first, *(kwargs[name] for name in HANDLES if name in kwargs)]
+        mine = any(isinstance(handle, int) and _is_in(root, handle) for handle in handles)
+        return (faulty if mine else real)(first, *args, **kwargs)
+
+    return call
+
+
+def _is_in(root: Path, handle: int) -> bool:
+    return Path(f"/proc/self/fd/{handle}").readlink().is_relative_to(root)
+
+
+ReadFiles: TypeAlias = "Callable[[int, Sequence[bytes], int, int], tuple[list[native.Taken], bytes]]"
+ReadPiece: TypeAlias = "Callable[[int, int, int], tuple[bytes, native.Extents]]"
+WriteFiles: TypeAlias = "Callable[[int, Sequence[native.ToWrite], bytes], list[tuple[int, int]]]"
+
+
+def short_files(
+    lost: int, real: ReadFiles, folder: int, names: Sequence[bytes], most: int, limit: int
+) -> tuple[list["native.Taken"], bytes]:
+    """The last `lost` bytes of the last file do not come."""
+    found, data = real(folder, names, most, limit)
+    error, length, before, after = found[-1]
+    lost = min(lost, length)
+    return [*found[:-1], (error, length - lost, before, after)], data[: len(data) - lost]
+
+
+def short_piece(
+    lost: int, real: ReadPiece, handle: int, offset: int, length: int
+) -> tuple[bytes, "native.Extents"]:
+    """As if the file ended before its last `lost` bytes of the piece."""
+    return real(handle, offset, max(length - lost, 0))
+
+
+def short_pread(
+    lost: int, real: Callable[[int, int, int], bytes], handle: int, length: int, offset: int
+) -> bytes:
+    return real(handle, length, offset)[:-lost]
+
+
+def refusing(
+    error: OSError, real: WriteFiles, folder: int, files: Sequence["native.ToWrite"], data: bytes
+) -> list[tuple[int, int]]:
+    """The last file does not find room; the others are written."""
+    return [*real(folder, files[:-1], data), (error.errno or errno.EIO, WRITE)]
