@@ -9,7 +9,6 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -159,12 +158,22 @@ def _survey(handle: int, names: list[bytes] | None) -> "native.Survey":
         below: list[bytes] = []
         linked: list[native.Linked] = []
         for name in native.names(handle) if names is None else names:
-            with suppress(OSError):  # the listing tells of it
+            try:
                 _, more, held, changed, folders, links, _ = native.survey(handle, [name])
-                files, stored, newest = files + more, stored + held, max(newest, changed)
-                below += folders
-                linked += links
+            except OSError:  # the listing tells of it; below a folder there may be more to tell
+                below += [name] if _is_folder(handle, name) else []
+                continue
+            files, stored, newest = files + more, stored + held, max(newest, changed)
+            below += folders
+            linked += links
         return b"", files, stored, newest, below, linked, 0
+
+
+def _is_folder(handle: int, name: bytes) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 def _more_weight(entry: Entry) -> int:
