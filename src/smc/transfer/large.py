@@ -192,11 +192,7 @@ class LargeJob:
     def _begin_again(self, desk: Desk) -> bool:
         """When it did not hold still, and another try is worth it."""
         after = os.fstat(self._handle)
-        if (
-            self._held_still(after)
-            or self._attempt + 1 == TRIES
-            or after.st_size > TRY_AGAIN_UP_TO
-        ):
+        if self._held_still(after) or self._attempt + 1 == TRIES or after.st_size > TRY_AGAIN_UP_TO:
             return False
         self._before = after
         self._fresh = is_fresh(after.st_ctime_ns)
