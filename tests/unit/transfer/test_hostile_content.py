@@ -16,6 +16,7 @@ from tests.unit.transfer.hostile import (
 )
 
 from smc.base.errors import SmcError, Transient
+from smc.transfer import writer
 from smc.transfer.files.incoming import temporary_name
 from smc.transfer.memory import Memory
 from smc.transfer.verify import hash_bytes
@@ -312,6 +313,23 @@ def test_a_pass_does_not_end_while_pieces_are_missing(root: Path) -> None:
         ended = peer.end()
         assert isinstance(ended, SmcError)
     assert not (root / "a").exists()
+
+
+def test_a_receiver_does_not_wait_for_ever_for_pieces_that_were_announced(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "STALLED_SECONDS", 0.1)
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=len(BIG)))
+        peer.put(whole(BIG, 3))
+        for one in cut(BIG)[:2]:
+            peer.put(*one)
+        peer.say(m.PassEnd(1))
+        with pytest.raises(Transient):
+            peer.hear()
+        ended = peer.end()
+        assert isinstance(ended, Transient)
+        assert "did not come" in ended.message
 
 
 @pytest.mark.parametrize("said", [b"new", b"old!"])
