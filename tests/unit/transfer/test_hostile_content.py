@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from tests.unit.transfer.hostile import (
-    HELLO,
     Peer,
     assert_refused,
     digest,
@@ -109,17 +108,6 @@ def test_a_message_of_a_stream_has_no_place_on_the_control_connection(root: Path
         offer(peer, entry(b"a", size=3))
         peer.say(m.Small(0, (sent(b"abc"),)))
         assert_refused(peer, root)
-
-
-def test_a_stream_is_opened_once(root: Path) -> None:
-    with hostile(root) as peer:
-        offer(peer, entry(b"a", size=3))
-        with peer.open(peer.welcome.streams[0]) as second, pytest.raises(Transient):
-            while True:  # it is let in by nobody: what it says stays in the kernel, at most
-                second.send(piece(b"abc"), b"abc")
-        peer.put(m.Small(0, (sent(b"abc"),)), b"abc")
-        peer.finish()
-    assert (root / "a").read_bytes() == b"abc"
 
 
 @pytest.mark.parametrize(
@@ -391,14 +379,3 @@ def test_a_temporary_name_that_is_a_symlink_is_not_written_through(root: Path) -
         peer.finish()
     assert (root / "a").read_bytes() == b"abc"
     assert (root.parent / "outside" / "precious").read_text() == "precious"
-
-
-def test_a_secret_in_the_clear_is_refused_where_tls_was_promised(root: Path) -> None:
-    with hostile(root) as peer:
-        peer.say(HELLO)
-        welcome = peer.hear()
-        assert isinstance(welcome, m.Welcome)
-        with peer.open(welcome.streams[0], secure=False) as stream, pytest.raises(Transient):
-            while True:
-                stream.send(piece(b"abc"), b"abc")
-        peer.end()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.transfer.hostile import HELLO, assert_refused, entry, hostile, sent
+from tests.unit.transfer.hostile import HELLO, assert_refused, entry, hostile, piece, sent
 
 from smc.base.errors import Broken, TargetWriteError
 from smc.wire import messages as m
@@ -192,3 +192,26 @@ def test_a_proof_that_is_not_of_what_was_written_is_refused(root: Path) -> None:
         for stream in peer.streams:
             stream.close()
         assert assert_refused(peer, root, Broken).code == "Transfer.ProofDiffers"
+
+
+def test_a_stream_is_opened_once(root: Path) -> None:
+    with hostile(root) as peer:
+        peer.begin()
+        assert peer.list(m.Folder(b"", (FILE,))) == m.Verdict(0)
+        with peer.open(peer.welcome.streams[0]) as second, pytest.raises(Transient):
+            while True:  # it is let in by nobody: what it says stays in the kernel, at most
+                second.send(piece(b"abc"), b"abc")
+        peer.put(m.Small(0, (sent(b"abc"),)), b"abc")
+        peer.finish()
+    assert (root / "a").read_bytes() == b"abc"
+
+
+def test_a_secret_in_the_clear_is_refused_where_tls_was_promised(root: Path) -> None:
+    with hostile(root) as peer:
+        peer.say(HELLO)
+        welcome = peer.hear()
+        assert isinstance(welcome, m.Welcome)
+        with peer.open(welcome.streams[0], secure=False) as stream, pytest.raises(Transient):
+            while True:
+                stream.send(piece(b"abc"), b"abc")
+        peer.end()
