@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.unit.transfer.hostile import HELLO, assert_refused, entry, hostile, piece, sent
 
-from smc.base.errors import Broken, TargetWriteError
+from smc.base.errors import Broken, TargetWriteError, Transient
 from smc.wire import messages as m
 
 EMPTY = m.Folder(b"", ())
