@@ -10,6 +10,7 @@ from smc.center.agents.app import agents_app
 from smc.center.agents.downloads import AgentFile
 from smc.center.api.context import Context
 from smc.center.api.service import service
+from smc.center.clock import SYSTEM, Clock
 from smc.center.jobs_port import JobsPort
 from smc.center.settings import Settings
 from smc.center.store.database import url_of
@@ -34,14 +35,14 @@ class Parts:
         self.store.close()
 
 
-def open_parts(settings: Settings) -> Parts:
+def open_parts(settings: Settings, clock: Clock = SYSTEM) -> Parts:
     """Make or open DATA_DIR: store, keys and certificates."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     pki = settings.data_dir / "pki"
     trust = open_trust(pki, _names(settings))
     return Parts(
         settings=settings,
-        store=open_store(settings.database_url or url_of(settings.data_dir), settings.region_code),
+        store=open_store(settings.database_url or url_of(settings.data_dir), settings.region_code, clock),
         trust=trust,
         tickets=Tickets(pki),
         agent=AgentFile(settings.agent_file, settings.data_dir / "agents"),

@@ -13,6 +13,7 @@ from tests.unit.center.servers import server
 
 from smc.center.admin_key import AdminKey, admin_key
 from smc.center.app import Parts, agents_of, api_of, open_parts
+from smc.center.clock import SYSTEM, Clock
 from smc.center.serve import listen
 from smc.center.settings import Address, Settings
 from smc.center.trust.center_ca import CenterTrust
@@ -75,10 +76,11 @@ class Center:
 
 
 @contextlib.contextmanager
-def center(data_dir: Path, *, agents: bool = True) -> Iterator[Center]:
+def center(data_dir: Path, *, agents: bool = True, clock: Clock = SYSTEM) -> Iterator[Center]:
     agent_file = data_dir / "smc-agent"
     agent_file.write_bytes(b"#!/bin/sh\n")
-    parts = open_parts(Settings(data_dir=data_dir, listen=ANY, agent_listen=ANY, agent_file=agent_file))
+    settings = Settings(data_dir=data_dir, listen=ANY, agent_listen=ANY, agent_file=agent_file)
+    parts = open_parts(settings, clock)
     cloud, jobs = MemoryCloud(), NotedJobs()
     try:
         with contextlib.ExitStack() as stack:

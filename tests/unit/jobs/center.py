@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.unit.center.servers import GIB, server
 from tests.unit.jobs.ends import Ends, new_csr
 
+from smc.center.clock import SYSTEM, Clock
 from smc.center.jobs.migrate import STORY
 from smc.center.jobs.runner import Runner, journal_url
 from smc.center.jobs.work import JobSettings, Work
@@ -55,10 +56,11 @@ class Center:
         *,
         story: str = STORY,
         settings: JobSettings = FAST,
+        clock: Clock = SYSTEM,
         before_open: Callable[[Ends], None] = lambda ends: None,
     ) -> None:
         self.cloud = cloud
-        self.store = open_store(url_of(folder), "lcl")
+        self.store = open_store(url_of(folder), "lcl", clock)
         self.work = Work(self.store, cloud, Tickets(folder), settings)
         self.runner = Runner(self.work, journal_url(folder), story=story, turn=0.02)
         self.ends = Ends(self.store, cloud, new_csr())
@@ -86,7 +88,7 @@ class Center:
                 source_id=self.import_source(),
                 request=JobRequest(**wishes),  # type: ignore[arg-type]  # fields by name
                 plan=PLAN,
-                valid_until=time.time() + 86400,
+                valid_until=self.store.clock.now() + 86400,
             )
         )
 

@@ -76,14 +76,14 @@ class AgentSide:
                 hint="Import this machine with an activation code of its own.",
             )
         sign = Sign(
-            time=time.time(),
+            time=self._store.clock.now(),
             address=address_of(request),
             cpu_usage=message.cpu_usage,
             memory_usage=message.memory_usage,
             server=message.server,
         )
         await run_in_threadpool(self._pulse.beat, source.id, sign)
-        return Beaten(clock=time.time())
+        return Beaten(clock=self._store.clock.now())
 
     async def _orders(self, message: OrdersRequest, request: Request) -> OrdersReply:
         """Answered at once when run or settings are not what the agent holds, else when they change.
@@ -91,7 +91,7 @@ class AgentSide:
         A newer request of the same source ends the older one: its connection was lost.
         """
         source = await self._source(request)
-        self._pulse.beat(source.id, Sign(time=time.time(), address=address_of(request)))
+        self._pulse.beat(source.id, Sign(time=self._store.clock.now(), address=address_of(request)))
         mine = object()
         if self._asking.pop(source.id, None):
             self._store.bell.ring()

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 def agents_app(store: Store, trust: CenterTrust, agent: AgentFile) -> Starlette:
     pulse = Pulse(store)
-    attempts = Attempts()
+    attempts = Attempts(store.clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

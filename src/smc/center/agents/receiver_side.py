@@ -1,7 +1,5 @@
 """The receiver's messages: enrol, progress, report."""
 
-import time
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.routing import Route
@@ -60,7 +58,7 @@ class ReceiverSide:
         job = self._store.jobs.find(receiver.job)
         run = self._store.runs.current(receiver.job)
         if job and run and said.run == run.id and run.ended is None and job.status is JobStatus.RUNNING:
-            self._pulse.progress(run, said, time.time())
+            self._pulse.progress(run, said, self._store.clock.now())
         return task_for(self._store, job, run, receiver, said)
 
     def _take_report(self, credential: str, message: ReceiverReport) -> None:

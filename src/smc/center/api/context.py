@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from smc.base.errors import UserError
 from smc.center.agents.downloads import AgentFile
+from smc.center.clock import Clock
 from smc.center.jobs_port import JobsPort
 from smc.center.settings import Settings
 from smc.center.store.jobs import no_such_job
@@ -21,6 +22,10 @@ class Context:
     jobs: JobsPort
     trust: CenterTrust
     agent: AgentFile
+
+    @property
+    def clock(self) -> Clock:
+        return self.store.clock
 
     def source(self, source_id: str) -> Source:
         """Raises `UserError` (`InvalidSourceId.NotFound`)."""

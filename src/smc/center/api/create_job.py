@@ -1,7 +1,6 @@
 """CreateReplicationJob: a request that can work becomes a job with a plan; any other is refused here."""
 
 import hashlib
-import time
 from enum import Enum
 from typing import Annotated
 
@@ -176,7 +175,7 @@ def _checked(context: Context, request: CreateReplicationJob, token_hash: str) -
         raise invalid("ImageNamePrefix", "ImageName and ImageNamePrefix cannot be given together.")
     vpc = _network(context, request)
     source = context.source(request.source_id)
-    require_available(source)
+    require_available(source, context.clock.now())
     if request.license_type and platform(source.server) not in LICENSED:
         raise invalid(
             "LicenseType", f"A licence can be brought for {', '.join(LICENSED)} only.", "Leave it out."
@@ -201,15 +200,15 @@ def _checked(context: Context, request: CreateReplicationJob, token_hash: str) -
             tags=_tags(request.tag),
         ),
         plan=excluding(plan(source.server, wishes, Limits()), request.excludes),
-        valid_until=valid_until(request.valid_time, time.time()),
+        valid_until=valid_until(request.valid_time, context.clock.now()),
         client_token=request.client_token,
         token_hash=token_hash,
     )
 
 
-def require_available(source: Source) -> None:
+def require_available(source: Source, now: float) -> None:
     """Raises `UserError` (`SourceServerState.Invalid`), with the reason."""
-    state = state_of(source, time.time())
+    state = state_of(source, now)
     if state is SourceState.AVAILABLE:
         return
     why, cure = "", "Wait until it is Available."

@@ -1,6 +1,5 @@
 """ModifyReplicationJobAttribute: what an operator changes of a job, some of it while the job runs."""
 
-import time
 from functools import partial
 
 from smc.base.errors import UserError
@@ -76,7 +75,7 @@ NOT_YET = {  # parameter -> why it is refused
 
 
 def modify_job(context: Context, request: ModifyReplicationJobAttribute, _caller: Caller) -> Reply:
-    change = _change(request)
+    change = _change(context, request)
     if change == Change():
         raise UserError(
             "Nothing is to be changed.",
@@ -90,7 +89,7 @@ def modify_job(context: Context, request: ModifyReplicationJobAttribute, _caller
     return {}
 
 
-def _change(request: ModifyReplicationJobAttribute) -> Change:
+def _change(context: Context, request: ModifyReplicationJobAttribute) -> Change:
     for field, why in NOT_YET.items():
         if getattr(request, field) not in ("", None, ()):
             raise unsupported(api_name(field), why)
@@ -106,7 +105,7 @@ def _change(request: ModifyReplicationJobAttribute) -> Change:
         name=request.name or None,
         description=request.description or None,
         image_name=request.image_name or None,
-        valid_until=valid_until(request.valid_time, time.time()) if request.valid_time else None,
+        valid_until=valid_until(request.valid_time, context.clock.now()) if request.valid_time else None,
         replication=Replication(text=text, settings=replication_parameters.read(text)) if text else None,
         plan=partial(excluding, items=request.excludes) if request.excludes else None,
     )

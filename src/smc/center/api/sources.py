@@ -1,7 +1,5 @@
 """Migration sources: DescribeSourceServers, ModifySourceServerAttribute, DeleteSourceServer."""
 
-import time
-
 from smc.base.errors import UserError
 from smc.center.api import layout
 from smc.center.api.context import Context
@@ -83,7 +81,7 @@ class SourceActions:
         )
         start = offset(request.page_number, request.page_size)
         total, found = self._store.sources.page(wanted, offset=start, limit=request.page_size)
-        now = time.time()
+        now = self._context.clock.now()
         return {
             **page(request.page_number, request.page_size, total),
             "SourceServers": {"SourceServer": [_described(source, now) for source in found]},

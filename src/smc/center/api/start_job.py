@@ -1,7 +1,6 @@
 """Starting a job: one more run, handed to the workflows."""
 
 import contextlib
-import time
 
 from smc.base.errors import Transient, UserError
 from smc.center.api.context import Context
@@ -22,7 +21,7 @@ def start(context: Context, job_id: str) -> None:
     require_status(job, STARTABLE)
     _require_instance(context, job)
     source = context.source(job.source_id)
-    if state_of(source, time.time()) is SourceState.UNAVAILABLE:
+    if state_of(source, context.clock.now()) is SourceState.UNAVAILABLE:
         raise UserError(
             f"The migration source {source.id} is in the status: Unavailable ({offline_sentence(source)}). "
             "This is only allowed in the following status: Available, InUse",

@@ -1,7 +1,6 @@
 """Activation codes: CreateAccessToken, ListAccessTokens, DisableAccessToken, DeleteAccessToken, and the
 command that imports a server with one (ours: DescribeImportCommand)."""
 
-import time
 from typing import Annotated
 
 import msgspec
@@ -72,7 +71,7 @@ class TokenActions:
         return {"AccessTokenId": code.id, "AccessTokenCode": text}
 
     def _list(self, request: ListAccessTokens, _caller: Caller) -> Reply:
-        now = time.time()
+        now = self._context.clock.now()
         found = self._codes.list(check_ids(request.access_token_id, "AccessTokenId"), request.name)
         codes = [code for code in found if request.status in (None, status_of(code, now))]
         return {
@@ -96,7 +95,7 @@ class TokenActions:
         """The line that imports a server with an activation code; run as root on it. `Host`: by which
         sources reach this center.
         """
-        check(self._codes.find(request.access_token_id), request.access_token_code, time.time())
+        check(self._codes.find(request.access_token_id), request.access_token_code, self._context.clock.now())
         settings = self._context.settings
         command = linux_command(
             host=request.host or settings.public_host or "127.0.0.1",

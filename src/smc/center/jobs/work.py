@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ import msgspec
 
 from smc.base.errors import Broken, Transient
 from smc.base.units import readable_seconds
+from smc.center.clock import Clock
 from smc.center.jobs.values import Overtaken
 from smc.center.store.resources import TEMPORARY
 from smc.center.store.store import Store
@@ -58,6 +58,10 @@ class Work:
         self.choosing_port = threading.Lock()
         self._closing = threading.Event()
 
+    @property
+    def clock(self) -> Clock:
+        return self.store.clock
+
     def close(self) -> None:
         """Every step that waits leaves."""
         self._closing.set()
@@ -78,7 +82,7 @@ class Work:
     ) -> T:
         """Ask until there is an answer; `Transient` is "not yet". Gives up after `limit` with `Broken`."""
         limit = limit or self.settings.patience_seconds
-        end = time.monotonic() + limit
+        end = self.clock.monotonic() + limit
         while True:
             self.current(run)
             why: Transient | None = None
@@ -89,7 +93,7 @@ class Work:
             except Transient as e:
                 log.info("run %s: %s: %s (%s)", run, what, e.message, e.code)
                 why = e
-            if time.monotonic() >= end:
+            if self.clock.monotonic() >= end:
                 raise Broken(
                     f"{what}: not done after {readable_seconds(limit)}" + (f": {why.message}" if why else ""),
                     code=why.code if why else "Timeout",

@@ -1,10 +1,9 @@
 """Access keys: who may call the API."""
 
-import time
-
 from sqlalchemy import Row, insert, select
 
 from smc.base.secret import Secret
+from smc.center.clock import Clock
 from smc.center.store.database import Database
 from smc.center.store.ids import random_text
 from smc.center.store.tables import access_keys as table
@@ -15,15 +14,16 @@ SECRET_LENGTH = 32  # base62: 190 bits
 
 
 class AccessKeys:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     def create(self, name: str) -> AccessKey:
         key = AccessKey(
             id=f"SMC{random_text(ID_LENGTH)}",
             secret=Secret(random_text(SECRET_LENGTH)),
             name=name,
-            created=time.time(),
+            created=self._clock.now(),
         )
         with self._database.write() as connection:
             connection.execute(

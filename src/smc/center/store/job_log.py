@@ -1,10 +1,10 @@
 """The log of a job, for a person."""
 
-import time
 from collections.abc import Sequence
 
 from sqlalchemy import func, insert, select
 
+from smc.center.clock import Clock
 from smc.center.store.database import Database
 from smc.center.store.tables import job_log as table
 from smc.center.store.values import LogLine
@@ -14,14 +14,15 @@ INFO, WARNING, ERROR = "info", "warning", "error"
 
 
 class JobLog:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     def add(self, job: str, message: str, *, level: str = INFO, code: str = "", hint: str = "") -> None:
         with self._database.write() as connection:
             connection.execute(
                 insert(table).values(
-                    job=job, time=time.time(), level=level, code=code, message=message, hint=hint
+                    job=job, time=self._clock.now(), level=level, code=code, message=message, hint=hint
                 )
             )
 

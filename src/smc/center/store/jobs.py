@@ -1,6 +1,5 @@
 """Replication jobs: what was asked for, and where each stands."""
 
-import time
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -8,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 
 from smc.base.errors import UserError
 from smc.center.bell import Bell
+from smc.center.clock import Clock
 from smc.center.store import runs
 from smc.center.store.database import Database
 from smc.center.store.ids import new_id
@@ -50,8 +50,9 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Jobs:
-    def __init__(self, database: Database, region: str, bell: Bell) -> None:
+    def __init__(self, database: Database, region: str, bell: Bell, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._region = region
         self._bell = bell
 
@@ -84,7 +85,7 @@ class Jobs:
                     run_number=0,
                     image_id="",
                     transition_instance_id="",
-                    created=time.time(),
+                    created=self._clock.now(),
                     valid_until=new.valid_until,
                     client_token=new.client_token or None,
                     client_token_hash=new.token_hash or None,
@@ -127,7 +128,7 @@ class Jobs:
             job = locked(connection, job_id)
             require_status(job, STARTABLE)
             number = job.run_number + 1
-            now = time.time()
+            now = self._clock.now()
             connection.execute(
                 update(table)
                 .where(table.c.id == job_id)
@@ -149,7 +150,7 @@ class Jobs:
 
         A wish to stop goes over to it. None when a newer run has begun or the job is not Running.
         """
-        now = time.time()
+        now = self._clock.now()
         with self._database.write() as connection:
             if not _update_current(connection, run, {"run_number": run.number + 1}):
                 return None
@@ -226,7 +227,7 @@ class Jobs:
 
     def end(self, run: Run, status: JobStatus, *, failure: Failure | None = None, note: str = "") -> bool:
         """The run is over: the job is `status` now; `failure` says why it is InError."""
-        now = time.time()
+        now = self._clock.now()
         values: dict[str, object] = {
             "status": status.value,
             "business_status": "",

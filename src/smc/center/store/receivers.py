@@ -1,11 +1,11 @@
 """Receivers: the ticket a job's intermediate instance was given, and who came with it."""
 
 import hmac
-import time
 
 from sqlalchemy import Row, delete, insert, select, update
 
 from smc.base.errors import UserError
+from smc.center.clock import Clock
 from smc.center.store import runs, tokens
 from smc.center.store.database import Database
 from smc.center.store.ids import random_text
@@ -17,8 +17,9 @@ CREDENTIAL_LENGTH = 43  # base62: 256 bits
 
 
 class Receivers:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     def expect(self, job: str, ticket: str, *, valid_seconds: float) -> None:
         """A new intermediate instance of `job` comes with `ticket`; the one before it is shut out.
@@ -26,7 +27,7 @@ class Receivers:
         Repeated with the same ticket (a step that runs again) nothing changes but the time it is good for.
         """
         wanted = tokens.hash_of(ticket)
-        expires = time.time() + valid_seconds
+        expires = self._clock.now() + valid_seconds
         with self._database.write() as connection:
             here = table.c.job == job
             row = connection.execute(select(table.c.ticket_hash).where(here).with_for_update()).one_or_none()
@@ -42,7 +43,7 @@ class Receivers:
         """The instance of `job` is still being waited for: its unused ticket stays good."""
         with self._database.write() as connection:
             unused = (table.c.job == job) & (table.c.csr == "")
-            values = {"ticket_expires": time.time() + valid_seconds}
+            values = {"ticket_expires": self._clock.now() + valid_seconds}
             connection.execute(update(table).where(unused).values(**values))
 
     def enrol(self, ticket: str, csr: str) -> tuple[Receiver, str]:
@@ -52,7 +53,7 @@ class Receivers:
         """
         credential = random_text(CREDENTIAL_LENGTH)
         wanted = tokens.hash_of(ticket)
-        now = time.time()
+        now = self._clock.now()
         with self._database.write() as connection:
             query = select(table).where(table.c.ticket_hash == wanted).with_for_update()
             row = connection.execute(query).one_or_none()
@@ -79,7 +80,7 @@ class Receivers:
         """Whether it reported lately, so that its speeds are of now."""
         receiver = self.find(job)
         heard = receiver.last_seen if receiver else None
-        return heard is not None and time.time() - heard < SILENT_SECONDS
+        return heard is not None and self._clock.now() - heard < SILENT_SECONDS
 
     def seen(self, times: dict[str, float]) -> None:
         """When the receiver of each job reported last, in one transaction."""

@@ -1,11 +1,11 @@
 """Everything the center made in the cloud, for whom, and whether it is still there."""
 
-import time
 from collections.abc import Sequence
 
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from smc.center.clock import Clock
 from smc.center.store.database import Database
 from smc.center.store.tables import resources as table
 from smc.center.store.values import Made
@@ -17,8 +17,9 @@ INSTANCE = "instance"  # made from a delivered image, and what was made for it
 
 
 class Resources:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     def record(
         self, kind: Kind, resource: str, *, name: str, job: str, run: int, purpose: str, parent: str = ""
@@ -32,7 +33,7 @@ class Resources:
             "run": run,
             "purpose": purpose,
             "parent": parent,
-            "created": time.time(),
+            "created": self._clock.now(),
         }
         with self._database.write() as connection:
             if connection.dialect.name == "sqlite":
@@ -43,7 +44,7 @@ class Resources:
     def released(self, kind: Kind, resource: str) -> None:
         here = (table.c.kind == kind.value) & (table.c.id == resource) & table.c.released.is_(None)
         with self._database.write() as connection:
-            connection.execute(update(table).where(here).values(released=time.time()))
+            connection.execute(update(table).where(here).values(released=self._clock.now()))
 
     def find(self, kind: Kind, resource: str) -> Made | None:
         """What still exists, as far as the center knows."""

@@ -1,7 +1,6 @@
 """Source servers: imported, beating, busy with a job or not."""
 
 import hmac
-import time
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -19,6 +18,7 @@ from sqlalchemy import (
 )
 
 from smc.base.errors import Transient, UserError
+from smc.center.clock import Clock
 from smc.center.store import runs, tokens
 from smc.center.store.database import Database
 from smc.center.store.ids import new_id, random_text
@@ -76,8 +76,9 @@ def state_of(source: Source, now: float) -> SourceState:
 
 
 class Sources:
-    def __init__(self, database: Database, region: str) -> None:
+    def __init__(self, database: Database, region: str, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._region = region
 
     def enrol(self, request: Enrol, address: str) -> tuple[Source, str]:
@@ -87,7 +88,7 @@ class Sources:
         Raises `UserError` for a code that does not let it in, `Transient` while the source is being deleted.
         """
         credential = random_text(CREDENTIAL_LENGTH)
-        now = time.time()
+        now = self._clock.now()
         described = {
             "server": encode(request.server).decode(),
             "csr": request.csr,
@@ -129,7 +130,7 @@ class Sources:
 
     def page(self, wanted: SourceFilter, *, offset: int, limit: int) -> tuple[int, Sequence[Source]]:
         """How many there are, and one page of them, newest first."""
-        conditions = _conditions(wanted, time.time())
+        conditions = _conditions(wanted, self._clock.now())
         order = table.c.created.desc(), table.c.id
         with self._database.read() as connection:
             total = connection.execute(

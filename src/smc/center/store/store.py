@@ -1,6 +1,7 @@
 """The repositories on one database, together."""
 
 from smc.center.bell import Bell
+from smc.center.clock import SYSTEM, Clock
 from smc.center.store.access_keys import AccessKeys
 from smc.center.store.database import Database, open_database
 from smc.center.store.history import History
@@ -17,23 +18,24 @@ from smc.center.store.tokens import ActivationCodes
 class Store:
     """`region` is the three-character code within ids; `bell` rings when an order changes."""
 
-    def __init__(self, database: Database, region: str) -> None:
+    def __init__(self, database: Database, region: str, clock: Clock = SYSTEM) -> None:
         self.bell = Bell()
-        self.access_keys = AccessKeys(database)
-        self.codes = ActivationCodes(database, region)
-        self.sources = Sources(database, region)
-        self.jobs = Jobs(database, region, self.bell)
+        self.clock = clock
+        self.access_keys = AccessKeys(database, clock)
+        self.codes = ActivationCodes(database, region, clock)
+        self.sources = Sources(database, region, clock)
+        self.jobs = Jobs(database, region, self.bell, clock)
         self.changes = JobChanges(database, self.bell)
         self.runs = Runs(database, self.bell)
         self.history = History(database)
-        self.receivers = Receivers(database)
-        self.resources = Resources(database)
-        self.log = JobLog(database)
+        self.receivers = Receivers(database, clock)
+        self.resources = Resources(database, clock)
+        self.log = JobLog(database, clock)
         self._database = database
 
     def close(self) -> None:
         self._database.close()
 
 
-def open_store(url: str, region: str) -> Store:
-    return Store(open_database(url), region)
+def open_store(url: str, region: str, clock: Clock = SYSTEM) -> Store:
+    return Store(open_database(url), region, clock)

@@ -2,12 +2,12 @@
 
 import hashlib
 import hmac
-import time
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from smc.base.errors import UserError
+from smc.center.clock import Clock
 from smc.center.store.database import Database
 from smc.center.store.ids import new_id, random_text
 from smc.center.store.tables import activation_codes as table
@@ -23,8 +23,9 @@ def hash_of(secret: str) -> str:
 
 
 class ActivationCodes:
-    def __init__(self, database: Database, region: str) -> None:
+    def __init__(self, database: Database, region: str, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._region = region
 
     def create(self, name: str, description: str, count: int, ttl_days: int) -> tuple[ActivationCode, str]:
@@ -39,7 +40,7 @@ class ActivationCodes:
             registered=0,
             ttl_days=ttl_days,
             disabled=False,
-            created=time.time(),
+            created=self._clock.now(),
         )
         with self._database.write() as connection:
             connection.execute(insert(table).values(**_columns(code)))

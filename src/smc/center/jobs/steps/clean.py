@@ -1,7 +1,6 @@
 """Releasing everything temporary, found by its tags; what an image needs stays with the image."""
 
 import logging
-import time
 
 from smc.base.errors import Broken, SmcError, Transient
 from smc.center.jobs.work import Work
@@ -36,7 +35,7 @@ def image_parts(work: Work, image: str) -> set[str]:
 
 def release(work: Work, job: str, *, keep: set[str]) -> list[str]:
     """Ask for everything the job's tags find until it is gone; a sentence for each thing that stays."""
-    end = time.monotonic() + work.settings.patience_seconds
+    end = work.clock.monotonic() + work.settings.patience_seconds
     while True:
         try:
             found = _found(work, job, keep)
@@ -48,7 +47,7 @@ def release(work: Work, job: str, *, keep: set[str]) -> list[str]:
                 return []
             refused = [why for resource in found if (why := _ask(work, resource))]
             left = refused or [_named(resource) for resource in found]
-        if time.monotonic() > end:
+        if work.clock.monotonic() > end:
             return left
         work.rest()
 

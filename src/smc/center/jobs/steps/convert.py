@@ -1,7 +1,5 @@
 """The receiver makes the copy bootable and reports what it changed."""
 
-import time
-
 from smc.base.errors import Broken
 from smc.base.units import readable_seconds
 from smc.center.jobs.steps.receiver import Watch, phase
@@ -20,7 +18,7 @@ def convert(work: Work, run: str, machine: Machine) -> None:
     work.store.runs.order_receiver(now, TaskKind.CONVERT)
     work.store.jobs.reach(now, BusinessStatus.PROCESSING, note="Making the copy bootable", progress=81.0)
     limit = work.settings.convert_seconds
-    end = time.monotonic() + limit
+    end = work.clock.monotonic() + limit
     watch = Watch(work, run, machine)
     while True:
         _, now = work.current(run)
@@ -29,7 +27,7 @@ def convert(work: Work, run: str, machine: Machine) -> None:
             return
         if now.progress and phase(now) is Phase.FAILED and now.progress.failure:
             raise now.progress.failure.lasting()
-        if time.monotonic() > end:
+        if work.clock.monotonic() > end:
             raise Broken(
                 f"The copy was not made bootable within {readable_seconds(limit)}.", code="Convert.Timeout"
             )

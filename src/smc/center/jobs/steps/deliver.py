@@ -1,7 +1,5 @@
 """From converted disks to an image: switch the instance off, snapshot each disk, make the image."""
 
-import time
-
 from smc.base.errors import Broken, UserError
 from smc.center.jobs.steps.machine import disk_name, target_disks, target_gib
 from smc.center.jobs.values import Machine, lost
@@ -24,7 +22,7 @@ def switch_off(work: Work, run: str, machine: Machine) -> None:
     work.store.jobs.reach(
         now, BusinessStatus.PROCESSING, note="Stopping the intermediate instance", progress=86.0
     )
-    force_at = time.monotonic() + FORCE_AFTER
+    force_at = work.clock.monotonic() + FORCE_AFTER
 
     def off() -> bool | None:
         seen = work.driver.instance(machine.instance)
@@ -32,8 +30,8 @@ def switch_off(work: Work, run: str, machine: Machine) -> None:
             raise lost(machine.instance)
         if seen.power is Power.STOPPED:
             return True
-        if seen.power is not Power.STOPPING or time.monotonic() > force_at:
-            work.driver.stop(machine.instance, force=time.monotonic() > force_at)
+        if seen.power is not Power.STOPPING or work.clock.monotonic() > force_at:
+            work.driver.stop(machine.instance, force=work.clock.monotonic() > force_at)
         return None
 
     work.wait_for(run, off, f"stopping {machine.instance}")

@@ -1,7 +1,6 @@
 """Waiting for the receiver: it enrols with its ticket, lays out the disks and listens."""
 
 import logging
-import time
 
 from smc.base.errors import Broken, Transient
 from smc.base.units import readable_seconds
@@ -23,10 +22,10 @@ def await_receiver(work: Work, run: str, machine: Machine) -> None:
     work.store.runs.order_receiver(now, TaskKind.REPLICATE)
     note = "Waiting for the receiver on the intermediate instance"
     work.store.jobs.reach(now, BusinessStatus.PREPARING, note=note, progress=3.0)
-    end = time.monotonic() + work.settings.receiver_seconds
+    end = work.clock.monotonic() + work.settings.receiver_seconds
     watch = Watch(work, run, machine)
     while not _listens(work, run):
-        if time.monotonic() > end:
+        if work.clock.monotonic() > end:
             raise Broken(
                 f"The receiver on {machine.instance} did not answer within "
                 f"{readable_seconds(work.settings.receiver_seconds)}.",
@@ -49,9 +48,9 @@ class Watch:
 
     def look(self) -> bool:
         """Raises `InstanceLost`; starts a stopped instance; asks a cloud that does not answer later."""
-        if time.monotonic() < self._next:
+        if self._work.clock.monotonic() < self._next:
             return False
-        self._next = time.monotonic() + self._work.settings.look_seconds
+        self._next = self._work.clock.monotonic() + self._work.settings.look_seconds
         try:
             if running(self._work, self._run, self._machine.instance):
                 _set_endpoint(self._work, self._run, self._machine)

@@ -1,7 +1,5 @@
 """Copying: the agent is told to replicate; the step watches until everything is there or Stop is wished."""
 
-import time
-
 from msgspec import structs
 
 from smc.base.errors import Broken
@@ -23,7 +21,7 @@ def sync(work: Work, run: str, machine: Machine) -> str:
     """The answer is the value of a `Synced`."""
     _order(work, run)
     watch, pace, again = Watch(work, run, machine), Pace(work), OrderAgain(work)
-    shown = 0.0
+    shown = -SHOW_SECONDS
     while True:
         job, now = work.current(run)
         if now.stop_wanted:
@@ -34,8 +32,8 @@ def sync(work: Work, run: str, machine: Machine) -> str:
             return Synced.ALL.value
         pace.check(job.source_id, now)
         again.look(now)
-        if time.monotonic() - shown > SHOW_SECONDS:
-            shown = time.monotonic()
+        if work.clock.monotonic() - shown > SHOW_SECONDS:
+            shown = work.clock.monotonic()
             _show(work, now)
         watch.look()
         work.pause()
@@ -47,15 +45,15 @@ class Pace:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._seen: object = None
-        self._moved = time.monotonic()
+        self._moved = work.clock.monotonic()
 
     def check(self, source_id: str, now: Run) -> None:
         """Raises what the agent or receiver failed with, or what stands still is called."""
         progress = now.progress if phase(now) is not Phase.IDLE else None
         seen = (progress.done, progress.files_done, progress.wire, progress.phase) if progress else None
         if seen != self._seen:
-            self._seen, self._moved = seen, time.monotonic()
-        still = time.monotonic() - self._moved
+            self._seen, self._moved = seen, self._work.clock.monotonic()
+        still = self._work.clock.monotonic() - self._moved
         for failure in (progress.failure if progress else None, now.agent.failure):
             # what passes is tried again by who reported it, for a time
             if failure and (not failure.passes or still > self._work.settings.patience_seconds):
@@ -65,7 +63,7 @@ class Pace:
 
     def _standstill(self, source_id: str, still: float) -> Broken:
         source = self._work.store.sources.find(source_id)
-        if source is None or time.time() - source.last_beat > OFFLINE_SECONDS:
+        if source is None or self._work.clock.now() - source.last_beat > OFFLINE_SECONDS:
             return Broken(
                 "The migration source is offline.",
                 code="SourceServer.Offline",
@@ -90,12 +88,12 @@ class OrderAgain:
 
     def look(self, now: Run) -> None:
         is_well = now.agent_ordered and now.agent.failure is None
-        if is_well or time.monotonic() < self._next:
+        if is_well or self._work.clock.monotonic() < self._next:
             return
         settings = self._work.settings
         wait = settings.agent_rest_seconds if now.agent_ordered else settings.agent_try_seconds
         self._work.store.runs.order_agent(now, on=not now.agent_ordered)
-        self._next = time.monotonic() + wait
+        self._next = self._work.clock.monotonic() + wait
 
 
 def _order(work: Work, run: str) -> None:
