@@ -20,10 +20,10 @@ import xxhash
 from smc.base.files import sync_folder
 from smc.wire.messages import Entry, FolderProof
 
-MAGIC = b"SMCi\x01\0\0\0"
+MAGIC = b"SMCi\x02\0\0\0"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 RECORD = Struct("<cIQ")  # kind, length, xxh3-64 of kind, length and body
-STATE = Struct("<Bqqq32s")  # length of name, size, mtime, ctime, hash; the name follows
+STATE = Struct("<BqqqQ32s")  # length of name, size, mtime, ctime, inode, hash; the name follows
 FOLDER, SEAL, BOOT, MARK = b"F", b"S", b"B", b"M"
 LONGEST = 1 << 28  # bytes of a record: some millions of files in one folder
 WORTH_COMPACTING = 64 << 20
@@ -224,11 +224,11 @@ class Index:
         os.close(old)
 
 
-def pack(files: list[tuple[bytes, int, int, int, bytes]]) -> bytes:
-    """Files as (name, size, mtime ns, ctime ns, hash), by name."""
+def pack(files: list[tuple[bytes, int, int, int, int, bytes]]) -> bytes:
+    """Files as (name, size, mtime ns, ctime ns, inode, hash), by name."""
     return b"".join(
-        STATE.pack(len(name), size, mtime, ctime, content) + name
-        for name, size, mtime, ctime, content in files
+        STATE.pack(len(name), size, mtime, ctime, inode, content) + name
+        for name, size, mtime, ctime, inode, content in files
     )
 
 
@@ -242,14 +242,14 @@ class Recollection:
     def recall(self, entry: Entry) -> bytes | None:
         """The hash of the content, when the source's file is in the state in which it was proved."""
         while self._at < len(self._files):
-            length, size, mtime, ctime, content = STATE.unpack_from(self._files, self._at)
+            length, *state, content = STATE.unpack_from(self._files, self._at)
             start = self._at + STATE.size
             name = self._files[start : start + length]
             if name > entry.name:
                 return None
             self._at = start + length
             if name == entry.name:
-                same = (size, mtime, ctime) == (entry.size, entry.mtime_ns, entry.changed_ns)
+                same = state == [entry.size, entry.mtime_ns, entry.changed_ns, entry.inode]
                 return content if same else None
         return None
 

@@ -212,7 +212,8 @@ class LargeJob:
         one."""
         settled = self._held_still(after) and not self._fresh
         entry = None
-        if (self._entry.size, self._entry.mtime_ns, self._entry.changed_ns) != (size, *_state(after)[1:]):
+        listed = self._entry.size, self._entry.mtime_ns, self._entry.changed_ns, self._entry.inode
+        if listed != (size, *_state(after)[1:], after.st_ino):
             entry = msgspec.structs.replace(entry_of(self._handle, self._entry.name, after), size=size)
         troubles = desk.troubles()
         troubles.was_read(self._ledger.tree, self._path, after.st_ctime_ns)

@@ -14,7 +14,7 @@ from smc.transfer.files.incoming import Incoming
 from smc.transfer.index import Index
 from smc.wire.messages import Entry
 
-State = tuple[int, int, int]  # size, mtime ns, ctime ns of the source's file
+State = tuple[int, int, int, int]  # size, mtime ns, ctime ns, inode of the source's file
 
 
 class _Half(NamedTuple):
@@ -82,4 +82,4 @@ class Memory:
 
 
 def _state(entry: Entry) -> State:
-    return entry.size, entry.mtime_ns, entry.changed_ns
+    return entry.size, entry.mtime_ns, entry.changed_ns, entry.inode

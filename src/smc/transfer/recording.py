@@ -43,7 +43,8 @@ class Recorder:
                 if entry is None or result is None or not _fits(entry):
                     self._gathered[folder].clean = False
                     continue
-                states.append((entry.name, entry.size, entry.mtime_ns, entry.changed_ns, result[1]))
+                state = entry.size, entry.mtime_ns, entry.changed_ns, entry.inode
+                states.append((entry.name, *state, result[1]))
             if states:
                 self._gathered[folder].files.append((ledger.number, pack(states)))
 

@@ -53,7 +53,8 @@ class SmallJob:
                 items, found, hashes, strict=False
             ):
                 state = entry.size, entry.mtime_ns, entry.changed_ns
-                if error or before[:3] != state or after[:3] != state or length != entry.size:
+                changed = before[:3] != state or after[:3] != state or before[4] != entry.inode
+                if error or changed or length != entry.size:
                     self._otherwise(desk, index, folder, entry)
                 else:
                     content = view[at : at + length]

@@ -11,7 +11,7 @@ import msgspec
 from smc.base.errors import WireError
 from smc.model.progress import Failure
 
-PROTOCOL = 2
+PROTOCOL = 3
 PIECE = 1 << 20  # bytes of a file in one message; pieces start at multiples of it
 
 
@@ -37,7 +37,7 @@ class Entry(_Head, frozen=True):
     """One name in a folder with all its metadata.
 
     `link` is the path of the first name of the same inode when that was listed before. `changed_ns`
-    (ctime) and `stored` (bytes that hold data) describe the source only and are not copied.
+    (ctime), `inode` and `stored` (bytes that hold data) describe the source only and are not copied.
     """
 
     name: bytes
@@ -54,6 +54,7 @@ class Entry(_Head, frozen=True):
     link: bytes = b""
     flags: int = 0  # inode flags that are kept: immutable, append, nodump, noatime
     xattrs: tuple[tuple[bytes, bytes], ...] = ()
+    inode: int = 0
 
 
 class Folder(_Head, frozen=True):

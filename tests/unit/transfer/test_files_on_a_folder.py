@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from smc.base.errors import UserError, WireError
+from smc.transfer.files.entry import read_entry
 from smc.transfer.files.folders import Folders, check_name, check_path
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.pieces import Pieces
@@ -48,6 +49,15 @@ def dig(root: Path, depth: int) -> None:
         here = below
     os.close(os.open("bottom", os.O_CREAT | os.O_WRONLY, dir_fd=here))
     os.close(here)
+
+
+def test_entries_tell_their_inode_however_they_are_read(tmp_path: Path, folders: Folders) -> None:
+    (tmp_path / "a").touch()
+    (tmp_path / "b").mkdir()
+    inodes = [(tmp_path / name).stat().st_ino for name in ("a", "b")]
+    (part, _) = walk(folders, NOTHING)
+    assert [entry.inode for entry in part.entries] == inodes
+    assert [read_entry(folders.open(b""), name)[0].inode for name in (b"a", b"b")] == inodes
 
 
 def test_a_tree_deeper_than_a_path_is_walked_and_removed(tmp_path: Path, folders: Folders) -> None:

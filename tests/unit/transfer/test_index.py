@@ -79,7 +79,7 @@ def test_another_key_drops_all(path: Path, key: str) -> None:
     assert known(path) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"SMCi", b"SMCi\x02\0\0\0", b"\0" * 100, os.urandom(1000)])
+@pytest.mark.parametrize("content", [b"", b"SMCi", b"SMCi\x01\0\0\0", b"\0" * 100, os.urandom(1000)])
 def test_a_file_that_is_no_index_is_begun_anew(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert known(path) == []
@@ -213,24 +213,32 @@ def test_a_program_that_dies_while_it_compacts_loses_nothing(
 
 
 def test_files_are_recalled_by_name_in_their_proved_state() -> None:
-    files = [(b"a", 1, 2, 3, HASH), (b"b" * 255, 4, -5, 6, b"d" * 32), (b"\xff", 1 << 40, 2, 3, b"e" * 32)]
+    inode = (1 << 64) - 1
+    files = [
+        (b"a", 1, 2, 3, 9, HASH),
+        (b"b" * 255, 4, -5, 6, inode, b"d" * 32),
+        (b"\xff", 1 << 40, 2, 3, 9, b"e" * 32),
+    ]
     packed = pack(files)
 
-    def recall(*wanted: tuple[bytes, int, int, int]) -> list[bytes | None]:
+    def recall(*wanted: tuple[bytes, int, int, int, int]) -> list[bytes | None]:
         known = Recollection(packed)
         return [
-            known.recall(Entry(name, Kind.FILE, 0, 0, 0, mtime, size, 0, ctime))
-            for name, size, mtime, ctime in wanted
+            known.recall(Entry(name, Kind.FILE, 0, 0, 0, mtime, size, 0, ctime, inode=inode))
+            for name, size, mtime, ctime, inode in wanted
         ]
 
-    assert recall(*(file[:4] for file in files)) == [HASH, b"d" * 32, b"e" * 32]
-    assert recall((b"Z", 1, 2, 3), (b"a", 1, 2, 3), (b"aa", 1, 2, 3), (b"\xff", 1 << 40, 2, 3)) == [
+    assert recall(*(file[:5] for file in files)) == [HASH, b"d" * 32, b"e" * 32]
+    assert recall(
+        (b"Z", 1, 2, 3, 9), (b"a", 1, 2, 3, 9), (b"aa", 1, 2, 3, 9), (b"\xff", 1 << 40, 2, 3, 9)
+    ) == [
         None,
         HASH,
         None,
         b"e" * 32,
     ]
-    assert recall((b"a", 0, 2, 3)) == recall((b"a", 1, 0, 3)) == recall((b"a", 1, 2, 0)) == [None]
+    for other in ((0, 2, 3, 9), (1, 0, 3, 9), (1, 2, 0, 9), (1, 2, 3, 0)):
+        assert recall((b"a", *other)) == [None]
     assert Recollection(b"").recall(Entry(b"a", Kind.FILE, 0, 0, 0, 0)) is None
 
 

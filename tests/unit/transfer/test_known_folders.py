@@ -159,8 +159,9 @@ def test_a_pass_that_did_not_end_leaves_nothing_known(root: Path, memory: Memory
         (entry(b"a", size=3, changed_ns=8), False),
         (entry(b"a", size=3, changed_ns=7, mtime_ns=1), False),
         (entry(b"a", size=4, changed_ns=7), False),
+        (entry(b"a", size=3, changed_ns=7, inode=2), False),  # its folder changed places with another
     ],
-    ids=["unchanged", "ctime", "mtime", "size"],
+    ids=["unchanged", "ctime", "mtime", "size", "inode"],
 )
 def test_a_file_is_kept_only_in_the_state_in_which_it_was_proved(
     root: Path, memory: Memory, file: m.Entry, kept: bool

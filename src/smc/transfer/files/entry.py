@@ -176,4 +176,5 @@ def _entry(
         target=target,
         flags=flags,
         xattrs=xattrs,
+        inode=state.st_ino,
     )

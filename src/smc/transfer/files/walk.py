@@ -235,7 +235,21 @@ def _entry(found: "native.Listed", links: dict[bytes, tuple[int, bytes]] | None)
     if links is not None and name in links and links[name][0] == inode:
         link = links[name][1]
     return Entry(
-        name, KINDS[kind], mode, uid, gid, mtime, size, stored, ctime, rdev, target, link, flags, xattrs
+        name,
+        KINDS[kind],
+        mode,
+        uid,
+        gid,
+        mtime,
+        size,
+        stored,
+        ctime,
+        rdev,
+        target,
+        link,
+        flags,
+        xattrs,
+        inode,
     )
 
 
