@@ -1,15 +1,18 @@
-"""What the receiver remembers of the folders that it wrote, on its own disk, so that later rounds read
-nothing.
+"""What the receiver remembers of the folders that it wrote, on its own disk: later rounds read nothing.
 
 One file for each tree, only ever appended to (docs/design/index.md has its bytes): a record for each folder,
 then a mark when all that was recorded is durable at the target. Records behind the last mark count only while
 the machine has not been started again, because the target's disk may have lost what they speak of. Of the
 file only the places of records are in memory, so a tree of a million files costs a few megabytes.
+
+It saves work and is needed for nothing: when its disk fails it forgets all and is silent from then on.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -18,14 +21,15 @@ import msgspec
 import xxhash
 
 from smc.base.files import sync_folder
+from smc.transfer.records import LONGEST, RECORD, Records
 from smc.wire.messages import Entry, FolderProof
+
+log = logging.getLogger(__name__)
 
 MAGIC = b"SMCi\x02\0\0\0"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-RECORD = Struct("<cIQ")  # kind, length, xxh3-64 of kind, length and body
 STATE = Struct("<BqqqQ32s")  # length of name, size, mtime, ctime, inode, hash; the name follows
 FOLDER, SEAL, BOOT, MARK = b"F", b"S", b"B", b"M"
-LONGEST = 1 << 28  # bytes of a record: some millions of files in one folder
 WORTH_COMPACTING = 64 << 20
 
 
@@ -53,38 +57,39 @@ class _Place:
 
 
 class Index:
-    """Of one tree; for several threads. `key` says what the records are good for: with another one they
-    go."""
+    """Of one tree; for several threads. `key` says what the records are good for: with another one they go.
+
+    `trouble` is why it remembers nothing any more, empty while it does.
+    """
 
     def __init__(self, path: Path | None, key: str = "") -> None:
-        """`path` None keeps it in memory only (an unnamed file)."""
+        """`path` None keeps it in memory only."""
+        self.trouble = ""
         self._path = path
         self._lock = threading.Lock()
         self._places: dict[int, _Place] = {}
-        self._handle = _open(path)
-        self._end = 0
         self._live = 0  # bytes of the records that count
-        self._key = key.encode()
-        if not self._load():
-            self.clear()
+        self._head = MAGIC + Struct("<I").pack(len(key.encode())) + key.encode()
+        self._records = Records(None)
+        with self._or_off():
+            if path is not None:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                opened = Records(path)
+                self._records.close()
+                self._records = opened
+            if not self._load():
+                self._begin_anew()
 
     @property
     def remembers(self) -> bool:
         return bool(self._places)
 
     def close(self) -> None:
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        self._records.close()
 
     def clear(self) -> None:
-        self._places.clear()
-        os.ftruncate(self._handle, 0)
-        head = MAGIC + Struct("<I").pack(len(self._key)) + self._key
-        os.pwrite(self._handle, head, 0)
-        self._end = len(head)
-        self._live = 0
-        self._append(BOOT, _boot_id())
+        with self._or_off():
+            self._begin_anew()
 
     def get(self, path: bytes) -> FolderRecord | None:
         place = self._places.get(xxhash.xxh3_64_intdigest(path))
@@ -109,38 +114,66 @@ class Index:
         return b"" if place is None else place.target
 
     def put(self, record: FolderRecord) -> None:
+        """Of a folder with so many files that they have no place in a record, the proof alone."""
         body = msgspec.msgpack.encode(record)
-        offset = self._append(FOLDER, body)
-        self._set(record.path, _Place(offset, RECORD.size + len(body)))
+        if len(body) > LONGEST:
+            body = msgspec.msgpack.encode(msgspec.structs.replace(record, files=b""))
+        with self._or_off():
+            offset = self._append(FOLDER, body)
+            self._set(record.path, _Place(offset, RECORD.size + len(body)))
 
     def seal(self, path: bytes, target: bytes) -> None:
         """All of the folder is in place, and looks so."""
         place = self._places.get(xxhash.xxh3_64_intdigest(path))
         if place is not None:
             place.target = target
-            self._append(SEAL, msgspec.msgpack.encode(_Seal(path, target)))
+            with self._or_off():
+                self._append(SEAL, msgspec.msgpack.encode(_Seal(path, target)))
 
     def forget(self, path: bytes) -> None:
         if self._set(path, None) is not None:
-            self._append(FOLDER, msgspec.msgpack.encode(FolderRecord(path, b"", None, b"")))
+            with self._or_off():
+                self._append(FOLDER, msgspec.msgpack.encode(FolderRecord(path, b"", None, b"")))
 
     def commit(self) -> None:
         """Everything recorded so far is on the target's disk."""
-        self._append(MARK, b"")
-        if self._end > WORTH_COMPACTING and self._end > 3 * max(self._live, 1):
-            self._compact()
-        os.fsync(self._handle)
+        with self._or_off():
+            self._append(MARK, b"")
+            if self._records.end > WORTH_COMPACTING and self._records.end > 3 * max(self._live, 1):
+                self._compact()
+            if not self.trouble:
+                self._records.sync()
+
+    @contextmanager
+    def _or_off(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as e:
+            self._turn_off(e)
+
+    def _turn_off(self, error: OSError) -> None:
+        """For this program and the next: the file does not have all that it should."""
+        with self._lock:
+            if self.trouble:
+                return
+            name = "" if self._path is None else f" {self._path.name}"
+            self.trouble = f"the index{name} is off: {error.strerror or error}"
+            self._places.clear()
+            with suppress(OSError):  # it is no index without its head
+                self._records.cut(0)
+        log.warning("%s", self.trouble)
+
+    def _begin_anew(self) -> None:
+        with self._lock:
+            self._places.clear()
+            self._live = 0
+            if not self.trouble:
+                self._records.begin_anew(self._head)
+        self._append(BOOT, _boot_id())
 
     def _append(self, kind: bytes, body: bytes) -> int:
-        data = _sealed(kind, body)
         with self._lock:
-            offset = self._end
-            view = memoryview(data)
-            while view:
-                count = os.pwrite(self._handle, view, self._end)
-                view = view[count:]
-                self._end += count
-            return offset
+            return 0 if self.trouble else self._records.append(kind, body)
 
     def _set(self, path: bytes, place: _Place | None) -> _Place | None:
         """Where the folder's record is now; returns where it was."""
@@ -149,27 +182,27 @@ class Index:
             before = self._places.pop(key, None)
             if before is not None:
                 self._live -= before.size
-            if place is not None:
+            if place is not None and not self.trouble:
                 self._live += place.size
                 self._places[key] = place
         return before
 
     def _read(self, offset: int) -> FolderRecord | None:
-        found = _record_at(self._handle, offset)
+        found = None
+        with self._or_off():
+            found = self._records.read(offset)
         if found is None or found[0] != FOLDER:
             return None
         return msgspec.msgpack.decode(found[1], type=FolderRecord)
 
     def _load(self) -> bool:
         """Whether the file is one of ours and for this key."""
-        head = os.pread(self._handle, len(MAGIC) + 4 + len(self._key), 0)
-        if head != MAGIC + Struct("<I").pack(len(self._key)) + self._key:
+        if not self._records.begins_with(self._head):
             return False
-        self._end = len(head)
-        committed = self._end
+        committed = whole = self._records.end
         same_boot = False
         pending: list[tuple[int, bytes, bytes]] = []
-        for kind, body, offset, end in _records(self._handle, self._end):
+        for kind, body, offset, end in self._records.all():
             if kind == BOOT:
                 same_boot = body == _boot_id()
             elif kind == MARK:
@@ -178,13 +211,11 @@ class Index:
                 committed = end
             else:
                 pending.append((offset, kind, body))
-            self._end = end
+            whole = end
         if same_boot:
             self._apply(pending)
-        else:
-            self._end = committed
         # What was torn goes: whole records behind it would count again after what is written over it.
-        os.ftruncate(self._handle, self._end)
+        self._records.cut(whole if same_boot else committed)
         if not same_boot:
             self._append(BOOT, _boot_id())
         return True
@@ -202,26 +233,42 @@ class Index:
             self._set(record.path, None if forgotten else _Place(offset, RECORD.size + len(body)))
 
     def _compact(self) -> None:
-        """Only what counts, in a new file that takes the name when it is whole."""
+        """Only what counts, in a new file that takes the name when it is whole. If it cannot, all stays."""
         if self._path is None:
             return
-        old, places = self._handle, dict(self._places)
         temporary = self._path.with_name(self._path.name + ".new")
-        self._handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        self.clear()
-        for place in places.values():
-            found = _record_at(old, place.offset)
+        fresh: Records | None = None
+        try:
+            fresh = Records(temporary, os.O_TRUNC)
+            places = self._copy_to(fresh)
+            fresh.sync()
+            temporary.replace(self._path)
+        except OSError as e:
+            log.warning("the index %s keeps its garbage: %s", self._path.name, e.strerror or e)
+            if fresh is not None:
+                fresh.close()
+            with suppress(OSError):  # the next try begins it anew
+                temporary.unlink(missing_ok=True)
+            return
+        self._records.close()
+        self._records, self._places = fresh, places
+        sync_folder(self._path.parent)
+
+    def _copy_to(self, fresh: Records) -> dict[int, _Place]:
+        """What counts, and where it is there."""
+        fresh.begin_anew(self._head)
+        fresh.append(BOOT, _boot_id())
+        places: dict[int, _Place] = {}
+        for key, place in self._places.items():
+            found = self._records.read(place.offset)
             if found is None:
                 continue
-            record = msgspec.msgpack.decode(found[1], type=FolderRecord)
-            self.put(record)
+            places[key] = _Place(fresh.append(*found), place.size, place.target)
             if place.target:
-                self.seal(record.path, place.target)
-        self._append(MARK, b"")
-        os.fsync(self._handle)
-        temporary.replace(self._path)
-        sync_folder(self._path.parent)
-        os.close(old)
+                path = msgspec.msgpack.decode(found[1], type=FolderRecord).path
+                fresh.append(SEAL, msgspec.msgpack.encode(_Seal(path, place.target)))
+        fresh.append(MARK, b"")
+        return places
 
 
 def pack(files: list[tuple[bytes, int, int, int, int, bytes]]) -> bytes:
@@ -254,38 +301,5 @@ class Recollection:
         return None
 
 
-def _open(path: Path | None) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-    if path is not None:
-        return os.open(path, flags, 0o600)
-    return os.memfd_create("smc-index", os.MFD_CLOEXEC)
-
-
 def _boot_id() -> bytes:
     return BOOT_ID.read_bytes().strip()
-
-
-def _sealed(kind: bytes, body: bytes) -> bytes:
-    check = xxhash.xxh3_64(kind + Struct("<I").pack(len(body)))
-    check.update(body)
-    return RECORD.pack(kind, len(body), check.intdigest()) + body
-
-
-def _record_at(handle: int, offset: int) -> tuple[bytes, bytes] | None:
-    """Kind and body; None where there is no whole record."""
-    head = os.pread(handle, RECORD.size, offset)
-    if len(head) < RECORD.size:
-        return None
-    kind, length, _ = RECORD.unpack(head)
-    if length > LONGEST:
-        return None
-    body = os.pread(handle, length, offset + RECORD.size)
-    return (kind, body) if _sealed(kind, body)[: RECORD.size] == head else None
-
-
-def _records(handle: int, offset: int) -> Iterator[tuple[bytes, bytes, int, int]]:
-    """Kind, body, offset and end of each whole record; a torn one ends the file."""
-    while (found := _record_at(handle, offset)) is not None:
-        end = offset + RECORD.size + len(found[1])
-        yield *found, offset, end
-        offset = end

@@ -44,8 +44,6 @@ class Memory:
         if known is not None:
             known[1].close()
         path = self._folder / f"{tree}.index" if self._folder is not None else None
-        if path is not None:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         index = Index(path, key)
         self._indexes[tree] = key, index
         return index

@@ -133,7 +133,7 @@ class _Writer:
             if isinstance(message, m.Finish):
                 return self._finish(message)
             self._take(message)
-            self._tally.report(f"pass {self._pass}", now=False)
+            self._tally.report(self._doing(), now=False)
 
     def abort_streams(self) -> None:
         for stream in self._streams:
@@ -147,6 +147,10 @@ class _Writer:
 
     def _say(self, message: m.Message) -> None:
         self._channel.send(message)
+
+    def _doing(self) -> str:
+        troubles = {target.recorder.index.trouble for target in self._targets}
+        return "; ".join([f"pass {self._pass}", *sorted(troubles - {""})])
 
     def _count_wire(self) -> int:
         streams = sum(stream.received_bytes for stream in self._streams)
@@ -217,7 +221,7 @@ class _Writer:
                 self._busy[number] = True
                 self._contents.take(*received, places)
                 self._busy[number] = False
-                self._tally.report(f"pass {self._pass}", now=False)
+                self._tally.report(self._doing(), now=False)
         finally:
             places.close()
 
@@ -284,6 +288,7 @@ class _Writer:
                 target.reconciler.finish_pass()
                 target.reconciler.seal(target.recorder.take_recorded())
             changes += target.reconciler.changes
+        self._tally.report(self._doing())
         self._say(m.PassDone(number, changes))
 
     def _wait_for_contents(self) -> None:

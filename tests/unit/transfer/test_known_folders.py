@@ -1,5 +1,6 @@
 """What the receiver knows of folders holds only while both ends are as they were when it was proved."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -8,8 +9,10 @@ from struct import pack
 
 import pytest
 from tests.unit.transfer.hostile import Peer, assert_refused, digest, entry, hostile, sent
+from tests.unit.transfer.two_folders import TwoFolders, picture
 
 from smc.transfer.memory import Memory
+from smc.transfer.records import Records
 from smc.wire import messages as m
 
 DIGEST = b"survey of now..."
@@ -210,6 +213,28 @@ def test_folders_are_surveyed_while_a_large_one_is_listed(root: Path, memory: Me
         peer.put(m.Small(0, (sent(b"abc"),)), b"abc")
         peer.finish()
     assert sorted(path.name for path in root.iterdir()) == ["a", "d", "e"]
+
+
+def test_a_copy_goes_on_when_the_disk_of_the_index_is_full(
+    root: Path, memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    for number in range(30):
+        (source / f"{number}" / "below").mkdir(parents=True)
+        (source / f"{number}" / "below" / "file").write_bytes(b"%d" % number)
+    left = iter(range(20))
+    append = Records.append
+
+    def append_while_there_is_room(records: Records, kind: bytes, body: bytes) -> int:
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return append(records, kind, body)
+
+    monkeypatch.setattr(Records, "append", append_while_there_is_room)
+    folders = TwoFolders(source, root, memory)
+    assert folders.copy().is_right
+    assert picture(root) == picture(source)
+    assert {"index" in note for note in folders.notes} == {True, False}
 
 
 def test_a_known_folder_is_not_surveyed_or_listed_again(root: Path, memory: Memory) -> None:

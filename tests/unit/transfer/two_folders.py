@@ -15,7 +15,7 @@ from smc.transfer.dials import Dials
 from smc.transfer.files.incoming import TEMPORARY
 from smc.transfer.memory import Memory
 from smc.transfer.sender import Sent, SourceTree, send
-from smc.transfer.writer import Received, TargetTree, receive
+from smc.transfer.writer import Received, TargetTree, WriterProgress, receive
 from smc.wire.channel import Channel
 from smc.wire.listener import Listener
 from smc.wire.orders import TransferSettings
@@ -50,6 +50,7 @@ class TwoFolders:
     settings: TransferSettings = field(default_factory=TransferSettings)
     prepare: Callable[[Channel], None] = lambda channel: None  # of the receiver's channel
     excludes: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)  # of the receiver
 
     def copy(self, *faults: Fault) -> Outcome:
         """Once. `faults` are of the line; an exception that is not of ours fails the test."""
@@ -78,12 +79,15 @@ class TwoFolders:
             dials = Dials(self.settings)
             return send(channel, route.open_stream, trees, dials, threading.Event(), lambda note: None)
 
+    def _hear(self, now: WriterProgress) -> None:
+        self.notes.append(now.note)
+
     def _serve(self, listener: Listener) -> Received | BaseException:
         try:
             with listener.accept(SECONDS) as channel:
                 self.prepare(channel)
                 trees = [TargetTree("0_1", 0, 1, self.target)]
-                return receive(channel, listener, trees, threading.Event(), lambda now: None, self.memory)
+                return receive(channel, listener, trees, threading.Event(), self._hear, self.memory)
         except BaseException as e:  # noqa: BLE001 - what is no error of ours is a finding
             return e
 
