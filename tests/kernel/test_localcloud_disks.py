@@ -9,7 +9,7 @@ import pytest
 from tests.unit.localcloud.conftest import World
 
 from smc.base.run import run
-from smc.localcloud.api import images, instances, launch
+from smc.localcloud.api import images, instances, launch, replacing
 from smc.localcloud.things import Disk, SecurityGroup, Vpc, VSwitch
 
 pytestmark = pytest.mark.kernel
@@ -124,3 +124,33 @@ def test_the_whole_folder_can_move(world: World, tmp_path: Path) -> None:
     path = moved / "disks" / f"{disk}.qcow2"
     assert holds(path, 1, 0)
     assert all(item.exists() for item in chain(path))
+
+
+def test_a_reset_disk_holds_what_its_snapshot_does_and_a_replaced_one_what_the_image_does(
+    world: World,
+) -> None:
+    instance = start(world, world.register())
+    disk, path = disk_of(world, instance)
+    instances.stop_instance(world.cloud, instances.StopInstance(instance_id=instance))
+    world.work()
+    write(path, 2, 1)
+    snapshot = take(world, disk)
+    write(path, 3, 1)
+    write(path, 4, 2)
+    replacing.reset_disk(world.cloud, replacing.ResetDisk(disk_id=disk, snapshot_id=snapshot))
+    world.work()
+    assert (holds(path, 1, 0), holds(path, 2, 1), holds(path, 0, 2)) == (True, True, True)
+    image = images.create_image(
+        world.cloud, images.CreateImage(image_name="old", snapshot_id=snapshot, platform="Debian")
+    )["ImageId"]
+    world.work()
+    for source, patterns in ((world.register(), (1, 0)), (str(image), (1, 2))):
+        replacing.replace_system_disk(
+            world.cloud, replacing.ReplaceSystemDisk(instance_id=instance, image_id=source)
+        )
+        world.work()
+        new, path = disk_of(world, instance)
+        assert new != disk
+        assert [holds(path, pattern, block) for block, pattern in enumerate(patterns)] == [True, True]
+    assert not (world.folder / "disks" / f"{disk}.qcow2").exists()
+    check(world)

@@ -13,6 +13,8 @@ from typing import Protocol
 
 import msgspec
 
+from smc.cloud.alterations import Alterations
+from smc.cloud.catalogue import Catalogue
 from smc.model.server import Architecture, Firmware
 
 TAG_JOB = "smc:job"
@@ -77,6 +79,8 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """`os` is linux or windows."""
+
     id: str
     name: str
     power: Power
@@ -86,6 +90,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     security_groups: tuple[str, ...] = ()
     vswitch: str = ""
     vpc: str = ""
+    zone: str = ""
+    mac: str = ""
+    instance_type: str = ""
+    os: str = "linux"
+    tags: dict[str, str] = {}
 
 
 class CloudDisk(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +106,7 @@ class CloudDisk(msgspec.Struct, frozen=True, kw_only=True):
     serial: str
     instance: str = ""
     system: bool = False
+    device: str = ""  # as the cloud names it: /dev/xvda
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +151,12 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 class Driver(Protocol):
     """Everything the center asks of a cloud, in one region."""
 
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    @property
+    def alterations(self) -> Alterations: ...
+
     def zones(self) -> Sequence[str]:
         """Zone ids, those first where an intermediate instance is in stock."""
         ...
@@ -169,6 +185,10 @@ class Driver(Protocol):
 
     def instance(self, instance: str) -> Instance | None: ...
 
+    def instances(self) -> Sequence[Instance]:
+        """All of the region, whoever made them."""
+        ...
+
     def disks(self, instance: str) -> Sequence[CloudDisk]:
         """All its disks, the system disk first, then the data disks in the order of their names."""
         ...
@@ -180,6 +200,10 @@ class Driver(Protocol):
     def create_snapshot(self, disk: str, name: str, tags: Tags, token: str) -> str: ...
 
     def snapshot(self, snapshot: str) -> Snapshot | None: ...
+
+    def automatic_snapshots(self, disk: str) -> Sequence[Snapshot]:
+        """Those that a policy of the cloud took; of a system disk they go with it."""
+        ...
 
     def create_image(self, spec: ImageSpec, tags: Tags, token: str) -> str: ...
 

@@ -3,17 +3,11 @@
 It ships so that any part of the center can be tried without a cloud. With a `file` it survives the process.
 """
 
-import hashlib
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
-
-from smc.base.errors import Broken, Transient, UserError
-from smc.base.files import write_atomic
+from smc.base.errors import Transient, UserError
 from smc.cloud.driver import (
     TAG_IMAGE,
     CloudDisk,
@@ -28,9 +22,12 @@ from smc.cloud.driver import (
     Snapshot,
     Tags,
 )
-from smc.cloud.memory_world import AVAILABLE, GONE, Given, Thing, World
+from smc.cloud.memory_alterations import MemoryAlterations
+from smc.cloud.memory_catalogue import DEFAULT_TYPES, ZONES, MemoryCatalogue, intermediate
+from smc.cloud.memory_desk import Desk
+from smc.cloud.memory_desk import no_hook as no_hook
+from smc.cloud.memory_world import AVAILABLE, GONE, Thing
 
-ZONES = ("memory-a", "memory-b")
 PORT = 8703
 CREATED = "2026-01-01T00:00:00Z"
 ORDER = (  # in which things can be deleted
@@ -44,10 +41,6 @@ ORDER = (  # in which things can be deleted
 )
 
 
-def no_hook(_when: str, _call: str) -> None:
-    pass
-
-
 class MemoryCloud:
     """`Driver` without a cloud; safe to use from several threads.
 
@@ -58,21 +51,25 @@ class MemoryCloud:
     def __init__(
         self, file: Path | None = None, *, patient: bool = False, hook: Callable[[str, str], None] = no_hook
     ) -> None:
-        self._file = file
-        self._patient = patient
-        self._lock = threading.RLock()
-        self._world = World()
-        self.hook = hook
-        if file is not None and file.exists():
-            self._world = msgspec.json.decode(file.read_bytes(), type=World)
+        self._desk = Desk(file, patient=patient, hook=hook)
+        self.catalogue = MemoryCatalogue(self._desk)
+        self.alterations = MemoryAlterations(self._desk)
 
     # What a test asks and does
 
     @property
+    def hook(self) -> Callable[[str, str], None]:
+        return self._desk.hook
+
+    @hook.setter
+    def hook(self, hook: Callable[[str, str], None]) -> None:
+        self._desk.hook = hook
+
+    @property
     def made(self) -> Counter[Kind]:
         """How many of each kind were ever made."""
-        with self._lock:
-            return Counter({Kind(kind): count for kind, count in self._world.made.items()})
+        with self._desk.lock:
+            return Counter({Kind(kind): count for kind, count in self._desk.world.made.items()})
 
     @property
     def left(self) -> list[Resource]:
@@ -81,39 +78,58 @@ class MemoryCloud:
 
     def state(self, resource: str) -> str:
         """As it is, without letting it pass on; "" when it is gone."""
-        with self._lock:
-            thing = self._world.things.get(resource)
+        with self._desk.lock:
+            thing = self._desk.world.things.get(resource)
             return thing.state if thing else ""
 
     def user_data(self, instance: str) -> str:
-        spec = self._world.things[instance].spec
-        return spec.user_data if spec else ""
+        return self._desk.world.things[instance].user_data
+
+    def content(self, disk: str) -> str:
+        """What is on it: "" blank, an image, or what was written."""
+        return self._desk.world.things[disk].content
+
+    def write(self, disk: str, content: str) -> None:
+        """Somebody writes to the disk."""
+        with self._desk.lock:
+            self._desk.world.things[disk].content = content
+            self._desk.save()
+
+    def take_automatically(self, disk: str) -> str:
+        """A policy of the cloud takes a snapshot."""
+        with self._desk.lock:
+            of = self._desk.world.things[disk]
+            thing = Thing(kind=Kind.SNAPSHOT, name="auto", tags={}, parent=disk, automatic=True)
+            thing.size_gib, thing.content = of.size_gib, of.content
+            made = self._desk.world.add(thing)
+            self._desk.save()
+            return made
 
     def admitted(self, group: str) -> list[str]:
-        return list(self._world.things[group].admitted)
+        return list(self._desk.world.things[group].admitted)
 
     def tags(self, resource: str) -> dict[str, str]:
-        return dict(self._world.things[resource].tags)
+        return dict(self._desk.world.things[resource].tags)
 
     def tick(self) -> None:
         """Everything passes to its next state."""
-        with self._lock:
-            for thing in list(self._world.things.values()):
-                self._world.step(thing)
-            self._save()
+        with self._desk.lock:
+            for thing in list(self._desk.world.things.values()):
+                self._desk.world.step(thing)
+            self._desk.save()
 
     def power_off(self, instance: str) -> None:
         """Somebody stops the instance from outside."""
-        with self._lock:
-            thing = self._world.things[instance]
+        with self._desk.lock:
+            thing = self._desk.world.things[instance]
             thing.state, thing.coming = Power.STOPPED.value, []
-            self._save()
+            self._desk.save()
 
     def vanish(self, instance: str) -> None:
         """Somebody releases the instance, and its disks with it, from outside."""
-        with self._lock:
-            self._world.bury(self._world.things[instance])
-            self._save()
+        with self._desk.lock:
+            self._desk.world.bury(self._desk.world.things[instance])
+            self._desk.save()
 
     # The contract
 
@@ -122,10 +138,11 @@ class MemoryCloud:
 
     def create_vpc(self, name: str, cidr: str, tags: Tags, token: str) -> str:
         thing = Thing(kind=Kind.VPC, name=name, tags=dict(tags), state="Pending", coming=[AVAILABLE])
-        return self._make("create_vpc", token, (name, cidr), thing)
+        thing.cidr = cidr
+        return self._desk.make("create_vpc", token, (name, cidr), thing)
 
     def vpc_ready(self, vpc: str) -> bool:
-        return self._look(Kind.VPC, vpc).state == AVAILABLE
+        return self._desk.look(Kind.VPC, vpc).state == AVAILABLE
 
     def create_vswitch(self, vpc: str, zone: str, name: str, cidr: str, tags: Tags, token: str) -> str:
         if not self.vpc_ready(vpc):
@@ -138,34 +155,36 @@ class MemoryCloud:
             coming=[AVAILABLE],
             parent=vpc,
             uses=[vpc],
+            zone=zone,
+            cidr=cidr,
         )
-        return self._make("create_vswitch", token, (vpc, zone, name, cidr), thing)
+        return self._desk.make("create_vswitch", token, (vpc, zone, name, cidr), thing)
 
     def vswitch_ready(self, vswitch: str) -> bool:
-        return self._look(Kind.VSWITCH, vswitch).state == AVAILABLE
+        return self._desk.look(Kind.VSWITCH, vswitch).state == AVAILABLE
 
     def vpc_of(self, vswitch: str) -> str:
-        with self._lock:
-            thing = self._world.things.get(vswitch)
+        with self._desk.lock:
+            thing = self._desk.world.things.get(vswitch)
         if thing is None or thing.kind is not Kind.VSWITCH:
             raise UserError(f"vSwitch {vswitch} does not exist", code="InvalidVSwitchId.NotFound")
         return thing.parent
 
     def create_security_group(self, vpc: str, name: str, tags: Tags, token: str) -> str:
-        self._look(Kind.VPC, vpc)
+        self._desk.look(Kind.VPC, vpc)
         thing = Thing(kind=Kind.SECURITY_GROUP, name=name, tags=dict(tags), parent=vpc, uses=[vpc])
-        return self._make("create_security_group", token, (vpc, name), thing)
+        return self._desk.make("create_security_group", token, (vpc, name), thing)
 
     def admit(self, group: str, port: int, cidr: str) -> None:
-        with self._call("admit"):
-            admitted = self._look(Kind.SECURITY_GROUP, group).admitted
+        with self._desk.call("admit"):
+            admitted = self._desk.look(Kind.SECURITY_GROUP, group).admitted
             if f"{port}<{cidr}" not in admitted:
                 admitted.append(f"{port}<{cidr}")
 
     def launch(self, spec: InstanceSpec, tags: Tags, token: str) -> str:
         if not self.vswitch_ready(spec.vswitch):
             raise Transient(f"vSwitch {spec.vswitch} is not ready", code="IncorrectVSwitchStatus")
-        self._look(Kind.SECURITY_GROUP, spec.security_group)
+        self._desk.look(Kind.SECURITY_GROUP, spec.security_group)
         thing = Thing(
             kind=Kind.INSTANCE,
             name=spec.name,
@@ -176,30 +195,25 @@ class MemoryCloud:
             uses=[spec.vswitch, spec.security_group],
             spec=spec,
         )
-        return self._make("launch", token, spec, thing)
+        thing.zone = self._desk.world.things[spec.vswitch].zone
+        thing.address = self._desk.world.free_address(spec.vswitch)
+        thing.image = spec.image or intermediate(spec.architecture)
+        thing.user_data = spec.user_data
+        return self._desk.make("launch", token, spec, thing)
 
     def instance(self, instance: str) -> Instance | None:
-        with self._call("instance"):
-            thing = self._seen(instance)
-            if thing is None or thing.spec is None:
-                return None
-            number = int(thing.id.rsplit("-", 1)[1])
-            address = f"192.0.2.{number % 256}" if thing.spec.public_address else ""
-            return Instance(
-                id=thing.id,
-                name=thing.name,
-                power=Power(thing.state),
-                image=thing.spec.image,
-                public_address=address,
-                private_address="10.0.0.2",
-                security_groups=(thing.spec.security_group,),
-                vswitch=thing.parent,
-                vpc=self.vpc_of(thing.parent),
-            )
+        with self._desk.call("instance"):
+            thing = self._desk.seen(instance)
+            return None if thing is None else self._instance(thing)
+
+    def instances(self) -> Sequence[Instance]:
+        with self._desk.call("instances") as world:
+            found = [thing for thing in world.things.values() if thing.kind is Kind.INSTANCE]
+            return [seen for thing in found if (seen := self._instance(thing))]
 
     def disks(self, instance: str) -> Sequence[CloudDisk]:
-        with self._call("disks"):
-            owned = self._world.disks_of(instance)
+        with self._desk.call("disks"):
+            owned = self._desk.world.disks_of(instance)
         return [
             CloudDisk(
                 id=disk.id,
@@ -208,21 +222,22 @@ class MemoryCloud:
                 serial=disk.id.removeprefix("d-"),
                 instance=disk.parent,
                 system=disk.system,
+                device=f"/dev/xvd{chr(ord('a') + at)}",
             )
-            for disk in owned
+            for at, disk in enumerate(owned)
         ]
 
     def start(self, instance: str) -> None:
-        with self._call("start"):
-            thing = self._look(Kind.INSTANCE, instance)
+        with self._desk.call("start"):
+            thing = self._desk.look(Kind.INSTANCE, instance)
             if thing.state in (Power.STOPPING.value, GONE):
                 raise Transient(f"instance {instance} is stopping", code="IncorrectInstanceStatus")
             if thing.state == Power.STOPPED.value:
                 thing.state, thing.coming = Power.STARTING.value, [Power.RUNNING.value]
 
     def stop(self, instance: str, *, force: bool = False) -> None:  # noqa: ARG002 (the contract's)
-        with self._call("stop"):
-            thing = self._world.things.get(instance)
+        with self._desk.call("stop"):
+            thing = self._desk.world.things.get(instance)
             if thing is None or thing.state in (Power.STOPPED.value, Power.STOPPING.value):
                 return
             if thing.state == Power.PENDING.value:
@@ -230,7 +245,7 @@ class MemoryCloud:
             thing.state, thing.coming = Power.STOPPING.value, [Power.STOPPED.value]
 
     def create_snapshot(self, disk: str, name: str, tags: Tags, token: str) -> str:
-        size = self._look(Kind.DISK, disk).size_gib
+        of = self._desk.look(Kind.DISK, disk)
         thing = Thing(
             kind=Kind.SNAPSHOT,
             name=name,
@@ -238,26 +253,28 @@ class MemoryCloud:
             state="50",
             coming=[AVAILABLE],
             parent=disk,
-            size_gib=size,
+            size_gib=of.size_gib,
+            content=of.content,
         )
-        return self._make("create_snapshot", token, (disk, name), thing)
+        return self._desk.make("create_snapshot", token, (disk, name), thing)
 
     def snapshot(self, snapshot: str) -> Snapshot | None:
-        with self._call("snapshot"):
-            thing = self._seen(snapshot)
-            if thing is None:
-                return None
-            ready = thing.state == AVAILABLE
-            percent = 100 if ready else int(thing.state)
-            return Snapshot(id=thing.id, name=thing.name, disk=thing.parent, ready=ready, percent=percent)
+        with self._desk.call("snapshot"):
+            thing = self._desk.seen(snapshot)
+            return None if thing is None else self._snapshot(thing)
+
+    def automatic_snapshots(self, disk: str) -> Sequence[Snapshot]:
+        with self._desk.call("automatic_snapshots") as world:
+            found = [t for t in world.things.values() if t.kind is Kind.SNAPSHOT and t.parent == disk]
+            return [self._snapshot(thing) for thing in found if thing.automatic]
 
     def create_image(self, spec: ImageSpec, tags: Tags, token: str) -> str:
-        with self._lock:
-            snapshots = [self._look(Kind.SNAPSHOT, disk.snapshot) for disk in spec.disks]
+        with self._desk.lock:
+            snapshots = [self._desk.look(Kind.SNAPSHOT, disk.snapshot) for disk in spec.disks]
             for snapshot in snapshots:
                 if snapshot.state != AVAILABLE:
                     raise Transient(f"snapshot {snapshot.id} is not ready", code="IncorrectSnapshotStatus")
-            if token not in self._world.tokens and self._named(spec.name):
+            if token not in self._desk.world.tokens and self._named(spec.name):
                 raise UserError(f"an image {spec.name} exists", code="InvalidImageName.Duplicated")
             thing = Thing(
                 kind=Kind.IMAGE,
@@ -266,42 +283,44 @@ class MemoryCloud:
                 state=ImageState.CREATING.value,
                 coming=[AVAILABLE],
                 uses=[snapshot.id for snapshot in snapshots],
+                size_gib=snapshots[0].size_gib,
+                content=snapshots[0].content,
             )
-            image = self._make("create_image", token, spec, thing)
+            image = self._desk.make("create_image", token, spec, thing)
             for snapshot in snapshots:
                 snapshot.tags[TAG_IMAGE] = image
-            self._save()
+            self._desk.save()
             return image
 
     def image(self, image: str) -> Image | None:
-        with self._call("image"):
-            thing = self._seen(image)
+        with self._desk.call("image"):
+            thing = self._desk.seen(image)
             return None if thing is None else self._image(thing)
 
     def image_named(self, name: str) -> Image | None:
-        with self._call("image_named"):
+        with self._desk.call("image_named"):
             return self._named(name)
 
     def delete(self, kind: Kind, resource: str) -> None:
-        with self._call("delete"):
-            thing = self._seen(resource)
+        with self._desk.call("delete"):
+            thing = self._desk.seen(resource)
             if thing is None or thing.kind is not kind or GONE in thing.coming:
                 return
-            users = self._world.users_of(resource) if kind is not Kind.DISK else [thing.parent]
-            if users:
+            users = self._desk.world.users_of(resource) if kind is not Kind.DISK else [thing.parent]
+            if any(users):
                 raise Transient(f"{resource} is used by {', '.join(users)}", code="DependencyViolation")
             if kind is Kind.INSTANCE:
                 thing.state, thing.coming = Power.STOPPING.value, [GONE]  # visible for a while, as in ECS
                 return
-            self._world.bury(thing)
+            self._desk.world.bury(thing)
 
     def exists(self, kind: Kind, resource: str) -> bool:
-        with self._call("exists"):
-            thing = self._seen(resource)
+        with self._desk.call("exists"):
+            thing = self._desk.seen(resource)
             return thing is not None and thing.kind is kind
 
     def find(self, tags: Tags) -> Sequence[Resource]:
-        with self._call("find"):
+        with self._desk.call("find"):
             return self._tagged(tags)
 
     def endpoint(self, instance: str, port: int) -> tuple[str, int]:
@@ -321,50 +340,15 @@ class MemoryCloud:
 
     # How it works inside
 
-    @contextmanager
-    def _call(self, name: str) -> Iterator[None]:
-        self.hook("before", name)
-        with self._lock:
-            yield
-            self._save()
-        self.hook("after", name)
-
-    def _make(self, call: str, token: str, values: object, thing: Thing) -> str:
-        """Add `thing` once for a token; what was done is written down before anybody is told."""
-        request = hashlib.sha256(msgspec.json.encode([call, values, thing.tags])).hexdigest()
-        with self._call(call):
-            given = self._world.tokens.get(token)
-            if given is None:
-                given = self._world.tokens[token] = Given(request=request, id=self._world.add(thing))
-            if given.request != request:
-                raise Broken(f"token {token} came with other values", code="IdempotentParameterMismatch")
-            return given.id
-
     def _tagged(self, tags: Tags) -> list[Resource]:
-        with self._lock:
-            found = [t for t in self._world.things.values() if tags.items() <= t.tags.items()]
+        with self._desk.lock:
+            found = [t for t in self._desk.world.things.values() if tags.items() <= t.tags.items()]
         found.sort(key=lambda thing: (ORDER.index(thing.kind), thing.id))
         return [Resource(kind=t.kind, id=t.id, name=t.name, created=CREATED) for t in found]
 
     def _named(self, name: str) -> Image | None:
-        named = [t for t in self._world.things.values() if t.kind is Kind.IMAGE and t.name == name]
+        named = [t for t in self._desk.world.things.values() if t.kind is Kind.IMAGE and t.name == name]
         return self._image(named[0]) if named else None
-
-    def _look(self, kind: Kind, resource: str) -> Thing:
-        with self._lock:
-            thing = self._seen(resource)
-            if thing is None or thing.kind is not kind:
-                raise UserError(f"{kind.value} {resource} does not exist", code="InvalidResource.NotFound")
-            return thing
-
-    def _seen(self, resource: str) -> Thing | None:
-        """The thing as it is now; asking lets it pass to its next state."""
-        thing = self._world.things.get(resource)
-        if thing is None:
-            return None
-        if not self._patient:
-            self._world.step(thing)
-        return None if thing.state == GONE else thing
 
     @staticmethod
     def _image(thing: Thing) -> Image:
@@ -372,6 +356,28 @@ class MemoryCloud:
         percent = 100 if state is ImageState.AVAILABLE else 50
         return Image(id=thing.id, name=thing.name, state=state, percent=percent, snapshots=tuple(thing.uses))
 
-    def _save(self) -> None:
-        if self._file is not None:
-            write_atomic(self._file, msgspec.json.encode(self._world))
+    @staticmethod
+    def _snapshot(thing: Thing) -> Snapshot:
+        ready = thing.state == AVAILABLE
+        percent = 100 if ready else int(thing.state)
+        return Snapshot(id=thing.id, name=thing.name, disk=thing.parent, ready=ready, percent=percent)
+
+    def _instance(self, thing: Thing) -> Instance | None:
+        spec, number = thing.spec, int(thing.id.rsplit("-", 1)[1])
+        if spec is None:
+            return None
+        return Instance(
+            id=thing.id,
+            name=thing.name,
+            power=Power(thing.state),
+            image=thing.image,
+            public_address=f"192.0.2.{number % 256}" if spec.public_address else "",
+            private_address=thing.address,
+            security_groups=tuple(self._desk.world.groups_of(thing)),
+            vswitch=thing.parent,
+            vpc=self._desk.world.things[thing.parent].parent,
+            zone=thing.zone,
+            mac=f"00:16:3e:00:{number >> 8:02x}:{number & 255:02x}",
+            instance_type=spec.instance_type or DEFAULT_TYPES[spec.architecture],
+            tags=dict(thing.tags),
+        )

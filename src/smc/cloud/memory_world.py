@@ -1,5 +1,7 @@
 """What exists in the memory cloud, and how it passes from state to state."""
 
+import ipaddress
+
 import msgspec
 
 from smc.cloud.driver import InstanceSpec, Kind
@@ -30,8 +32,16 @@ class Thing(msgspec.Struct, kw_only=True):
     uses: list[str] = []  # what cannot go before it
     size_gib: int = 0
     system: bool = False
+    stays: bool = False  # a disk that outlives its instance
     spec: InstanceSpec | None = None
     admitted: list[str] = []
+    cidr: str = ""
+    zone: str = ""
+    address: str = ""  # private
+    image: str = ""  # of an instance: what its system disk was made from
+    user_data: str = ""
+    content: str = ""  # what is on a disk, or was when the snapshot was taken
+    automatic: bool = False
 
     def step(self) -> None:
         if self.coming:
@@ -58,7 +68,8 @@ class World(msgspec.Struct, kw_only=True):
         thing.id = f"{PREFIX[thing.kind]}-{sum(self.made.values()):06}"
         self.things[thing.id] = thing
         if thing.spec is not None:
-            self._add_disk(thing, "system", thing.spec.system_disk_gib, system=True)
+            system = self._add_disk(thing, "system", thing.spec.system_disk_gib or 20, system=True)
+            system.content = self.content_of(thing.image)
             for disk in thing.spec.data_disks:
                 copied = self.things.get(disk.snapshot)
                 size = disk.size_gib or (copied.size_gib if copied else 0)
@@ -75,7 +86,10 @@ class World(msgspec.Struct, kw_only=True):
         self.things.pop(thing.id, None)
         if thing.kind is Kind.INSTANCE:
             for disk in self.disks_of(thing.id):
-                del self.things[disk.id]
+                if disk.stays:
+                    disk.parent = ""
+                else:
+                    del self.things[disk.id]
         if thing.kind is Kind.IMAGE:
             for snapshot in thing.uses:
                 self.things.pop(snapshot, None)
@@ -88,7 +102,26 @@ class World(msgspec.Struct, kw_only=True):
     def users_of(self, resource: str) -> list[str]:
         return [thing.id for thing in self.things.values() if resource in thing.uses]
 
-    def _add_disk(self, instance: Thing, name: str, size_gib: int, *, system: bool) -> None:
+    def _add_disk(self, instance: Thing, name: str, size_gib: int, *, system: bool) -> Thing:
         disk = Thing(kind=Kind.DISK, name=name, tags=dict(instance.tags), parent=instance.id)
         disk.size_gib, disk.system = size_gib, system
         self.add(disk)
+        return disk
+
+    def content_of(self, image: str) -> str:
+        known = self.things.get(image)
+        return (known.content if known else "") or image
+
+    def groups_of(self, instance: Thing) -> list[str]:
+        return [used for used in instance.uses if used in self.things and self._is_group(used)]
+
+    def free_address(self, vswitch: str) -> str:
+        """The first that is not in use, from the tenth on."""
+        network = ipaddress.IPv4Network(self.things[vswitch].cidr)
+        taken = {thing.address for thing in self.things.values() if thing.parent == vswitch}
+        return next(
+            str(network[at]) for at in range(10, network.num_addresses) if str(network[at]) not in taken
+        )
+
+    def _is_group(self, name: str) -> bool:
+        return self.things[name].kind is Kind.SECURITY_GROUP

@@ -7,7 +7,18 @@ from typing import TypeVar
 import msgspec
 
 from smc.base.errors import UserError
-from smc.localcloud.api import disks, groups, images, instances, launch, regions, tags, vpc
+from smc.localcloud.api import (
+    alterations,
+    disks,
+    groups,
+    images,
+    instances,
+    launch,
+    regions,
+    replacing,
+    tags,
+    vpc,
+)
 from smc.localcloud.cloud import Cloud
 from smc.localcloud.codes import STATUSES
 from smc.rpc.dispatch import Action, Actions, Caller, Reply, Service, action
@@ -44,6 +55,17 @@ def _ecs(cloud: Cloud) -> Actions:
             groups.DescribeSecurityGroupAttribute, groups.describe_security_group_attribute
         ),
         "DeleteSecurityGroup": on(groups.DeleteSecurityGroup, groups.delete_security_group),
+        "JoinSecurityGroup": on(alterations.JoinSecurityGroup, alterations.join_security_group),
+        "LeaveSecurityGroup": on(alterations.LeaveSecurityGroup, alterations.leave_security_group),
+        "ModifyInstanceAttribute": on(
+            alterations.ModifyInstanceAttribute, alterations.modify_instance_attribute
+        ),
+        "ModifyInstanceVpcAttribute": on(
+            alterations.ModifyInstanceVpcAttribute, alterations.modify_instance_vpc_attribute
+        ),
+        "DescribeUserData": on(alterations.DescribeUserData, alterations.describe_user_data),
+        "ReplaceSystemDisk": on(replacing.ReplaceSystemDisk, replacing.replace_system_disk),
+        "ResetDisk": on(replacing.ResetDisk, replacing.reset_disk),
         "RunInstances": on(launch.RunInstances, launch.run_instances),
         "DescribeInstances": on(instances.DescribeInstances, instances.describe_instances),
         "DescribeInstanceStatus": on(instances.DescribeInstanceStatus, instances.describe_instance_status),

@@ -25,6 +25,11 @@ STATUSES = {
     "InvalidImageName.Duplicated": 403,
     "OperationDenied.NoStock": 403,
     "OperationDenied.SystemImage": 403,
+    "DiskCreatingSnapshot": 403,
+    "InstanceLastSecurityGroup": 403,
+    "InstanceNotInSecurityGroup": 403,
+    "InstanceSecurityGroupLimitExceed": 403,
+    "InvalidInstanceId.AlreadyExists": 403,
     "SnapshotCreatedImage": 403,
     "AuthorizationLimitExceed": 403,
 }

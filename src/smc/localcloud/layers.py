@@ -78,6 +78,11 @@ class Layers:
         if not path.exists():
             _finish(self._prepare(path, size_gib, base), path)
 
+    def reset(self, name: str, size_gib: int, base: str) -> None:
+        """An existing layer shows again what `base` holds, and nothing else."""
+        path = self.path(name)
+        _finish(self._prepare(path, size_gib, base), path)
+
     def freeze(self, disk: str, snapshot: str, size_gib: int) -> None:
         """Turn the layer of a disk that nobody writes to into `snapshot`; the disk gets a new one on it.
 

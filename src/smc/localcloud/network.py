@@ -125,7 +125,7 @@ def _check_address(network: ipaddress.IPv4Network, taken: Collection[str], wante
     if address not in network:
         raise UserError(
             f"The address {wanted} is not in the vSwitch's range {network}.",
-            code="InvalidPrivateIpAddress",
+            code="InvalidPrivateIpAddress.Mismatch",
             hint="Choose an address of the vSwitch, or a vSwitch that holds the address.",
         )
     if address in (network[0], network[-1], network[-2], network[-3]):

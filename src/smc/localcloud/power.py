@@ -69,7 +69,7 @@ class Power:
 
     def _start(self, instance: Instance) -> None:
         disks = self._cloud.disks_of(instance.id)
-        if self._cloud.is_being_copied(disks):
+        if self._cloud.is_being_copied(disks) or any(disk.status is not DiskStatus.IN_USE for disk in disks):
             return
         spec = self._spec(instance, disks)
         try:
@@ -200,7 +200,7 @@ class Power:
                 MachineDisk(path=self._cloud.layers.path(of_disk(disk.id)), serial=disk.serial)
                 for disk in disks
             ),
-            seed=folder / "seed.iso" if instance.user_data else None,
+            seed=folder / "seed.iso" if _says_something(instance.user_data) else None,
             network=network.user_network(instance, self._vswitch(instance), self._cloud.rules_of(instance)),
         )
 
@@ -223,7 +223,12 @@ class Power:
             if fresh.status is not expected:
                 changes.pop("status", None)
             elif changes.get("status") is InstanceStatus.RUNNING:
-                changes |= {"started": stamp(self._cloud.now()), "failure": ""}
+                changes |= {
+                    "started": stamp(self._cloud.now()),
+                    "failure": "",
+                    "stopped_mode": "",
+                    "address_changed": False,
+                }
             self._store.put(with_changes(fresh, **changes))
 
 
@@ -235,6 +240,14 @@ def detached(disk: Disk) -> Disk:
         system=False,
         delete_with_instance=False,
         status=DiskStatus.AVAILABLE,
+    )
+
+
+def _says_something(user_data: str) -> bool:
+    """Neither nothing nor an empty `#cloud-config`: a seed disk makes a copied cloud-init run again."""
+    lines = [line.strip() for line in base64.b64decode(user_data).decode(errors="replace").splitlines()]
+    return bool(lines) and not (
+        lines[0] == "#cloud-config" and all(line in ("", "{}") or line[0] == "#" for line in lines)
     )
 
 

@@ -36,6 +36,8 @@ class Storage:
         for disk in self._store.all(Disk):
             if disk.status is DiskStatus.CREATING and self._may_try(disk.id):
                 self._create(disk)
+            if disk.status is DiskStatus.RESETTING and self._may_try(disk.id):
+                self._reset(disk)
         for snapshot in self._store.all(Snapshot):
             if snapshot.status is SnapshotStatus.PROGRESSING and self._may_try(snapshot.id):
                 self._take(snapshot)
@@ -56,6 +58,20 @@ class Storage:
             log.error("disk %s cannot be made yet: %s", disk.id, e)
             self._failed[disk.id] = self._cloud.now()
             return
+        self._ready(disk)
+
+    def _reset(self, disk: Disk) -> None:
+        name = of_disk(disk.id)
+        try:
+            self._cloud.layers.reset(name, disk.size_gib, disk.base)
+        except (SmcError, OSError) as e:
+            log.error("disk %s cannot be reset yet: %s", disk.id, e)
+            self._failed[disk.id] = self._cloud.now()
+            return
+        self._store.put(Layer(id=name, parent=disk.base))
+        self._ready(disk)
+
+    def _ready(self, disk: Disk) -> None:
         with self._store.transaction():
             fresh = self._store.get(Disk, disk.id)
             if fresh:

@@ -108,12 +108,15 @@ class Instance(Thing, frozen=True, kw_only=True):
     start_again: bool = False  # STOPPING is half of a reboot
     released: bool = False  # STOPPING, STOPPED: then remove it with its disks
     failure: str = ""  # why the last start did not work
+    stopped_mode: str = ""  # as the last stop asked for
+    address_changed: bool = False  # since it was started last: once is all the vendor allows
 
 
 class DiskStatus(Enum):
     CREATING = "Creating"
     AVAILABLE = "Available"
     IN_USE = "In_use"
+    RESETTING = "ReIniting"  # it goes back to its `base`
 
 
 class Disk(Thing, frozen=True, kw_only=True):

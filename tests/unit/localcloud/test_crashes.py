@@ -6,9 +6,10 @@ import pytest
 from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException
-from tests.unit.localcloud.conftest import Launch, World
+from tests.unit.localcloud.conftest import Launch, World, encoded
 
 from smc.base.errors import UserError
+from smc.localcloud.api.instances import StartInstance, start_instance
 from smc.localcloud.main import running
 from smc.localcloud.memory import FakeHypervisor
 from smc.localcloud.things import (
@@ -191,3 +192,60 @@ def test_one_process_runs_a_folder(world: World, tmp_path: Any) -> None:  # Any:
         pass
     with running(folder, FakeHypervisor(), runtime=runtime) as cloud:
         assert cloud.store.all(Instance) == []
+
+
+@pytest.mark.parametrize("moment", ["create", "replace", "put"])
+def test_a_reset_survives_a_kill_at_each_moment(
+    world: World, ecs: Client, launch: Launch, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    disk, snapshot = stopped_with_snapshot(world, ecs, launch)
+    world.work()
+    file = world.folder / "disks" / f"{disk}.qcow2"
+    file.write_text("written later")
+    ecs.reset_disk(models.ResetDiskRequest(disk_id=disk, snapshot_id=snapshot))
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        match moment:
+            case "create":
+                patch.setattr(world.cloud.layers, "_run", killed)
+            case "replace":
+                patch.setattr("pathlib.Path.replace", killed)
+            case "put":
+                patch.setattr(world.cloud.store, "put", killed)
+        world.work()
+    world.restart()
+    instance = world.cloud.store.all(Instance)[0].id
+    start_instance(world.cloud, StartInstance(instance_id=instance))
+    world.power.step()
+    assert world.hypervisor.machine(instance).alive is False, "it waits for its disk"
+    world.work()
+    assert world.hypervisor.machine(instance).alive
+    check_chain(world, disk, snapshot)
+
+
+def test_an_instance_waits_for_its_new_system_disk(world: World, ecs: Client, launch: Launch) -> None:
+    instance = launch()
+    world.work()
+    ecs.stop_instance(models.StopInstanceRequest(instance_id=instance))
+    world.work()
+    ecs.replace_system_disk(models.ReplaceSystemDiskRequest(instance_id=instance, image_id=world.register()))
+    ecs.start_instance(models.StartInstanceRequest(instance_id=instance))
+    world.power.step()
+    assert not world.hypervisor.machine(instance).alive
+    world.work()
+    (disk,) = world.cloud.store.all(Disk)
+    assert world.hypervisor.machine(instance).spec.disks[0].serial == disk.serial
+
+
+def test_user_data_that_says_nothing_makes_no_seed_disk(world: World, ecs: Client, launch: Launch) -> None:
+    instance = launch(user_data=encoded("#!/bin/sh\necho first\n"))
+    world.work()
+    assert world.hypervisor.machine(instance).spec.seed
+    ecs.stop_instance(models.StopInstanceRequest(instance_id=instance))
+    world.work()
+    nothing = models.ModifyInstanceAttributeRequest(
+        instance_id=instance, user_data=encoded("#cloud-config\n{}\n")
+    )
+    ecs.modify_instance_attribute(nothing)
+    ecs.start_instance(models.StartInstanceRequest(instance_id=instance))
+    world.work()
+    assert world.hypervisor.machine(instance).spec.seed is None

@@ -211,7 +211,7 @@ def test_dropping_all_egress_cuts_the_guest_off_at_its_next_start(
 @pytest.mark.parametrize(
     ("address", "code"),
     [
-        ("10.1.3.4", "InvalidPrivateIpAddress"),
+        ("10.1.3.4", "InvalidPrivateIpAddress.Mismatch"),
         ("10.1.2.253", "InvalidPrivateIpAddress.Reserved"),
         ("10.1.2.77", "InvalidPrivateIpAddress.Duplicated"),
         ("nowhere", "InvalidPrivateIpAddress.Malformed"),

@@ -15,7 +15,6 @@ from smc.cloud.driver import (
     CloudDisk,
     Image,
     ImageSpec,
-    ImageState,
     Instance,
     InstanceSpec,
     Kind,
@@ -24,7 +23,10 @@ from smc.cloud.driver import (
     Snapshot,
     Tags,
 )
+from smc.cloud.ecs import rows
+from smc.cloud.ecs.alterations import EcsAlterations
 from smc.cloud.ecs.calls import Calls, EcsAccess
+from smc.cloud.ecs.catalogue import EcsCatalogue
 from smc.cloud.ecs.inventory import EVERY_STATUS, Inventory
 from smc.cloud.ecs.launch import Launcher
 from smc.cloud.ecs.stock import Stock
@@ -39,8 +41,6 @@ PLATFORMS = {  # of CreateImage, where it is not what model.server.platform says
     "Gentoo": "Others Linux",
 }
 BOOT_MODES = {Firmware.BIOS: "BIOS", Firmware.UEFI: "UEFI"}
-IMAGE_STATES = {"Available": ImageState.AVAILABLE, "CreateFailed": ImageState.FAILED}
-POWERS = {power.value: power for power in Power}
 
 
 class EcsDriver:
@@ -53,6 +53,8 @@ class EcsDriver:
         self._stock = Stock(self._calls)
         self._launcher = Launcher(self._calls, self._inventory, self._stock)
         self._region = access.region
+        self.catalogue = EcsCatalogue(self._inventory, self._stock)
+        self.alterations = EcsAlterations(self._calls, self._inventory)
 
     def zones(self) -> Sequence[str]:
         return self._stock.zones()
@@ -62,7 +64,7 @@ class EcsDriver:
             region_id=self._region,
             vpc_name=name,
             cidr_block=cidr,
-            tag=_tags(vpc.CreateVpcRequestTag, tags),
+            tag=rows.tags(vpc.CreateVpcRequestTag, tags),
             client_token=token,
         )
         return str(self._calls.ask(self._calls.vpc.create_vpc_with_options, request).vpc_id)
@@ -77,7 +79,7 @@ class EcsDriver:
             zone_id=zone,
             v_switch_name=name,
             cidr_block=cidr,
-            tag=_tags(vpc.CreateVSwitchRequestTag, tags),
+            tag=rows.tags(vpc.CreateVSwitchRequestTag, tags),
             client_token=token,
         )
         return str(self._calls.ask(self._calls.vpc.create_vswitch_with_options, request).v_switch_id)
@@ -93,7 +95,7 @@ class EcsDriver:
             region_id=self._region,
             vpc_id=vpc_id,
             security_group_name=name,
-            tag=_tags(ecs.CreateSecurityGroupRequestTag, tags),
+            tag=rows.tags(ecs.CreateSecurityGroupRequestTag, tags),
             client_token=token,
         )
         body = self._calls.ask(self._calls.ecs.create_security_group_with_options, request)
@@ -115,10 +117,13 @@ class EcsDriver:
 
     def instance(self, instance: str) -> Instance | None:
         row = self._inventory.row(Kind.INSTANCE, instance)
-        return None if row is None else _instance(row)
+        return None if row is None else rows.instance(row)
+
+    def instances(self) -> Sequence[Instance]:
+        return [rows.instance(row) for row in self._inventory.rows(Kind.INSTANCE)]
 
     def disks(self, instance: str) -> Sequence[CloudDisk]:
-        found = [_disk(row) for row in self._inventory.rows(Kind.DISK, instance_id=instance)]
+        found = [rows.disk(row) for row in self._inventory.rows(Kind.DISK, instance_id=instance)]
         return sorted(found, key=lambda disk: (not disk.system, disk.name))
 
     def start(self, instance: str) -> None:
@@ -140,23 +145,18 @@ class EcsDriver:
         request = ecs.CreateSnapshotRequest(
             disk_id=disk,
             snapshot_name=name,
-            tag=_tags(ecs.CreateSnapshotRequestTag, tags),
+            tag=rows.tags(ecs.CreateSnapshotRequestTag, tags),
             client_token=token,
         )
         return str(self._calls.ask(self._calls.ecs.create_snapshot_with_options, request).snapshot_id)
 
     def snapshot(self, snapshot: str) -> Snapshot | None:
         row = self._inventory.row(Kind.SNAPSHOT, snapshot)
-        if row is None:
-            return None
-        return Snapshot(
-            id=row.snapshot_id,
-            name=row.snapshot_name or "",
-            disk=row.source_disk_id or "",
-            ready=row.status == "accomplished",
-            failed=row.status == "failed",
-            percent=_percent(row.progress),
-        )
+        return None if row is None else rows.snapshot(row)
+
+    def automatic_snapshots(self, disk: str) -> Sequence[Snapshot]:
+        found = self._inventory.rows(Kind.SNAPSHOT, disk_id=disk, snapshot_type="auto")
+        return [rows.snapshot(row) for row in found]
 
     def create_image(self, spec: ImageSpec, tags: Tags, token: str) -> str:
         request = ecs.CreateImageRequest(
@@ -172,7 +172,7 @@ class EcsDriver:
                 )
                 for index, disk in enumerate(spec.disks)
             ],
-            tag=_tags(ecs.CreateImageRequestTag, tags),
+            tag=rows.tags(ecs.CreateImageRequestTag, tags),
             client_token=token,
         )
         image = str(self._calls.ask(self._calls.ecs.create_image_with_options, request).image_id)
@@ -181,11 +181,11 @@ class EcsDriver:
 
     def image(self, image: str) -> Image | None:
         row = self._inventory.row(Kind.IMAGE, image)
-        return None if row is None else _image(row)
+        return None if row is None else rows.image(row)
 
     def image_named(self, name: str) -> Image | None:
-        rows = self._inventory.rows(Kind.IMAGE, image_name=name, status=EVERY_STATUS)
-        return next((_image(row) for row in rows if row.image_name == name), None)
+        found = self._inventory.rows(Kind.IMAGE, image_name=name, status=EVERY_STATUS)
+        return next((rows.image(row) for row in found if row.image_name == name), None)
 
     def delete(self, kind: Kind, resource: str) -> None:
         if kind is Kind.IMAGE:
@@ -200,13 +200,11 @@ class EcsDriver:
         return self._inventory.find(tags)
 
     def endpoint(self, instance: str, port: int) -> tuple[str, int]:
-        row = self._inventory.row(Kind.INSTANCE, instance)
-        seen = _instance(row) if row is not None else None
+        seen = self.instance(instance)
         host = (seen.public_address or seen.private_address) if seen else ""
-        if row is None or not host:
+        if seen is None or not host:
             raise Transient(f"The instance {instance} has no address yet.", code="Instance.NoAddress")
-        forwards = {tag.tag_key: tag.tag_value for tag in _list(row.tags, "tag")}
-        return host, int(forwards.get(f"{TAG_FORWARD}{port}", port))
+        return host, int(seen.tags.get(f"{TAG_FORWARD}{port}", port))
 
     def receiver_port(self, taken: Sequence[int]) -> int:
         if len(self._ports) == 1:
@@ -252,7 +250,7 @@ class EcsDriver:
     def _delete_image(self, image: str) -> None:
         """The snapshots go after it; their tag finds them when the image itself is gone already."""
         row = self._inventory.row(Kind.IMAGE, image)
-        snapshots = set(_image(row).snapshots) if row is not None else set()
+        snapshots = set(rows.image(row).snapshots) if row is not None else set()
         if snapshots:
             self._tag_snapshots(sorted(snapshots), image)
         self._inventory.delete(Kind.IMAGE, image)
@@ -261,59 +259,6 @@ class EcsDriver:
         }
         for snapshot in sorted(snapshots):
             self._inventory.delete(Kind.SNAPSHOT, snapshot)
-
-
-def _tags(kind: Any, tags: Tags) -> list[Any]:  # Any: each request of the SDK has a Tag class of its own
-    return [kind(key=key, value=value) for key, value in tags.items()]
-
-
-def _instance(row: Any) -> Instance:  # Any: a row of the SDK, here and below
-    public = _list(row.public_ip_address, "ip_address")
-    elastic = row.eip_address.ip_address if row.eip_address else ""
-    network = row.vpc_attributes
-    private = _list(network.private_ip_address, "ip_address") if network else []
-    return Instance(
-        id=row.instance_id,
-        name=row.instance_name or "",
-        power=POWERS.get(row.status, Power.PENDING),
-        image=row.image_id or "",
-        public_address=elastic or (public[0] if public else ""),
-        private_address=private[0] if private else "",
-        security_groups=tuple(_list(row.security_group_ids, "security_group_id")),
-        vswitch=(network.v_switch_id or "") if network else "",
-        vpc=(network.vpc_id or "") if network else "",
-    )
-
-
-def _disk(row: Any) -> CloudDisk:
-    return CloudDisk(
-        id=row.disk_id,
-        name=row.disk_name or "",
-        size_gib=row.size or 0,
-        serial=row.serial_number or "",
-        instance=row.instance_id or "",
-        system=row.type == "system",
-    )
-
-
-def _image(row: Any) -> Image:
-    disks = _list(row.disk_device_mappings, "disk_device_mapping")
-    return Image(
-        id=row.image_id,
-        name=row.image_name or "",
-        state=IMAGE_STATES.get(row.status, ImageState.CREATING),
-        percent=_percent(row.progress),
-        snapshots=tuple(disk.snapshot_id for disk in disks if disk.snapshot_id),
-    )
-
-
-def _list(wrapper: Any, attribute: str) -> list[Any]:
-    """The API wraps each list in an object, which can be missing."""
-    return (getattr(wrapper, attribute) or []) if wrapper else []
-
-
-def _percent(text: str | None) -> int:
-    return int(text.rstrip("%")) if text and text.rstrip("%").isdecimal() else 0
 
 
 def _is_free(port: int) -> bool:

@@ -36,18 +36,10 @@ class Stock:
         """Instance types to try, the best first; only `wanted` when that is not ""."""
         if wanted:
             return [wanted]
-        sold = self._sold(zone)
-        request = models.DescribeInstanceTypesRequest(cpu_architecture=CPU[architecture])
-        kinds: list[Any] = []  # Any: rows of the SDK
-        while True:
-            body = self._calls.ask(self._calls.ecs.describe_instance_types_with_options, request)
-            kinds += (body.instance_types.instance_type or []) if body.instance_types else []
-            if not body.next_token:
-                break
-            request.next_token = body.next_token
+        sold = set[str]().union(*self.in_stock(zone).values())
         usable = [
             kind
-            for kind in kinds
+            for kind in self.kinds(CPU[architecture])
             if kind.instance_type_id in sold
             and kind.cpu_architecture == CPU[architecture]
             and kind.memory_size >= LEAST_MEMORY
@@ -59,6 +51,30 @@ class Stock:
                 hint="Choose a vSwitch in another zone, or try later.",
             )
         return [str(kind.instance_type_id) for kind in sorted(usable, key=_rank)]
+
+    def kinds(self, cpu: str = "") -> list[Any]:  # Any: rows of the SDK
+        """All instance types of the region, or those of one CPU architecture."""
+        request = models.DescribeInstanceTypesRequest(cpu_architecture=cpu or None)
+        kinds: list[Any] = []  # Any: as above
+        while True:
+            body = self._calls.ask(self._calls.ecs.describe_instance_types_with_options, request)
+            kinds += (body.instance_types.instance_type or []) if body.instance_types else []
+            if not body.next_token:
+                return kinds
+            request.next_token = body.next_token
+
+    def in_stock(self, zone: str) -> dict[str, set[str]]:
+        """Zone -> instance types that can be had there now; of one zone, or of all for ""."""
+        zones = self._available(zone).available_zones
+        return {
+            str(row.zone_id): {
+                str(supported.value)
+                for resource in (row.available_resources.available_resource or [])
+                for supported in (resource.supported_resources.supported_resource or [])
+                if supported.status_category in (IN_STOCK, None)
+            }
+            for row in (zones.available_zone or [] if zones else [])
+        }
 
     def system_image(self, architecture: Architecture) -> str:
         """The newest public image of Debian, else of Ubuntu. Raises `UserError` when there is none."""
@@ -85,16 +101,6 @@ class Stock:
             code="InvalidImageId.NotFound",
             hint="In the local cloud: build the intermediate image.",
         )
-
-    def _sold(self, zone: str) -> set[str]:
-        zones = self._available(zone).available_zones
-        return {
-            str(supported.value)
-            for row in (zones.available_zone or [] if zones else [])
-            for resource in (row.available_resources.available_resource or [])
-            for supported in (resource.supported_resources.supported_resource or [])
-            if supported.status_category in (IN_STOCK, None)
-        }
 
     def _available(self, zone: str) -> Any:  # Any: the SDK's answer
         request = models.DescribeAvailableResourceRequest(

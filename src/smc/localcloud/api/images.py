@@ -76,6 +76,7 @@ class DescribeSnapshots(Paged, frozen=True, kw_only=True):
     snapshot_name: str = ""
     disk_id: str = ""
     instance_id: str = ""
+    snapshot_type: Literal["auto", "user", "all"] = "all"
     status: str = ""
 
 
@@ -90,6 +91,8 @@ def describe_snapshots(cloud: Cloud, request: DescribeSnapshots) -> Reply:
     if request.instance_id:
         own = {disk.id for disk in cloud.disks_of(request.instance_id)}
         found = [snapshot for snapshot in found if snapshot.disk in own]
+    if request.snapshot_type == "auto":  # there is no policy here that takes any
+        found = []
     found = [item for item in found if request.status in ("", "all", item.status.value)]
     counters, snapshots = page(found, request, lambda snapshot: _snapshot(cloud, snapshot))
     return {**counters, "Snapshots": {"Snapshot": snapshots}}
@@ -230,8 +233,8 @@ def _expect_still(cloud: Cloud, disk: Disk) -> None:
             code="IncorrectInstanceStatus",
             hint="The local cloud takes snapshots of disks of stopped instances: stop it first.",
         )
-    if disk.status is DiskStatus.CREATING:
-        raise UserError(f"Disk {disk.id} is being made.", code="IncorrectDiskStatus")
+    if disk.status in (DiskStatus.CREATING, DiskStatus.RESETTING):
+        raise UserError(f"Disk {disk.id} is {disk.status.value}.", code="IncorrectDiskStatus")
     if cloud.is_being_copied([disk]):
         raise UserError(
             f"Another snapshot of disk {disk.id} is being made.", code="IncorrectDiskStatus.CreatingSnapshot"

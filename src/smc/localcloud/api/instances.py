@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -86,6 +86,7 @@ class StopInstance(Request, frozen=True, kw_only=True):
 
     instance_id: str
     force_stop: bool = False
+    stopped_mode: Literal["KeepCharging", "StopCharging", ""] = ""
 
 
 def stop_instance(cloud: Cloud, request: StopInstance) -> Reply:
@@ -94,7 +95,11 @@ def stop_instance(cloud: Cloud, request: StopInstance) -> Reply:
         _expect(instance, *STOPPABLE, *((InstanceStatus.STOPPING,) if request.force_stop else ()))
         cloud.store.put(
             with_changes(
-                instance, status=InstanceStatus.STOPPING, force=request.force_stop, start_again=False
+                instance,
+                status=InstanceStatus.STOPPING,
+                force=request.force_stop,
+                start_again=False,
+                stopped_mode=request.stopped_mode or "StopCharging",
             )
         )
     cloud.stir()
@@ -188,6 +193,7 @@ def _instance(cloud: Cloud, instance: Instance) -> Mapping[str, object]:
         "Description": instance.description,
         "HostName": instance.host_name,
         "Status": instance.status.value,
+        "StoppedMode": instance.stopped_mode or "Not-applicable",
         "RegionId": cloud.region,
         "ZoneId": instance.zone,
         "ImageId": instance.image,

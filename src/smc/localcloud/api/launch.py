@@ -78,9 +78,10 @@ def run_instances(cloud: Cloud, request: RunInstances) -> Reply:
     return once(cloud, request, request.client_token, make)
 
 
-def _check(request: RunInstances) -> None:
+def check_user_data(text: str) -> None:
+    """Raises `UserError` (`InvalidUserData.*`)."""
     try:
-        size = len(base64.b64decode(request.user_data, validate=True))
+        size = len(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError) as e:
         raise UserError("UserData is not base64.", code="InvalidUserData.Base64FormatInvalid") from e
     if size > LARGEST_USER_DATA:
@@ -88,6 +89,10 @@ def _check(request: RunInstances) -> None:
             f"UserData has {size} bytes; the limit is {LARGEST_USER_DATA}.",
             code="InvalidUserData.SizeExceeded",
         )
+
+
+def _check(request: RunInstances) -> None:
+    check_user_data(request.user_data)
     if len(request.data_disks) > MOST_DATA_DISKS:
         raise UserError(
             f"An instance has at most {MOST_DATA_DISKS} data disks.", code="InvalidDataDisk.LimitExceeded"
@@ -101,7 +106,8 @@ def _check(request: RunInstances) -> None:
 
 
 def _make(cloud: Cloud, request: RunInstances) -> str:
-    image = _image(cloud, request, kind := types.find(request.instance_type))
+    kind = types.find(request.instance_type)
+    image = usable_image(cloud, request.image_id, kind)
     vswitch = get(cloud, VSwitch, request.v_switch_id)
     identity = new_id("i")
     instance = Instance(
@@ -130,8 +136,9 @@ def _make(cloud: Cloud, request: RunInstances) -> str:
     return identity
 
 
-def _image(cloud: Cloud, request: RunInstances, kind: types.InstanceType) -> Image:
-    image = get(cloud, Image, request.image_id)
+def usable_image(cloud: Cloud, name: str, kind: types.InstanceType) -> Image:
+    """Raises `UserError`: not there, not ready, of another architecture; or the type is too large."""
+    image = get(cloud, Image, name)
     if image.status is not ImageStatus.AVAILABLE:
         raise UserError(
             f"Image {image.id} is {image.status.value}, not Available.",
@@ -163,8 +170,13 @@ def _groups(cloud: Cloud, request: RunInstances, vswitch: VSwitch) -> tuple[str,
 
 
 def _address(cloud: Cloud, request: RunInstances, vswitch: VSwitch) -> str:
-    taken = {item.private_address for item in cloud.store.all(Instance) if item.vswitch == vswitch.id}
-    return network.choose_address(vswitch, taken, request.private_ip_address)
+    return network.choose_address(vswitch, taken_addresses(cloud, vswitch.id), request.private_ip_address)
+
+
+def taken_addresses(cloud: Cloud, vswitch: str, *, but: str = "") -> set[str]:
+    """Of all instances of the vSwitch except `but`."""
+    instances = [item for item in cloud.store.all(Instance) if item.vswitch == vswitch]
+    return {item.private_address for item in instances if item.id != but}
 
 
 def _disks(cloud: Cloud, request: RunInstances, image: Image, instance: Instance) -> list[Disk]:
