@@ -12,13 +12,19 @@ from smc.center.api.context import Context
 from smc.center.api.service import service
 from smc.center.clock import SYSTEM, Clock
 from smc.center.jobs_port import JobsPort
+from smc.center.notify.deliver import deliver_due
 from smc.center.settings import Settings
 from smc.center.store.database import url_of
 from smc.center.store.store import Store, open_store
 from smc.center.trust.center_ca import CenterTrust, open_trust
 from smc.center.trust.tickets import Tickets
+from smc.center.upkeep import Chore, Upkeep
 from smc.cloud.driver import Driver
 from smc.rpc.dispatch import application
+
+PRESENCE_SECONDS = 10.0  # how late it is noticed that a source is silent
+DELIVERY_SECONDS = 1.0
+RETENTION_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,24 @@ def api_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Starlette:
 def agents_of(parts: Parts) -> Starlette:
     """What is on --agent-listen."""
     return agents_app(parts.store, parts.trust, parts.agent)
+
+
+def upkeep_of(parts: Parts) -> Upkeep:
+    """What the center does by itself, for as long as it serves."""
+    store = parts.store
+
+    def forget() -> None:
+        before = store.clock.now() - parts.settings.event_days * 86400.0
+        store.outbox.forget(before)
+        store.events.forget(before)
+
+    return Upkeep(
+        (
+            Chore("presence", PRESENCE_SECONDS, store.presence.look),
+            Chore("notifications", DELIVERY_SECONDS, lambda: deliver_due(store)),
+            Chore("retention", RETENTION_SECONDS, forget),
+        )
+    )
 
 
 def _names(settings: Settings) -> list[str]:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from smc.base.errors import UserError
 from smc.center.admin_key import AdminKey, admin_key, is_loopback
-from smc.center.app import Parts, agents_of, api_of
+from smc.center.app import Parts, agents_of, api_of, upkeep_of
 from smc.center.jobs_port import JobsPort
 from smc.center.settings import Address
 from smc.center.trust.center_ca import CenterTrust
@@ -46,6 +46,7 @@ def serve(parts: Parts, driver: Driver, jobs: JobsPort, *, ready: Callable[[Admi
             (_server(api_of(parts, driver, jobs), trust), api),
             (_server(agents_of(parts), parts.trust), agents),
         ]
+        stack.enter_context(upkeep_of(parts))
         asyncio.run(_run(servers, stopping=parts.store.bell.close, ready=lambda: ready(admin, is_new)))
 
 

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str = ""  # "": DATA_DIR/center.db
     region: str = "local"
     region_code: str = "lcl"  # three characters within ids
+    event_days: float = 90.0  # for so long events are kept
 
 
 def read_address(text: str) -> Address:

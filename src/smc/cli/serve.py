@@ -42,6 +42,7 @@ def serve(
         str, typer.Option(help="ECS endpoint of a real cloud; default: the embedded local cloud.")
     ] = "",
     region: Annotated[str, typer.Option(help="Region of a real cloud.")] = "local",
+    event_days: Annotated[float, typer.Option(help="For how many days events are kept.", min=1)] = 90,
 ) -> None:
     """Run the center until Ctrl-C: API, agents' endpoint, jobs, and the embedded local cloud.
 
@@ -55,6 +56,7 @@ def serve(
         agent_file=agent_file,
         database_url=database_url,
         region=region,
+        event_days=event_days,
     )
     with ExitStack() as stack:
         stack.enter_context(_sole_use(data_dir))

@@ -1,11 +1,13 @@
 """All actions of the API as one service of the RPC kit."""
 
 from smc.center.api.context import Context
+from smc.center.api.events import EventActions
 from smc.center.api.images import ImageActions
 from smc.center.api.jobs import JobActions
 from smc.center.api.progress import ProgressActions
 from smc.center.api.regions import RegionActions
 from smc.center.api.sources import SourceActions
+from smc.center.api.subscriptions import SubscriptionActions
 from smc.center.api.tokens import TokenActions
 from smc.rpc.dispatch import Actions, Service
 
@@ -13,7 +15,16 @@ VERSION = "2019-06-01"
 
 
 def actions(context: Context) -> Actions:
-    subjects = (TokenActions, SourceActions, JobActions, ProgressActions, ImageActions, RegionActions)
+    subjects = (
+        TokenActions,
+        SourceActions,
+        JobActions,
+        ProgressActions,
+        ImageActions,
+        RegionActions,
+        EventActions,
+        SubscriptionActions,
+    )
     return {name: found for subject in subjects for name, found in subject(context).actions().items()}
 
 

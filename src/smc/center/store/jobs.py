@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
 
 from smc.base.errors import UserError
 from smc.center.bell import Bell
 from smc.center.clock import Clock
-from smc.center.store import runs
+from smc.center.store import presence, runs
 from smc.center.store.database import Database
+from smc.center.store.events import EventKind
 from smc.center.store.ids import new_id
+from smc.center.store.job_status import add, tell, turn
 from smc.center.store.tables import jobs as table
 from smc.center.store.tables import sources
 from smc.center.store.values import Job, JobRequest, Run
@@ -68,28 +70,19 @@ class Jobs:
                 return made
             _refuse_conflicts(connection, new)
             job_id = new_id("j", self._region)
-            connection.execute(
-                insert(table).values(
-                    id=job_id,
-                    name=new.name,
-                    description=new.description,
-                    region_id=new.region_id,
-                    source_id=new.source_id,
-                    request=encode(new.request).decode(),
-                    plan=encode(new.plan).decode(),
-                    status=JobStatus.READY.value,
-                    business_status="",
-                    progress=0.0,
-                    note="",
-                    failure="",
-                    run_number=0,
-                    image_id="",
-                    transition_instance_id="",
-                    created=self._clock.now(),
-                    valid_until=new.valid_until,
-                    client_token=new.client_token or None,
-                    client_token_hash=new.token_hash or None,
-                )
+            add(
+                connection,
+                self._clock.now(),
+                job_id,
+                name=new.name,
+                description=new.description,
+                region_id=new.region_id,
+                source_id=new.source_id,
+                request=encode(new.request).decode(),
+                plan=encode(new.plan).decode(),
+                valid_until=new.valid_until,
+                client_token=new.client_token or None,
+                client_token_hash=new.token_hash or None,
             )
         return job_id
 
@@ -129,19 +122,17 @@ class Jobs:
             require_status(job, STARTABLE)
             number = job.run_number + 1
             now = self._clock.now()
-            connection.execute(
-                update(table)
-                .where(table.c.id == job_id)
-                .values(
-                    status=JobStatus.RUNNING.value,
-                    business_status=BusinessStatus.PREPARING.value,
-                    run_number=number,
-                    progress=0.0,
-                    note="",
-                    failure="",
-                    started=job.started or now,
-                    ended=None,
-                )
+            turn(
+                connection,
+                now,
+                job_id,
+                JobStatus.RUNNING,
+                business_status=BusinessStatus.PREPARING.value,
+                run_number=number,
+                progress=0.0,
+                note="",
+                started=job.started or now,
+                ended=None,
             )
             return runs.add(connection, job_id, number, kind, now, authority)
 
@@ -181,9 +172,10 @@ class Jobs:
         """Raises `UserError` (`ReplicationJob.InvalidStatus`) while it is Running."""
         allowed = tuple(status for status in JobStatus if status is not JobStatus.RUNNING)
         with self._database.write() as connection:
-            require_status(locked(connection, job_id), allowed)
-            values = {"status": JobStatus.DELETING.value, "business_status": "", "note": ""}
-            connection.execute(update(table).where(table.c.id == job_id).values(**values))
+            job = locked(connection, job_id)
+            require_status(job, allowed)
+            if job.status is not JobStatus.DELETING:
+                turn(connection, self._clock.now(), job_id, JobStatus.DELETING, business_status="", note="")
 
     def remove(self, job_id: str) -> None:
         """Forget the job with its runs and log, and its source when that is Deleting and has no other job.
@@ -193,10 +185,13 @@ class Jobs:
         with self._database.write() as connection:
             here = table.c.id == job_id
             source = connection.execute(select(table.c.source_id).where(here)).scalar()
+            if source is None:
+                return
+            now = self._clock.now()
+            tell(connection, now, job_id, EventKind.JOB_DELETED, "was deleted")
             connection.execute(delete(table).where(here))
             other = select(table.c.id).where(table.c.source_id == source).exists()
-            leaving = sources.c.deleting & (sources.c.id == source) & ~other
-            connection.execute(delete(sources).where(leaving))
+            presence.leave(connection, now, source, sources.c.deleting, ~other)
 
     # What a run tells about itself; each is False, and changes nothing, when a newer run has begun.
 
@@ -222,22 +217,22 @@ class Jobs:
         with self._database.write() as connection:
             if not _update_current(connection, run, {"image_id": image}):
                 return False
-            runs.set_image(connection, run.job, run.number, image)
+            if runs.set_image(connection, run.job, run.number, image):
+                now = self._clock.now()
+                tell(connection, now, run.job, EventKind.IMAGE_MADE, f"made the image {image}")
         return True
 
     def end(self, run: Run, status: JobStatus, *, failure: Failure | None = None, note: str = "") -> bool:
         """The run is over: the job is `status` now; `failure` says why it is InError."""
         now = self._clock.now()
         values: dict[str, object] = {
-            "status": status.value,
             "business_status": "",
             "note": note,
-            "failure": encode(failure).decode() if failure else "",
         }
         if status is JobStatus.FINISHED:
             values |= {"progress": 100.0, "ended": now}
         with self._database.write() as connection:
-            if not _update_current(connection, run, values):
+            if not turn(connection, now, run.job, status, *_is_current(run), failure=failure, **values):
                 return False
             runs.end(connection, run.job, run.number, now)
         self._bell.ring()
@@ -336,12 +331,12 @@ def locked(connection: Connection, job_id: str) -> Job:
 
 
 def _update_current(connection: Connection, run: Run, values: dict[str, object]) -> bool:
-    current = update(table).where(
-        table.c.id == run.job,
-        table.c.run_number == run.number,
-        table.c.status == JobStatus.RUNNING.value,
-    )
+    current = update(table).where(table.c.id == run.job, *_is_current(run))
     return connection.execute(current.values(**values)).rowcount > 0
+
+
+def _is_current(run: Run) -> tuple[ColumnElement[bool], ...]:
+    return table.c.run_number == run.number, table.c.status == JobStatus.RUNNING.value
 
 
 def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:

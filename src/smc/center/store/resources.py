@@ -7,6 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from smc.center.clock import Clock
 from smc.center.store.database import Database
+from smc.center.store.events import EventKind, NewEvent, note
 from smc.center.store.tables import resources as table
 from smc.center.store.values import Made
 from smc.cloud.driver import Kind
@@ -43,8 +44,15 @@ class Resources:
 
     def released(self, kind: Kind, resource: str) -> None:
         here = (table.c.kind == kind.value) & (table.c.id == resource) & table.c.released.is_(None)
+        now = self._clock.now()
         with self._database.write() as connection:
-            connection.execute(update(table).where(here).values(released=self._clock.now()))
+            gone = update(table).where(here).values(released=now).returning(table.c.name, table.c.job)
+            for row in connection.execute(gone).fetchall():
+                if kind is Kind.IMAGE:
+                    message = f"The image {resource} ({row.name}) is gone."
+                    note(
+                        connection, now, NewEvent(kind=EventKind.IMAGE_DROPPED, job=row.job, message=message)
+                    )
 
     def find(self, kind: Kind, resource: str) -> Made | None:
         """What still exists, as far as the center knows."""

@@ -177,8 +177,10 @@ def is_stop_wanted(connection: Connection, job: str, number: int) -> bool:
     return bool(connection.execute(query).scalar())
 
 
-def set_image(connection: Connection, job: str, number: int, image: str) -> None:
-    _update(connection, job, number, image_id=image)
+def set_image(connection: Connection, job: str, number: int, image: str) -> bool:
+    """False when it has this image already: a step that was cut off is taken again."""
+    other = (table.c.job == job) & (table.c.number == number) & (table.c.image_id != image)
+    return connection.execute(update(table).where(other).values(image_id=image)).rowcount > 0
 
 
 def forget_agent_certificates(connection: Connection, source_id: str) -> None:

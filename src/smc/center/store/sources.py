@@ -9,7 +9,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    delete,
     func,
     insert,
     not_,
@@ -19,7 +18,7 @@ from sqlalchemy import (
 
 from smc.base.errors import Transient, UserError
 from smc.center.clock import Clock
-from smc.center.store import runs, tokens
+from smc.center.store import presence, runs, tokens
 from smc.center.store.database import Database
 from smc.center.store.ids import new_id, random_text
 from smc.center.store.tables import activation_codes, jobs
@@ -103,7 +102,8 @@ class Sources:
             tokens.check(code, request.token_code, now)
             assert code is not None
             source_id = _known(connection, request.server.fingerprint)
-            if source_id:
+            known = bool(source_id)
+            if known:
                 if (
                     connection.execute(select(table.c.csr).where(table.c.id == source_id)).scalar()
                     != request.csr
@@ -115,6 +115,7 @@ class Sources:
                 source_id = new_id("s", self._region)
                 _add(connection, source_id, request.server, now, described)
             row = connection.execute(_query().where(table.c.id == source_id)).one()
+            presence.arrive(connection, now, source_id, row.name, again=known)
         return _value(row), credential
 
     def authenticate(self, credential: str) -> Source | None:
@@ -179,7 +180,7 @@ class Sources:
         with self._database.write() as connection:
             if connection.execute(select(jobs.c.id).where(jobs.c.source_id == source_id).limit(1)).first():
                 return False
-            connection.execute(delete(table).where(table.c.id == source_id))
+            presence.leave(connection, self._clock.now(), source_id)
         return True
 
 

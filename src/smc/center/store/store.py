@@ -4,14 +4,18 @@ from smc.center.bell import Bell
 from smc.center.clock import SYSTEM, Clock
 from smc.center.store.access_keys import AccessKeys
 from smc.center.store.database import Database, open_database
+from smc.center.store.events import Events
 from smc.center.store.history import History
 from smc.center.store.job_changes import JobChanges
 from smc.center.store.job_log import JobLog
 from smc.center.store.jobs import Jobs
+from smc.center.store.outbox import Outbox
+from smc.center.store.presence import Presence
 from smc.center.store.receivers import Receivers
 from smc.center.store.resources import Resources
 from smc.center.store.runs import Runs
-from smc.center.store.sources import Sources
+from smc.center.store.sources import OFFLINE_SECONDS, Sources
+from smc.center.store.subscriptions import Subscriptions
 from smc.center.store.tokens import ActivationCodes
 
 
@@ -31,6 +35,10 @@ class Store:
         self.receivers = Receivers(database, clock)
         self.resources = Resources(database, clock)
         self.log = JobLog(database, clock)
+        self.events = Events(database, clock)
+        self.presence = Presence(database, clock, OFFLINE_SECONDS)
+        self.subscriptions = Subscriptions(database, region, clock)
+        self.outbox = Outbox(database)
         self._database = database
 
     def close(self) -> None:
