@@ -9,6 +9,7 @@ the walk. Of hard links the first name counts.
 """
 
 import hashlib
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -20,7 +21,9 @@ from smc.wire.messages import PIECE, FolderProof, TreeProof
 NUMBER = Struct("<Q")
 LENGTH = Struct("<I")
 ZERO_PIECE = hashlib.sha256(bytes(PIECE)).digest()
+DIGEST = 32  # bytes of each hash here
 AT_ONCE = 4096  # hashes of holes fed in one go
+TOGETHER = 256  # folders of a group
 
 File = tuple[bytes, int, bytes]  # name, size, hash
 
@@ -83,40 +86,96 @@ class _Part:
 class _Folder:
     """A folder whose turn has not come, or whose parts are still coming."""
 
-    def __init__(self, path: bytes) -> None:
+    __slots__ = ("_files", "_hash", "_size", "group", "parts", "path", "proof", "whole")
+
+    def __init__(self, path: bytes, group: "_Group") -> None:
         self.path = path
-        self.parts: deque[_Part] = deque()
+        self.group = group
+        self.parts: deque[_Part] | None = None
         self.proof: FolderProof | None = None
         self.whole = False
-        self._hash = hashlib.sha256()
+        self._hash: hashlib._Hash | None = None
         self._files = self._size = 0
 
-    def settle(self) -> bool:
-        """Take in what is there, in order; True when nothing of the folder is missing."""
-        if self.proof is None:
-            while self.parts and self.parts[0].files is not None:
-                self._add(self.parts.popleft().files or [])
-            if self.whole and not self.parts:
-                self.proof = FolderProof(self._files, self._size, self._hash.digest())
-        return self.proof is not None
+    def begin_part(self) -> _Part:
+        if self.parts is None:
+            self.parts, self._hash = deque(), hashlib.sha256()
+        part = _Part(self)
+        self.parts.append(part)
+        return part
 
-    def _add(self, files: list[File]) -> None:
-        self._hash.update(b"".join([LENGTH.pack(len(name)) + name + content for name, _, content in files]))
+    def settle(self) -> FolderProof | None:
+        """Take in what is there, in order; the proof when nothing of the folder is missing."""
+        assert self.parts is not None
+        assert self._hash is not None
+        while self.parts and self.parts[0].files is not None:
+            self._add(self._hash, self.parts.popleft().files or [])
+        if not self.whole or self.parts:
+            return None
+        self.proof = FolderProof(self._files, self._size, self._hash.digest())
+        self.parts = self._hash = None
+        return self.proof
+
+    def _add(self, whole: "hashlib._Hash", files: list[File]) -> None:
+        whole.update(b"".join([LENGTH.pack(len(name)) + name + content for name, _, content in files]))
         self._size += sum([size for _, size, _ in files])
         self._files += len(files)
+
+
+Proved = tuple[bytes, bytes]  # path and hash of a folder that has files
+
+
+class _Group:
+    """Up to TOGETHER folders that follow each other; when all are proved they take little memory."""
+
+    __slots__ = ("_hashes", "_paths", "expected", "files", "folders", "missing", "size")
+
+    def __init__(self) -> None:
+        self.folders: deque[_Folder] = deque()  # without those that were packed or taken
+        self.expected = self.missing = 0
+        self.files = self.size = 0
+        self._paths = self._hashes = b""
+
+    def expect(self, path: bytes) -> _Folder:
+        folder = _Folder(path, self)
+        self.folders.append(folder)
+        self.expected += 1
+        self.missing += 1
+        return folder
+
+    def pack(self) -> None:
+        """Of paths in the order of the walk some 10 bytes remain."""
+        proved = list(self.take())
+        self._paths = zlib.compress(b"\0".join([path for path, _ in proved]), 1)
+        self._hashes = b"".join([content for _, content in proved])
+
+    def take(self) -> Iterator[Proved]:
+        """What has files, up to the first folder that is not proved; it is counted in `files` and `size`."""
+        if self._hashes:
+            paths = zlib.decompress(self._paths).split(b"\0")
+            for number, path in enumerate(paths):
+                yield path, self._hashes[number * DIGEST : (number + 1) * DIGEST]
+            self._paths = self._hashes = b""
+        while self.folders and (proof := self.folders[0].proof) is not None:
+            folder = self.folders.popleft()
+            if proof.files:
+                self.files += proof.files
+                self.size += proof.size
+                yield folder.path, proof.hash
 
 
 class TreeDigest:
     """The proof of one tree in one pass; folders are announced in the order of the walk and known in any.
 
-    For one thread at a time: the callers hold a lock.
+    For one thread at a time: the callers hold a lock. While a folder is not settled, those that are behind it
+    wait with some 50 bytes each: 50 MB for a million.
     """
 
     def __init__(self, told: Callable[[bytes, FolderProof], None] | None = None) -> None:
         """`told` hears of each folder's proof as soon as all of it came; not of what was known before."""
         self._hash = hashlib.sha256()
         self._files = self._size = 0
-        self._order: deque[_Folder] = deque()
+        self._order: deque[_Group] = deque()
         self._waiting: dict[bytes, _Folder] = {}
         self._last: list[bytes] | None = None  # names of the path that came last
         self._told = told
@@ -127,23 +186,23 @@ class TreeDigest:
         if self._last is not None and place <= self._last:
             raise WireError(f"folder {path!r} came out of order")
         self._last = place
-        folder = _Folder(path)
-        self._order.append(folder)
-        self._waiting[path] = folder
+        if not self._order or self._order[-1].expected == TOGETHER:
+            self._order.append(_Group())
+        self._waiting[path] = self._order[-1].expect(path)
 
     def expects(self, path: bytes) -> bool:
         return path in self._waiting
 
     def know(self, path: bytes, proof: FolderProof) -> None:
         """All of a folder that was expected is proved already."""
-        self._waiting.pop(path).proof = proof
-        self._drain()
+        folder = self._waiting.pop(path)
+        folder.proof = proof
+        self._proved(folder.group)
 
     def begin_part(self, path: bytes, *, last: bool) -> _Part:
         """The next part of a folder that was expected; hand it back to `end_part`."""
         folder = self._waiting[path]
-        part = _Part(folder)
-        folder.parts.append(part)
+        part = folder.begin_part()
         if last:
             folder.whole = True
             del self._waiting[path]
@@ -153,9 +212,12 @@ class TreeDigest:
         """`files` of the part, by name."""
         part.files = files
         folder = part.folder
-        if folder.settle() and self._told is not None and folder.proof is not None:
-            self._told(folder.path, folder.proof)
-        self._drain()
+        proof = folder.settle()
+        if proof is None:
+            return
+        if self._told is not None:
+            self._told(folder.path, proof)
+        self._proved(folder.group)
 
     def proof(self) -> TreeProof:
         """When everything that was expected has come."""
@@ -166,15 +228,22 @@ class TreeDigest:
     def complete(self) -> bool:
         return not self._order
 
-    def _drain(self) -> None:
-        while self._order and self._order[0].settle():
-            folder = self._order.popleft()
-            proof = folder.proof
-            assert proof is not None
-            if proof.files:
-                self._hash.update(LENGTH.pack(len(folder.path)) + folder.path + proof.hash)
-                self._files += proof.files
-                self._size += proof.size
+    def _proved(self, group: _Group) -> None:
+        """One more folder of it."""
+        group.missing -= 1
+        if group is not self._order[0]:
+            if not group.missing and group.expected == TOGETHER:
+                group.pack()
+            return
+        while self._order:
+            first = self._order[0]
+            for path, content in first.take():
+                self._hash.update(LENGTH.pack(len(path)) + path + content)
+            if first.folders:
+                return
+            self._files += first.files
+            self._size += first.size
+            self._order.popleft()
 
 
 def ranges(numbers: Mapping[int, object], most: int) -> tuple[tuple[int, int], ...]:

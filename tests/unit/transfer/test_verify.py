@@ -1,6 +1,7 @@
 """The proof is what its definition says, by plain hashlib, in whatever order things settle."""
 
 import threading
+import tracemalloc
 from collections.abc import Mapping
 from hashlib import sha256
 from struct import pack
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smc.base.errors import WireError
+from smc.transfer import verify
 from smc.transfer.ledger import Ledger, Result
 from smc.transfer.verify import TreeDigest, hash_bytes, hash_of_pieces, hash_piece, ranges
 from smc.wire import messages as m
@@ -129,10 +131,16 @@ def result(content: bytes | None) -> Result | None:
 
 
 @settings(deadline=None)
-@given(tree=TREES, part=st.integers(1, 4), data=st.data())
+@given(tree=TREES, part=st.integers(1, 4), together=st.integers(1, 4), data=st.data())
 def test_the_proof_does_not_depend_on_the_order_in_which_files_settle(
-    tree: dict[bytes, dict[bytes, bytes | None]], part: int, data: st.DataObject
+    tree: dict[bytes, dict[bytes, bytes | None]], part: int, together: int, data: st.DataObject
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "TOGETHER", together)
+        settle_in_any_order(tree, part, data)
+
+
+def settle_in_any_order(tree: dict[bytes, dict[bytes, bytes | None]], part: int, data: st.DataObject) -> None:
     told: list[bytes] = []
     digest = TreeDigest(lambda path, proof: told.append(path))
     lock = threading.Lock()
@@ -171,6 +179,32 @@ def test_files_settled_by_many_threads_give_the_same_proof() -> None:
     came = {path: {n: c for n, c in files.items() if c is not None} for path, files in tree.items()}
     assert digest.proof().hash == tree_hash(came)
     assert digest.proof().files == 800
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_folders_behind_one_that_is_not_settled_take_little_memory(*, known: bool) -> None:
+    """One large file, early in the walk, can be on its way while all others are done."""
+    count, most = 20_000, 60  # bytes a folder
+    paths = [b"srv/some/where/%03d/a-folder-%06d" % (n // 500, n) for n in range(count)]
+    proof, file = m.FolderProof(1, 7, folder_hash({b"a": b"content"})), (b"a", 7, content_hash(b"content"))
+    digest = TreeDigest()
+    digest.expect(b"")
+    large = digest.begin_part(b"", last=True)
+    tracemalloc.start()
+    try:
+        for path in paths:
+            digest.expect(path)
+            if known:
+                digest.know(path, proof)
+            else:
+                digest.end_part(digest.begin_part(path, last=True), [file])
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held / count < most
+    digest.end_part(large, [])
+    assert digest.proof().hash == tree_hash({path: {b"a": b"content"} for path in paths})
+    assert digest.proof().files == count
 
 
 def test_a_folder_that_is_known_counts_as_if_it_had_been_listed() -> None:
