@@ -14,8 +14,15 @@ import msgspec
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 
-from smc.center.api import create_job, modify_job, tokens
+from smc.center.api import tokens
 from smc.center.api.context import Context
+from smc.center.api.job_parameters import (
+    PARAMETERS,
+    CreateReplicationJob,
+    ModifyReplicationJobAttribute,
+    changeable,
+    refused_so_far,
+)
 from smc.center.api.service import VERSION, actions
 from smc.center.app import open_parts
 from smc.center.settings import Settings
@@ -26,8 +33,8 @@ from smc.rpc.params import allowed
 
 NOT_YET = {
     "CreateAccessToken": tokens.NOT_YET,
-    "CreateReplicationJob": create_job.NOT_YET,
-    "ModifyReplicationJobAttribute": modify_job.NOT_YET,
+    "CreateReplicationJob": refused_so_far(CreateReplicationJob),
+    "ModifyReplicationJobAttribute": refused_so_far(ModifyReplicationJobAttribute),
 }
 FOLDER = Path(__file__).with_name("reference")
 API_HEAD = f"""# The API: what is ours
@@ -57,6 +64,11 @@ def api_page() -> str:
         f"| {name} | `{_encoded(table[name], field)}` | {why} |"
         for name, refused in NOT_YET.items()
         for field, why in refused.items()
+    ]
+    lines += ["", "## When a parameter of a job may change\n", "| parameter | when |", "|---|---|"]
+    lines += [
+        f"| `{_encoded(table['ModifyReplicationJobAttribute'], field)}` | {PARAMETERS[field].changes.value} |"
+        for field in changeable()
     ]
     lines += ["", "## Actions of ours\n", "| action | parameters | what it does |", "|---|---|---|"]
     lines += [

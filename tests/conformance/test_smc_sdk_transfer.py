@@ -15,7 +15,6 @@ from tests.conformance.test_smc_sdk_jobs import create, described, run_of
 from tests.conformance.test_smc_sdk_serve import client_of as served_client
 from tests.conformance.test_smc_sdk_serve import served
 from tests.unit.center.running import Center, center
-from tests.unit.center.servers import server
 
 from smc.center.store.history import KEPT_SECONDS, SLOT_SECONDS, Point
 from smc.center.trust.run_ca import new_authority
@@ -112,36 +111,6 @@ def test_parameters_that_cannot_be_used_are_refused_with_a_sentence(
     with refused("InvalidParameter.ReplicationParameters", match=why):
         modify(sdk, job, replication_parameters=text)
     assert described(sdk, job).replication_parameters == FAST
-
-
-def test_names_and_times_may_change_and_what_is_settled_may_not(running: Center, sdk: Client) -> None:
-    source = running.import_server().source_id
-    job = create(sdk, source, name="old")
-    modify(sdk, job, name="new", description="moved", image_name="other_image")
-    found = described(sdk, job)
-    assert (found.name, found.description, found.image_name) == ("new", "moved", "other_image")
-    another = running.import_server(server(fingerprint="f2", hostname="other")).source_id
-    create(sdk, another, name="taken")
-    with refused("ReplicationJobName.Duplicate"):
-        modify(sdk, job, name="taken")
-    modify(sdk, job, name="new")
-    with refused("UnsupportedParameter.SystemDiskSize"):
-        modify(sdk, job, system_disk_size=40)
-    with refused("UnsupportedParameter.Tag"):
-        call(sdk, "ModifyReplicationJobAttribute", JobId=job, Tag=[{"Key": "team", "Value": "shop"}])
-    with refused("UnsupportedParameter.Disks"):
-        call(sdk, "ModifyReplicationJobAttribute", JobId=job, Disks={"System": {"Size": 40}})
-    with refused("MissingParameter.ReplicationParameters", match="Nothing is to be changed"):
-        modify(sdk, job)
-    with refused("InvalidParameter.ValidTime"):
-        modify(sdk, job, valid_time="2020-01-01T00:00:00Z")
-    with refused("InvalidJobId.NotFound"):
-        modify(sdk, "j-none", name="x-ray")
-    sdk.start_replication_job(models.StartReplicationJobRequest(job_id=job))
-    running.parts.store.jobs.end(run_of(running, job), JobStatus.STOPPED)
-    modify(sdk, job, name="newer")
-    with refused("ReplicationJob.InvalidStatus", match="Stopped is invalid"):
-        modify(sdk, job, image_name="too_late")
 
 
 def test_a_change_while_it_copies_reaches_the_waiting_agent_within_two_seconds(

@@ -6,8 +6,9 @@ from functools import partial
 
 from smc.center.api import layout
 from smc.center.api.context import Context
-from smc.center.api.create_job import CreateReplicationJob, create_job
-from smc.center.api.modify_job import ModifyReplicationJobAttribute, modify_job
+from smc.center.api.create_job import create_job
+from smc.center.api.job_parameters import CreateReplicationJob, ModifyReplicationJobAttribute
+from smc.center.api.modify_job import modify_job
 from smc.center.api.progress import OneJob, percent
 from smc.center.api.start_job import start
 from smc.center.api.words import (

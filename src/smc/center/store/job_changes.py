@@ -1,6 +1,7 @@
 """What of a job may change after it was made, and in which of its states (service-facts, 1.2)."""
 
-from collections.abc import Callable
+from collections.abc import Collection
+from enum import Enum
 
 import msgspec
 from sqlalchemy import update
@@ -10,11 +11,10 @@ from smc.center.bell import Bell
 from smc.center.store.database import Database
 from smc.center.store.jobs import locked, refuse_taken_name, require_status, require_syncing
 from smc.center.store.tables import jobs as table
-from smc.center.store.values import Job
+from smc.center.store.values import Job, JobRequest
 from smc.model.codec import encode
 from smc.model.job import JobStatus
 from smc.model.plan import Plan
-from smc.wire.orders import TransferSettings
 
 ALIVE = (
     JobStatus.READY,
@@ -25,22 +25,24 @@ ALIVE = (
 )
 
 
-class Replication(msgspec.Struct, frozen=True, kw_only=True):
-    """`text` as it was sent, and what it means."""
+class When(Enum):
+    """The states in which something of a job may change."""
 
-    text: str
-    settings: TransferSettings
+    ANY_TIME = "any time"
+    ALIVE = "while it is Ready, Running, Stopped, InError or Waiting"
+    SYNCING = "the same, and Running only while Syncing"
+    WAITING = "before its first run, and in Waiting"
+    BEFORE_RUN = "before its first run"
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """None: as it was. `plan` makes the new plan out of the old one."""
+    """The job as it is to be; None: that was not touched."""
 
-    name: str | None = None
-    description: str | None = None
-    valid_until: float | None = None
-    replication: Replication | None = None
-    image_name: str | None = None
-    plan: Callable[[Plan], Plan] | None = None
+    name: str
+    description: str
+    valid_until: float
+    request: JobRequest
+    plan: Plan | None = None
 
 
 class JobChanges:
@@ -48,51 +50,60 @@ class JobChanges:
         self._database = database
         self._bell = bell
 
-    def apply(self, job_id: str, change: Change) -> None:
-        """All of it or nothing; who waits for orders is woken.
+    def apply(self, job: Job, change: Change, when: Collection[When]) -> bool:
+        """All of it or nothing; who waits for orders is woken. False when `job` was changed meanwhile.
 
         Raises `UserError`: `InvalidJobId.NotFound`, `ReplicationJob.InvalidStatus`,
-        `ReplicationJob.InvalidBusinessStatus`, `ReplicationJobName.Duplicate`, what `change.plan` raises.
+        `ReplicationJob.InvalidBusinessStatus`, `ReplicationJobName.Duplicate`.
         """
         with self._database.write() as connection:
-            job = locked(connection, job_id)
-            _require_allowed(job, change)
-            if change.name:
-                refuse_taken_name(connection, change.name, job_id)
-            values = _values(job, change)
-            if values:
-                connection.execute(update(table).where(table.c.id == job_id).values(**values))
+            found = locked(connection, job.id)
+            for time in when:
+                _require(found, time)
+            if _attributes(found) != _attributes(job):
+                return False
+            if change.name != found.name:
+                refuse_taken_name(connection, change.name, job.id)
+            connection.execute(update(table).where(table.c.id == job.id).values(**_columns(change)))
         self._bell.ring()
+        return True
 
 
-def _require_allowed(job: Job, change: Change) -> None:
-    if change.valid_until is not None or change.replication is not None:
-        require_status(job, ALIVE)
-    if change.replication is not None:
-        require_syncing(job, "Changing ReplicationParameters")
-    if change.image_name is not None or change.plan is not None:
-        require_status(job, (JobStatus.READY,))
-        if job.run_number:
-            raise UserError(
-                "The replication job has run: its image name and what it leaves out cannot change any more.",
-                code="ReplicationJob.InvalidStatus",
-                hint="Delete the job and create it again.",
-            )
+def _require(job: Job, when: When) -> None:
+    """Raises `UserError` (`ReplicationJob.InvalidStatus`, `ReplicationJob.InvalidBusinessStatus`)."""
+    match when:
+        case When.ANY_TIME:
+            return
+        case When.ALIVE:
+            require_status(job, ALIVE)
+        case When.SYNCING:
+            require_status(job, ALIVE)
+            require_syncing(job, "Changing ReplicationParameters")
+        case When.WAITING:
+            if job.run_number or job.status is not JobStatus.READY:
+                require_status(job, (JobStatus.WAITING,))
+        case When.BEFORE_RUN:
+            require_status(job, (JobStatus.READY,))
+            if job.run_number:
+                raise UserError(
+                    "The replication job has run: what it moves, where and how cannot change any more.",
+                    code="ReplicationJob.InvalidStatus",
+                    hint="Delete the job and create it again.",
+                )
 
 
-def _values(job: Job, change: Change) -> dict[str, object]:
-    """Columns with their new values."""
-    given = {"name": change.name, "description": change.description, "valid_until": change.valid_until}
-    values: dict[str, object] = {column: value for column, value in given.items() if value is not None}
-    request = job.request
-    if change.image_name is not None:
-        request = msgspec.structs.replace(request, image_name=change.image_name)
-    if change.replication is not None:
-        request = msgspec.structs.replace(
-            request, replication_parameters=change.replication.text, settings=change.replication.settings
-        )
-    if request != job.request:
-        values["request"] = encode(request).decode()
+def _attributes(job: Job) -> tuple[object, ...]:
+    """What an operator changes."""
+    return job.name, job.description, job.valid_until, job.request
+
+
+def _columns(change: Change) -> dict[str, object]:
+    columns: dict[str, object] = {
+        "name": change.name,
+        "description": change.description,
+        "valid_until": change.valid_until,
+        "request": encode(change.request).decode(),
+    }
     if change.plan is not None:
-        values["plan"] = encode(change.plan(job.plan)).decode()
-    return values
+        columns["plan"] = encode(change.plan).decode()
+    return columns

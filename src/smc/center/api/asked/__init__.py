@@ -1,0 +1,1 @@
+"""What an operator asks of a job, checked and put into a draft: one file a subject."""

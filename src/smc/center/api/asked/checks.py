@@ -1,0 +1,35 @@
+"""All checks of a job's parameters, in their order."""
+
+from collections.abc import Callable, Sequence
+
+from smc.center.api.asked.disks import check_disks
+from smc.center.api.asked.draft import Asking, Draft
+from smc.center.api.asked.names import check_names
+from smc.center.api.asked.network import check_network
+from smc.center.api.asked.tags import check_tags
+from smc.center.api.asked.target import check_target
+from smc.center.api.asked.times import check_times
+from smc.center.api.asked.transfer import check_transfer
+from smc.center.api.job_parameters import PARAMETERS, sent
+from smc.center.api.words import unsupported
+from smc.rpc.params import api_name
+
+CHECKS: Sequence[Callable[[Asking, Draft], Draft]] = (
+    check_target,
+    check_names,
+    check_times,
+    check_network,
+    check_transfer,
+    check_disks,
+    check_tags,
+)
+
+
+def checked(asking: Asking, draft: Draft) -> Draft:
+    """`draft` with what was sent. Raises `UserError`, whose code names the parameter."""
+    for field in sent(asking.sent):
+        if why := PARAMETERS[field].refused:
+            raise unsupported(api_name(field), why)
+    for check in CHECKS:
+        draft = check(asking, draft)
+    return draft

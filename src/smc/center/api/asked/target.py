@@ -1,0 +1,48 @@
+"""What is to be delivered, and how."""
+
+from msgspec.structs import replace
+
+from smc.center.api.asked.draft import Asking, Draft
+from smc.center.api.job_parameters import ExecutionMethod
+from smc.center.api.words import invalid, unsupported
+from smc.model.server import platform
+
+TARGET_TYPES = {"image": "Image", "containerimage": "ContainerImage", "targetinstance": "TargetInstance"}
+TARGET_TYPES["instance"] = "TargetInstance"
+LICENSED = ("Windows", "RedHat", "SUSE", "OpenSUSE")  # whose licences can be brought along
+
+
+def check_target(asking: Asking, draft: Draft) -> Draft:
+    sent, request = asking.sent, draft.request
+    if sent.target_type:
+        request = replace(request, target_type=_target_type(sent.target_type))
+    if sent.execution_method in (
+        ExecutionMethod.TEST_ONLY,
+        ExecutionMethod.TEST_AND_MIGRATE,
+        ExecutionMethod.SCHEDULE,
+    ):
+        raise unsupported(
+            "ExecutionMethod", f"{sent.execution_method.value}; CreateOnly and MigrateNow are, so far."
+        )
+    if sent.license_type:
+        _check_license(asking, sent.license_type)
+        request = replace(request, license_type=sent.license_type)
+    return replace(draft, request=request)
+
+
+def _target_type(text: str) -> str:
+    target = TARGET_TYPES.get(text.lower())
+    if target is None:
+        raise invalid("TargetType", f"TargetType must be one of {', '.join(set(TARGET_TYPES.values()))}.")
+    if target != "Image":
+        raise unsupported("TargetType", "jobs make images only, so far.")
+    return target
+
+
+def _check_license(asking: Asking, license_type: str) -> None:
+    if license_type != "BYOL":
+        raise invalid("LicenseType", "LicenseType must be BYOL or empty.")
+    if platform(asking.source.server) not in LICENSED:
+        raise invalid(
+            "LicenseType", f"A licence can be brought for {', '.join(LICENSED)} only.", "Leave it out."
+        )

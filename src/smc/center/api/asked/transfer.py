@@ -1,0 +1,23 @@
+"""How the data moves, and what of it."""
+
+from msgspec.structs import replace
+
+from smc.center.api import replication_parameters
+from smc.center.api.asked.draft import Asking, Draft
+
+
+def check_transfer(asking: Asking, draft: Draft) -> Draft:
+    """`Excludes` are checked against the plan, when it is made."""
+    sent, request = asking.sent, draft.request
+    if sent.replication_parameters:
+        request = replace(
+            request,
+            replication_parameters=sent.replication_parameters,
+            settings=replication_parameters.read(sent.replication_parameters),
+        )
+    return replace(
+        draft,
+        request=request,
+        excludes=sent.excludes or draft.excludes,
+        ip_mode=sent.ip_mode or draft.ip_mode,
+    )

@@ -1,0 +1,183 @@
+"""The parameters of CreateReplicationJob and ModifyReplicationJobAttribute, and when each may change.
+
+To add one: a field of `JobParameters`, a row of `PARAMETERS`, and its check in the file of `asked/` with its
+subject, which puts it into the `Draft`. It is then known to both actions.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+
+from smc.center.api.excludes import Item
+from smc.center.api.replication_parameters import ParametersText
+from smc.center.api.words import TagPair
+from smc.center.store.job_changes import When
+from smc.model.plan import IpMode
+from smc.rpc.params import Request
+
+Gib = Annotated[int, msgspec.Meta(ge=1, le=32768)]
+SystemGib = Annotated[int, msgspec.Meta(ge=20, le=2048)]
+DiskIndex = Annotated[int, msgspec.Meta(ge=1, le=16)]
+Short = Annotated[str, msgspec.Meta(max_length=128)]
+
+
+class ExecutionMethod(Enum):
+    CREATE_ONLY = "CreateOnly"
+    MIGRATE_NOW = "MigrateNow"
+    TEST_ONLY = "TestOnly"
+    TEST_AND_MIGRATE = "TestAndMigrate"
+    SCHEDULE = "Schedule"
+
+
+class Part(Request, frozen=True, kw_only=True):
+    """In the older generation a partition has `device`, in the newer one `path`."""
+
+    device: str = ""
+    path: str = ""
+    size_bytes: int | None = None
+    block: bool | None = None
+
+
+class DataDisk(Request, frozen=True, kw_only=True):
+    index: DiskIndex
+    size: Gib | None = None
+    part: tuple[Part, ...] = ()
+
+
+class NewDisk(Request, frozen=True, kw_only=True):
+    disk_id: str = ""
+    size: Gib | None = None
+    lvm: bool = msgspec.field(default=False, name="LVM")
+    part: tuple[Part, ...] = ()
+
+
+class NewDisks(Request, frozen=True, kw_only=True):
+    system: NewDisk | None = None
+    data: tuple[NewDisk, ...] = ()
+
+
+class JobParameters(Request, frozen=True, kw_only=True):
+    """What both actions take; each default stands for "not sent"."""
+
+    name: str = ""
+    description: str = ""
+    target_type: str = ""
+    scheduled_start_time: str = ""
+    valid_time: str = ""
+    image_name: str = ""
+    image_name_prefix: str = ""
+    instance_id: str = ""
+    system_disk_size: SystemGib | None = None
+    system_disk_part: tuple[Part, ...] = ()
+    data_disk: tuple[DataDisk, ...] = ()
+    disks: NewDisks | None = None
+    vpc_id: Short = ""
+    v_switch_id: Short = ""
+    net_mode: int | None = None
+    replication_parameters: ParametersText = ""
+    frequency: str = ""
+    max_number_of_image_to_keep: str = ""
+    instance_type: Short = ""
+    instance_ram_role: str = ""
+    launch_template_id: str = ""
+    launch_template_version: str = ""
+    container_namespace: str = ""
+    container_repository: str = ""
+    container_tag: str = ""
+    license_type: str = ""
+    tag: tuple[TagPair, ...] = ()
+    execution_method: ExecutionMethod | None = None
+    excludes: tuple[Item, ...] = ()
+    ip_mode: IpMode | None = None
+    private_ip_address: str = ""
+    image_check: str = ""
+    upload_diagnostic_logs: str = ""
+    template_id: str = ""
+
+
+class CreateReplicationJob(JobParameters, frozen=True, kw_only=True):
+    """With what is settled for ever when a job is created."""
+
+    region_id: str
+    source_id: str
+    client_token: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    run_once: bool = True
+    job_type: int = 0
+    resource_group_id: str = ""
+
+
+class ModifyReplicationJobAttribute(JobParameters, frozen=True, kw_only=True):
+    """A parameter that is not sent stays as it was."""
+
+    job_id: str
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """`refused`: why it is not built yet; "" where it is."""
+
+    changes: When = When.BEFORE_RUN
+    refused: str = ""
+
+
+_ONCE = "jobs run once."
+_IMAGES = "jobs make images only."
+_DISKS = "jobs make images of disks only."
+_TEMPLATES = "images are not put into launch templates yet."
+PARAMETERS: Mapping[str, Parameter] = {
+    "name": Parameter(When.ANY_TIME),
+    "description": Parameter(When.ANY_TIME),
+    "target_type": Parameter(),
+    "scheduled_start_time": Parameter(refused="jobs cannot be scheduled yet."),
+    "valid_time": Parameter(When.ALIVE),
+    "image_name": Parameter(),
+    "image_name_prefix": Parameter(),
+    "instance_id": Parameter(refused=_IMAGES),
+    "system_disk_size": Parameter(),
+    "system_disk_part": Parameter(),
+    "data_disk": Parameter(),
+    "disks": Parameter(),
+    "vpc_id": Parameter(),
+    "v_switch_id": Parameter(),
+    "net_mode": Parameter(),
+    "replication_parameters": Parameter(When.SYNCING),
+    "frequency": Parameter(When.WAITING, refused=_ONCE),
+    "max_number_of_image_to_keep": Parameter(When.WAITING, refused=_ONCE),
+    "instance_type": Parameter(),
+    "instance_ram_role": Parameter(refused="it is for container images only."),
+    "launch_template_id": Parameter(refused=_TEMPLATES),
+    "launch_template_version": Parameter(refused=_TEMPLATES),
+    "container_namespace": Parameter(refused=_DISKS),
+    "container_repository": Parameter(refused=_DISKS),
+    "container_tag": Parameter(refused=_DISKS),
+    "license_type": Parameter(),
+    "tag": Parameter(),
+    "execution_method": Parameter(),
+    "excludes": Parameter(),
+    "ip_mode": Parameter(),
+    "private_ip_address": Parameter(refused=_IMAGES),
+    "image_check": Parameter(refused="images are not checked by the cloud yet."),
+    "upload_diagnostic_logs": Parameter(refused="agents do not send their logs yet."),
+    "template_id": Parameter(refused="there are no templates here yet."),
+    "resource_group_id": Parameter(refused="there are no resource groups here yet."),
+}
+
+
+def refused_so_far(action: type[JobParameters]) -> dict[str, str]:
+    """Why, by parameter of this action."""
+    return {
+        name: PARAMETERS[name].refused
+        for name in action.__struct_fields__
+        if PARAMETERS.get(name, Parameter()).refused
+    }
+
+
+def changeable() -> list[str]:
+    return [name for name in ModifyReplicationJobAttribute.__struct_fields__ if name in PARAMETERS]
+
+
+def sent(request: JobParameters) -> list[str]:
+    """The fields of `PARAMETERS` that are not at their default."""
+    defaults = {field.name: field.default for field in msgspec.structs.fields(type(request))}
+    return [field for field in PARAMETERS if field in defaults and getattr(request, field) != defaults[field]]
