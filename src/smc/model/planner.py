@@ -86,6 +86,18 @@ def plan(server: Server, wishes: Wishes, limits: Limits) -> Plan:
     )
 
 
+def smallest_gib(server: Server, limits: Limits) -> dict[int, int]:
+    """By disk index, of the disks that come along: what each needs at least. Raises as `plan` does."""
+    found: dict[int, int] = {}
+    for disk in server.disks:
+        kept = _kept(server, disk, Wishes(), [])
+        if kept:
+            least = limits.system_gib[0] if disk.index == 0 else limits.data_gib[0]
+            partitions = _partitions(server, disk, kept)
+            found[disk.index] = max(_needed_gib(_floors(partitions, _filesystems(disk, kept))), least)
+    return found
+
+
 def mounted(partition: Partition) -> bool:
     return partition.filesystem is not None and partition.filesystem.mount_point.startswith("/")
 
@@ -201,15 +213,10 @@ def _name(disk: Disk, part: Partition) -> str:
 
 
 def _place(server: Server, disk: Disk, kept: list[Partition], wishes: Wishes, limits: Limits) -> TargetDisk:
-    partitions = [_target(server, disk, part) for part in kept]
-    if disk.index == 0 and not any(part.role is Role.BIOS_BOOT for part in kept):
-        partitions.insert(0, _bios_boot(server))
-    filesystems = {f"{disk.index}_{part.number}": part.filesystem for part in kept if part.filesystem}
-    floors = [
-        ext.smallest_size(filesystems[part.source]) if part.mount_point else part.size for part in partitions
-    ]
-    smallest = gib_rounded_up(sum(floors) + 2 * ALIGNMENT)
-    gib = _choose_gib(disk, smallest, wishes.sizes_gib.get(disk.index), limits)
+    partitions = _partitions(server, disk, kept)
+    filesystems = _filesystems(disk, kept)
+    floors = _floors(partitions, filesystems)
+    gib = _choose_gib(disk, _needed_gib(floors), wishes.sizes_gib.get(disk.index), limits)
     sizes = _share(partitions, floors, filesystems, gib * GIB - 2 * ALIGNMENT)
     return TargetDisk(
         index=disk.index,
@@ -225,6 +232,28 @@ def _place(server: Server, disk: Disk, kept: list[Partition], wishes: Wishes, li
             for number, (part, size) in enumerate(zip(partitions, sizes, strict=True), start=1)
         ),
     )
+
+
+def _partitions(server: Server, disk: Disk, kept: list[Partition]) -> list[TargetPartition]:
+    partitions = [_target(server, disk, part) for part in kept]
+    if disk.index == 0 and not any(part.role is Role.BIOS_BOOT for part in kept):
+        partitions.insert(0, _bios_boot(server))
+    return partitions
+
+
+def _filesystems(disk: Disk, kept: list[Partition]) -> dict[str, Filesystem]:
+    """By the name of their source partition."""
+    return {f"{disk.index}_{part.number}": part.filesystem for part in kept if part.filesystem}
+
+
+def _floors(partitions: list[TargetPartition], filesystems: dict[str, Filesystem]) -> list[int]:
+    return [
+        ext.smallest_size(filesystems[part.source]) if part.mount_point else part.size for part in partitions
+    ]
+
+
+def _needed_gib(floors: list[int]) -> int:
+    return gib_rounded_up(sum(floors) + 2 * ALIGNMENT)
 
 
 def _target(server: Server, disk: Disk, part: Partition) -> TargetPartition:

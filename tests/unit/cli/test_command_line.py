@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.unit.center.running import Center, center
+from tests.unit.center.targets import network, target
 
 from smc.cli.main import main
 from smc.cli.progress import describe, details
@@ -93,6 +94,21 @@ def test_a_job_is_created_shown_started_stopped_and_listed(smc: Smc, running: Ce
     assert "Preparing" in smc("job", "progress", job)[1]
     assert "move" in smc("job", "list")[1]
     assert json.loads(smc("job", "report", job, "--json")[1])["Reports"] == {"Report": []}
+
+
+def test_the_destination_is_listed_with_reasons_and_cures(smc: Smc, running: Center) -> None:
+    source = running.import_server().source_id
+    instance = target(running.cloud)
+    vpc, vswitch = network(running.cloud)
+    shown = smc("target", "instances", source)[1]
+    assert f"{instance}: {instance} has too few data disks for the source's. Attach 1 disk" in shown
+    found = json.loads(smc("target", "instances", source, "--json")[1])
+    assert found["TargetInstances"]["TargetInstance"][0]["Eligible"] is False
+    assert "10.7.0.0/16" in smc("target", "vpcs")[1]
+    assert vswitch in smc("target", "vswitches", "--vpc", vpc)[1]
+    assert vpc in smc("target", "groups")[1]
+    assert "mem.arm" in smc("target", "types", "--architecture", "arm64")[1]
+    assert "mem.small" not in smc("target", "types", "--architecture", "arm64")[1]
 
 
 def test_a_refusal_says_what_to_do_and_ends_with_one(smc: Smc, running: Center) -> None:

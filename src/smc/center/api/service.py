@@ -1,5 +1,6 @@
 """All actions of the API as one service of the RPC kit."""
 
+from smc.center.api.catalogue import CatalogueActions
 from smc.center.api.context import Context
 from smc.center.api.events import EventActions
 from smc.center.api.images import ImageActions
@@ -8,6 +9,7 @@ from smc.center.api.progress import ProgressActions
 from smc.center.api.regions import RegionActions
 from smc.center.api.sources import SourceActions
 from smc.center.api.subscriptions import SubscriptionActions
+from smc.center.api.target_instances import TargetInstanceActions
 from smc.center.api.tokens import TokenActions
 from smc.rpc.dispatch import Actions, Service
 
@@ -24,6 +26,8 @@ def actions(context: Context) -> Actions:
         RegionActions,
         EventActions,
         SubscriptionActions,
+        CatalogueActions,
+        TargetInstanceActions,
     )
     return {name: found for subject in subjects for name, found in subject(context).actions().items()}
 

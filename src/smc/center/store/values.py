@@ -78,6 +78,9 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     launch_template_id: str = ""
     launch_template_version: str = ""
     instance_ram_role: str = ""
+    instance_id: str = ""  # the target instance, where that is the destination
+    target_disks: dict[int, str] = {}  # disk index -> the target's disk, of the data disks
+    private_ip_address: str = ""  # of the target afterwards; "" : as it is
     tags: tuple[Tag, ...] = ()
 
 
