@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from smc.agent.disks import read_disks
+from smc.agent.facts import read_facts
 from smc.agent.machine import (
     read_architecture,
     read_boot_loader,
@@ -63,6 +64,7 @@ def read_server(root: Path = Path("/")) -> Server:
         selinux=read_selinux(root),
         boot_loader=read_boot_loader(root),
         tools=read_tools(root),
+        facts=read_facts(root),
     )
 
 
@@ -98,7 +100,8 @@ def _steady(server: Server) -> Server:
         )
         for disk in server.disks
     )
-    return msgspec.structs.replace(server, disks=disks, cpu_usage=0.0, memory_usage=0.0)
+    facts = msgspec.structs.replace(server.facts, load=0.0, boot_free=0)
+    return msgspec.structs.replace(server, disks=disks, facts=facts, cpu_usage=0.0, memory_usage=0.0)
 
 
 def _moved(server: Server, told: Server) -> bool:

@@ -5,6 +5,7 @@ from enum import Enum
 import msgspec
 
 from smc.model.disk import Disk
+from smc.model.facts import Facts
 
 
 class Firmware(Enum):
@@ -67,6 +68,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     selinux: str = "disabled"  # disabled, permissive, enforcing
     boot_loader: str = ""  # grub2, grub1, systemd-boot, ... "" unknown
     tools: tuple[str, ...] = ()  # of interest on the source: lvm2, mdadm, cloud-init, ...
+    facts: Facts = Facts()
 
 
 PLATFORMS = {  # os-release ID -> Platform of the public API (service-facts 1.1)
