@@ -17,7 +17,8 @@ from smc.transfer.memory import Memory
 
 pytestmark = pytest.mark.kernel
 
-NAMES = st.lists(st.sampled_from(["a", "b", "c", "\udcff"]), min_size=1, max_size=3).map("/".join)
+SINGLE = ["a", "b", "c", "\udcff", ".smc~e6c632b61e964e1f"]  # the last is formed as a temporary name
+NAMES = st.lists(st.sampled_from(SINGLE), min_size=1, max_size=3).map("/".join)
 SIZES = st.sampled_from([0, 1, 100, 4096, 70_000, 300_000, 1 << 20, (1 << 20) + 1, 2_500_000])
 
 

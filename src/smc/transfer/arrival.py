@@ -14,7 +14,8 @@ from smc.base.errors import WireError
 from smc.transfer import native
 from smc.transfer.files.entry import open_quietly, write_flags
 from smc.transfer.files.folders import Folders, join
-from smc.transfer.files.incoming import temporary_name, write_whole
+from smc.transfer.files.incoming import write_whole
+from smc.transfer.files.temporary import TemporaryName
 from smc.transfer.target import TargetTree
 from smc.wire import messages as m
 
@@ -58,7 +59,13 @@ class Places:
             self._folders.popitem()[1].close()
 
 
-def write_small(arrived: Sequence[Arrived], content: memoryview, target: TargetTree, places: Places) -> None:
+def write_small(
+    arrived: Sequence[Arrived],
+    content: memoryview,
+    target: TargetTree,
+    places: Places,
+    temporary_name: TemporaryName,
+) -> None:
     """Write whole files, folder by folder. `WireError` for a content that is not what its hash says."""
     sizes = [one.sent.size for one in arrived]
     if max(sizes) > m.PIECE or min(sizes) < 0:
@@ -70,16 +77,17 @@ def write_small(arrived: Sequence[Arrived], content: memoryview, target: TargetT
         files = list(group)
         with target.blamed(folder):
             handle = places.open(target.name, folder)
-        found = native.write_files(handle, [_to_write(one) for one in files], content)
-        for one, (error, step) in zip(files, found, strict=True):
+        orders = [_to_write(one, temporary_name(one.entry.name)) for one in files]
+        found = native.write_files(handle, orders, content)
+        for one, order, (error, step) in zip(files, orders, found, strict=True):
             if error or one.entry.flags:
-                _look_after(one, content, handle, target, error, step)
+                _look_after(one, order[0], content, handle, target, error, step)
 
 
-def _to_write(one: Arrived) -> "native.ToWrite":
+def _to_write(one: Arrived, temporary: bytes) -> "native.ToWrite":
     entry = one.entry
     return (
-        temporary_name(entry.name),
+        temporary,
         entry.name,
         one.offset,
         one.sent.size,
@@ -125,13 +133,19 @@ def check_piece(piece: m.Piece, length: int) -> None:
 
 
 def _look_after(
-    one: Arrived, content: memoryview, handle: int, target: TargetTree, error: int, step: int
+    one: Arrived,
+    temporary: bytes,
+    content: memoryview,
+    handle: int,
+    target: TargetTree,
+    error: int,
+    step: int,
 ) -> None:
     """Flags, and what could not be written in bulk."""
     entry = one.entry
     with target.blamed(join(one.folder, entry.name)):
         if error == errno.EPERM and step == RENAME:  # what has the name is immutable
-            write_whole(handle, entry, content[one.offset : one.offset + one.sent.size])
+            write_whole(handle, temporary, entry, content[one.offset : one.offset + one.sent.size])
         elif error:
             raise OSError(error, os.strerror(error))
         elif entry.flags:

@@ -153,7 +153,7 @@ class Contents:
             at += sent.size
         if at != len(content):
             raise WireError("small files came with another length of content")
-        write_small(arrived, content, expected.target, places)
+        write_small(arrived, content, expected.target, places, self._memory.temporary_name)
         self._settle(expected, arrived)
 
     def _take_piece(self, message: m.Piece, content: memoryview, places: Places) -> None:
@@ -209,7 +209,7 @@ class Contents:
         with expected.target.blamed(join(folder, entry.name)):
             handle = places.open(expected.target.name, folder)
             if sent is None:
-                incoming.drop(handle, entry.name)
+                incoming.drop(handle)
             else:
                 entry = newer(entry, sent)
                 incoming.finish(handle, entry, sent)
@@ -254,7 +254,8 @@ class Contents:
                 expected = self._expected[number]
                 folder, entry = expected.entries[index]
                 handle = places.open(expected.target.name, folder)
-                incoming = Incoming.create(handle, entry.name, self._older.pop((number, index), -1))
+                temporary = self._memory.temporary_name(entry.name)
+                incoming = Incoming.create(handle, temporary, self._older.pop((number, index), -1))
                 self._open[number, index] = incoming
                 self._changed.notify_all()  # one file less waits in `_older`
             return incoming

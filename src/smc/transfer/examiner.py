@@ -11,8 +11,8 @@ from smc.transfer.contents import Contents
 from smc.transfer.delta import sign
 from smc.transfer.files.entry import open_quietly
 from smc.transfer.files.folders import Folders, join
-from smc.transfer.files.incoming import temporary_name
 from smc.transfer.files.pieces import Pieces
+from smc.transfer.files.temporary import TemporaryName
 from smc.transfer.ledger import Ledger
 from smc.transfer.pipeline import Crew, Pipe
 from smc.transfer.target import TargetTree
@@ -36,8 +36,15 @@ class _Task(NamedTuple):
 class Examiner:
     """Of one connection; `say` sends on the control connection."""
 
-    def __init__(self, contents: Contents, say: Callable[[m.Message], None], crew: Crew) -> None:
+    def __init__(
+        self,
+        contents: Contents,
+        temporary_name: TemporaryName,
+        say: Callable[[m.Message], None],
+        crew: Crew,
+    ) -> None:
         self._contents = contents
+        self._temporary_name = temporary_name
         self._say = say
         self._crew = crew
         self._tasks: Pipe[_Task | None] = Pipe(crew, 0)
@@ -100,7 +107,7 @@ class Examiner:
     def _sign(self, task: _Task, folder: int) -> None:
         """Of what an interrupted connection left, else of what has the name."""
         try:
-            handle = open_quietly(folder, temporary_name(task.entry.name))
+            handle = open_quietly(folder, self._temporary_name(task.entry.name))
         except FileNotFoundError:
             handle = open_quietly(folder, task.entry.name)
         self._contents.offer_older(task.listing, task.entry_index, handle)

@@ -6,13 +6,21 @@ that a receiver that was started again, or the next round, knows what is proved 
 """
 
 import hashlib
+import logging
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from smc.base.files import write_atomic
 from smc.transfer.files.incoming import Incoming
+from smc.transfer.files.temporary import KEY_SIZE, temporary_names
 from smc.transfer.index import Index
 from smc.wire.messages import Entry
+
+log = logging.getLogger(__name__)
+
+KEY = "names.key"  # in the folder of the index: half-received files are found again by another program
 
 State = tuple[int, int, int, int]  # size, mtime ns, ctime ns, inode of the source's file
 
@@ -31,6 +39,7 @@ class Memory:
         self.wire = 0
         self.files_done = 0
         self.done: dict[int, int] = {}
+        self.temporary_name = temporary_names(_key(folder))
         self._folder = folder
         self._indexes: dict[str, tuple[str, Index]] = {}
         self._halves: dict[tuple[str, bytes], _Half] = {}
@@ -77,6 +86,29 @@ class Memory:
         if half is not None:
             self.resent += half.incoming.received
             half.incoming.close()
+
+
+def _key(folder: Path | None) -> bytes:
+    """Kept, if its disk can do that: without it what an earlier program left half received is of no use."""
+    fresh = secrets.token_bytes(KEY_SIZE)
+    if folder is None:
+        return fresh
+    try:
+        kept = _read(folder / KEY)
+        if len(kept) == KEY_SIZE:
+            return kept
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomic(folder / KEY, fresh, mode=0o600)
+    except OSError as e:
+        log.warning("the key of temporary names cannot be kept: %s", e)
+    return fresh
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _state(entry: Entry) -> State:

@@ -118,7 +118,7 @@ class _Writer:
         self._busy = [False] * STREAMS  # at work on what a stream brought
         self._tally = Tally(self._count_wire, memory, [tree.disk for tree in trees], on_progress)
         self._contents = Contents(memory, self._tally, crew.check)
-        self._examiner = Examiner(self._contents, self._say, crew)
+        self._examiner = Examiner(self._contents, memory.temporary_name, self._say, crew)
         self._targets: list[_Target] = []
         self._digests: list[TreeDigest] = []
         self._lock = threading.Lock()

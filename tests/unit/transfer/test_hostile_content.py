@@ -16,7 +16,6 @@ from tests.unit.transfer.hostile import (
 
 from smc.base.errors import SmcError, Transient
 from smc.transfer import writer
-from smc.transfer.files.incoming import temporary_name
 from smc.transfer.memory import Memory
 from smc.transfer.verify import hash_bytes
 from smc.wire import messages as m
@@ -369,9 +368,10 @@ def test_pieces_that_are_here_are_kept_only_as_they_are(root: Path) -> None:
 
 
 def test_a_temporary_name_that_is_a_symlink_is_not_written_through(root: Path) -> None:
-    """A source may have an entry of the name that we would use."""
-    link = entry(temporary_name(b"a"), m.Kind.SYMLINK, target=b"../outside/precious")
-    with hostile(root) as peer:
+    """As if a source could know the name that we would use."""
+    memory = Memory()
+    link = entry(memory.temporary_name(b"a"), m.Kind.SYMLINK, target=b"../outside/precious")
+    with hostile(root, memory) as peer:
         offer(peer, link, entry(b"a", size=3), entry(b"b", size=MIB))
         peer.put(piece(b"abc", index=1), b"abc")
         peer.put(m.Whole(0, 0, 1, sent(b"abc", index=1)))

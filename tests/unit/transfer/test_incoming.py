@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from tests.unit.transfer.hostile import entry, piece
 
 from smc.base.errors import Transient, WireError
-from smc.transfer.files.incoming import Incoming, temporary_name
+from smc.transfer.files.incoming import Incoming
 from smc.transfer.verify import hash_bytes
 from smc.wire import messages as m
 from smc.wire.messages import PIECE
 
 SECONDS = 10.0
 NOTHING = memoryview(b"")
+TEMPORARY = b".smc~1"
 
 
 class Write(Protocol):
@@ -54,7 +55,7 @@ def test_a_slow_piece_of_an_older_attempt_does_not_hit_the_newer_one(
         return really_write(handle, data, offset)
 
     monkeypatch.setattr(os, "pwrite", write)
-    incoming = Incoming.create(folder, b"a")
+    incoming = Incoming.create(folder, TEMPORARY)
     slow = threading.Thread(target=take, args=(incoming, b"older" * 100))
     quick = threading.Thread(target=take, args=(incoming, b"newer", 0, 1))
     slow.start()
@@ -87,7 +88,7 @@ def test_any_order_of_pieces_attempts_and_the_end_gives_the_last_attempt(
         ]
         end = (attempts - 1, -1)
         order: Sequence[tuple[int, int]] = data.draw(st.permutations([*steps, end]))
-        incoming = Incoming.create(folder, b"a")
+        incoming = Incoming.create(folder, TEMPORARY)
         complete = []
         for attempt, number in order:
             if number < 0:
@@ -104,7 +105,7 @@ def test_any_order_of_pieces_attempts_and_the_end_gives_the_last_attempt(
 
 
 def test_what_is_no_piece_is_a_hole_of_the_newest_attempt(folder: int, tmp_path: Path) -> None:
-    incoming = Incoming.create(folder, b"a")
+    incoming = Incoming.create(folder, TEMPORARY)
     take(incoming, b"o" * PIECE, 0)
     take(incoming, b"o" * PIECE, 1)
     take(incoming, b"n" * PIECE, 2, attempt=1)
@@ -125,14 +126,14 @@ WRONG: dict[str, Callable[[Incoming], object]] = {
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_what_cannot_be_is_a_violation(folder: int, wrong: Callable[[Incoming], object]) -> None:
-    incoming = Incoming.create(folder, b"a")
+    incoming = Incoming.create(folder, TEMPORARY)
     with pytest.raises(WireError):
         wrong(incoming)
     incoming.close()
 
 
 def test_a_kept_piece_that_differs_makes_all_be_sent_again(folder: int, tmp_path: Path) -> None:
-    incoming = Incoming.create(folder, b"a")
+    incoming = Incoming.create(folder, TEMPORARY)
     take(incoming, b"1" * PIECE)
     take(incoming, b"2" * 5, 1)
     incoming.go_on()
@@ -149,8 +150,8 @@ def test_a_kept_piece_that_differs_makes_all_be_sent_again(folder: int, tmp_path
 
 
 def test_what_does_not_come_leaves_nothing(folder: int) -> None:
-    incoming = Incoming.create(folder, b"a")
+    incoming = Incoming.create(folder, TEMPORARY)
     take(incoming, b"1")
-    assert os.listdir(folder) == [temporary_name(b"a").decode()]
-    incoming.drop(folder, b"a")
+    assert os.listdir(folder) == [TEMPORARY.decode()]
+    incoming.drop(folder)
     assert os.listdir(folder) == []

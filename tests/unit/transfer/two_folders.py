@@ -12,7 +12,7 @@ from tests.unit.transfer.hostile import AGENT, RECEIVER
 
 from smc.base.errors import SmcError
 from smc.transfer.dials import Dials
-from smc.transfer.files.incoming import TEMPORARY
+from smc.transfer.files.temporary import PREFIX
 from smc.transfer.memory import Memory
 from smc.transfer.sender import Sent, SourceTree, send
 from smc.transfer.writer import Received, TargetTree, WriterProgress, receive
@@ -140,7 +140,7 @@ class Watcher:
         for folder, _, names in os.walk(self._target):
             for name in names:
                 path = os.path.join(folder, name)  # noqa: PTH118 - bytes
-                if name.startswith(TEMPORARY) or os.path.islink(path):  # noqa: PTH114 - bytes
+                if name.startswith(PREFIX) or os.path.islink(path):  # noqa: PTH114 - bytes
                     continue
                 try:
                     with open(path, "rb") as file:  # noqa: PTH123 - names are bytes

@@ -10,8 +10,6 @@ import os
 import threading
 from dataclasses import dataclass, field
 
-import xxhash
-
 from smc.base.errors import Transient, WireError
 from smc.transfer.delta import assemble
 from smc.transfer.files.entry import write_flags
@@ -19,24 +17,20 @@ from smc.transfer.files.place import PRIVATE, apply, unlock
 from smc.transfer.verify import hash_of_pieces, hash_piece
 from smc.wire.messages import PIECE, Entry, Piece, Sent
 
-TEMPORARY = b".smc~"
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def temporary_name(name: bytes) -> bytes:
-    """Short, whatever the length of `name`; found again by a later connection."""
-    return TEMPORARY + xxhash.xxh3_64_hexdigest(name).encode()
 
 
 @dataclass
 class Incoming:
     """`hashes` are of the pieces that are written; `received` counts the bytes of content that came for them.
 
-    `older` is an open file that copies are taken from, -1 for none.
+    `temporary` is its name until it is whole. `older` is an open file that copies are taken from, -1 for
+    none.
     """
 
     handle: int
     older: int = -1
+    temporary: bytes = b""
     hashes: dict[int, bytes] = field(default_factory=dict)
     received: int = 0
     attempt: int = 0
@@ -51,8 +45,8 @@ class Incoming:
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @classmethod
-    def create(cls, folder: int, name: bytes, older: int = -1) -> "Incoming":
-        return cls(_create(folder, temporary_name(name)), older)
+    def create(cls, folder: int, temporary: bytes, older: int = -1) -> "Incoming":
+        return cls(_create(folder, temporary), older, temporary)
 
     def go_on(self) -> None:
         """With another connection: what is written stays, what was said of the end does not."""
@@ -101,13 +95,13 @@ class Incoming:
             os.ftruncate(self.handle, sent.size)
             if entry.stored >= entry.size:  # all of it was allocated: a swap file must not have holes
                 _allocate(self.handle, entry.size)
-        _put_in_place(folder, self.handle, entry)
+        _put_in_place(folder, self.handle, self.temporary, entry)
         self.close()
 
-    def drop(self, folder: int, name: bytes) -> None:
+    def drop(self, folder: int) -> None:
         """The content does not come: nothing stays of it."""
         self.close()
-        os.unlink(temporary_name(name), dir_fd=folder)
+        os.unlink(self.temporary, dir_fd=folder)
 
     def close(self) -> None:
         for handle in (self.handle, self.older):
@@ -187,12 +181,12 @@ def _check(piece: Piece, block: bytes | bytearray | memoryview) -> None:
         raise WireError("a piece is not what its hash says")
 
 
-def write_whole(folder: int, entry: Entry, data: memoryview) -> None:
+def write_whole(folder: int, temporary: bytes, entry: Entry, data: memoryview) -> None:
     """A small file in one go."""
-    handle = _create(folder, temporary_name(entry.name))
+    handle = _create(folder, temporary)
     try:
         _write_all(handle, data, 0)
-        _put_in_place(folder, handle, entry)
+        _put_in_place(folder, handle, temporary, entry)
     finally:
         os.close(handle)
 
@@ -205,9 +199,8 @@ def _create(folder: int, temporary: bytes) -> int:
         return os.open(temporary, CREATE, PRIVATE, dir_fd=folder)
 
 
-def _put_in_place(folder: int, handle: int, entry: Entry) -> None:
+def _put_in_place(folder: int, handle: int, temporary: bytes, entry: Entry) -> None:
     apply(handle, entry)
-    temporary = temporary_name(entry.name)
     try:
         os.rename(temporary, entry.name, src_dir_fd=folder, dst_dir_fd=folder)
     except PermissionError:  # what has the name is immutable

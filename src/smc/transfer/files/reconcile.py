@@ -16,9 +16,10 @@ from smc.transfer import native
 from smc.transfer.delta import SMALLEST
 from smc.transfer.files.entry import SECTOR, open_quietly, read_entry, same_metadata, write_flags
 from smc.transfer.files.folders import Folders, check_name, check_path, join, split
-from smc.transfer.files.incoming import TEMPORARY, Incoming, temporary_name
+from smc.transfer.files.incoming import Incoming
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.place import change, change_open, make, make_folder, remove, unlock_open
+from smc.transfer.files.temporary import PREFIX
 from smc.transfer.index import Index, Recollection
 from smc.transfer.memory import Memory
 from smc.transfer.verify import ranges
@@ -174,7 +175,7 @@ class Reconciler:
             if locked := unlock_open(handle):
                 self._unlocked[path] = locked
             there = set(native.names(handle))
-            left_over = {name for name in there if name.startswith(TEMPORARY)}
+            left_over = {name for name in there if name.startswith(PREFIX)}
             known = Recollection(self._remembered(path, handle) if there else b"")
             self._names = _Names(path, there, left_over, known)
         if self._names is None or self._names.path != path:
@@ -233,7 +234,7 @@ class Reconciler:
     def _left_over(self, handle: int, path: bytes, entry: Entry) -> FileAnswer | None:
         """What an earlier connection left of this file; removed when it is of no use."""
         assert self._names is not None
-        temporary = temporary_name(entry.name)
+        temporary = self._memory.temporary_name(entry.name)
         if temporary not in self._names.left_over:
             return None
         half = self._memory.take_half(self.name, path, entry)
