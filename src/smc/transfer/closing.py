@@ -19,11 +19,14 @@ def find_moved(
 ) -> int:
     """Adds to `troubles` what was changed since the pass began and was not read in that state; how many.
 
-    By ctime, which no program can set. A folder stands for what was removed from it.
+    By ctime, which no program can set. A folder stands for what was removed from it. Raises
+    `SourceReadError` when a tree cannot be read any more.
     """
     found = 0
     for tree, of_tree in enumerate(folders):
         for seen in look_over(of_tree, excludes[tree], check):
+            if seen.failure is not None and not seen.path:
+                troubles.cannot_read(tree, seen.path, seen.failure)
             if seen.failure is None and seen.newest_ns >= troubles.recent_ns:
                 found += _look_closer(tree, of_tree, excludes[tree], seen, troubles)
     return found

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+from smc.base.errors import SourceReadError
 from smc.model.report import Moving
 from smc.transfer.files.folders import join
 from smc.transfer.files.walk import GONE
@@ -58,6 +59,11 @@ class Troubles:
                 self._moving[tree, path] = why
 
     def cannot_read(self, tree: int, path: bytes, error: OSError) -> None:
+        """Raises `SourceReadError` for the tree's own folder: what it has would be taken for nothing."""
+        if not path:
+            raise SourceReadError(
+                f"{self._mount_points[tree]} cannot be read: {os.strerror(error.errno or 0)}"
+            ) from error
         with self._lock:
             if len(self._unreadable) < MOST:
                 self._unreadable[tree, path] = f"cannot be read: {os.strerror(error.errno or 0)}"

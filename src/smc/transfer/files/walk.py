@@ -125,7 +125,13 @@ def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Un
     while names:
         some = names[: -MOST_ENTRIES - 1 : -1]
         del names[-MOST_ENTRIES:]
-        for found in native.listing(folders.open(path), some):
+        try:
+            described = native.listing(folders.open(path), some)
+        except OSError as e:  # these and all that follow
+            _tell(path, e, unreadable)
+            complete = False
+            break
+        for found in described:
             entry = _entry(found, seen.links)
             if found[1] and not (entry is None and found[1] in GONE):
                 unreadable(join(path, found[0]), OSError(found[1], os.strerror(found[1])))
@@ -195,17 +201,23 @@ def _part(seen: Seen, entries: list[Entry], own: Entry, *, first: bool, last: bo
 
 def _without_content(folders: Folders, path: bytes, error: OSError, unreadable: Unreadable) -> Folder:
     """Of a folder that is gone or cannot be read: what it holds at the target stays."""
-    if error.errno in NO_HANDLES:
-        raise error
     own = None
+    _tell(path, error, unreadable)
     if error.errno not in GONE:
-        unreadable(path, error)
         parent, name = split(path)
         try:
             own = read_bare_entry(folders.open(parent), name)[0] if name else None
         except OSError:
             own = None
     return Folder(path, (), complete=False, own=own)
+
+
+def _tell(path: bytes, error: OSError, unreadable: Unreadable) -> None:
+    """Of a folder; of one that is gone its parent tells, and the tree's own has none."""
+    if error.errno in NO_HANDLES:
+        raise error
+    if error.errno not in GONE or not path:
+        unreadable(path, error)
 
 
 def _entry(found: "native.Listed", links: dict[bytes, tuple[int, bytes]] | None) -> Entry | None:
