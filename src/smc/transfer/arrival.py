@@ -12,7 +12,7 @@ import msgspec
 
 from smc.base.errors import WireError
 from smc.transfer import native
-from smc.transfer.files.entry import open_quietly, write_flags
+from smc.transfer.files.entry import check_entry, open_quietly, write_flags
 from smc.transfer.files.folders import Folders, join
 from smc.transfer.files.incoming import write_whole
 from smc.transfer.files.temporary import TemporaryName
@@ -109,7 +109,7 @@ def newer(entry: m.Entry, sent: m.Sent) -> m.Entry:
         return entry
     if sent.entry.kind is not m.Kind.FILE or sent.entry.size != sent.size or sent.entry.link:
         raise WireError(f"{entry.name!r} came as something else than it was listed")
-    return msgspec.structs.replace(sent.entry, name=entry.name)
+    return msgspec.structs.replace(check_entry(sent.entry), name=entry.name)
 
 
 def check_piece(piece: m.Piece, length: int) -> None:

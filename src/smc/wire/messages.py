@@ -5,14 +5,28 @@ is raw bytes that no codec touches. Paths and names are bytes, relative to their
 """
 
 from enum import IntEnum, unique
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from smc.base.errors import WireError
 from smc.model.progress import Failure
 
 PROTOCOL = 3
 PIECE = 1 << 20  # bytes of a file in one message; pieces start at multiples of it
+
+# What the kernel can mean, and a peer can say: anything else has a wrong shape.
+Size = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Owner = Annotated[int, Meta(ge=0, le=(1 << 32) - 2)]  # -1 means none
+Permissions = Annotated[int, Meta(ge=0, le=0o7777)]
+Device = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
+Inode = Annotated[int, Meta(ge=0)]
+Flags = Annotated[int, Meta(ge=0, le=0xF0, multiple_of=0x10)]  # immutable, append, nodump, noatime
+Target = Annotated[bytes, Meta(max_length=4095)]  # PATH_MAX with its NUL
+Xattr = tuple[  # XATTR_NAME_MAX, XATTR_SIZE_MAX
+    Annotated[bytes, Meta(min_length=1, max_length=255)], Annotated[bytes, Meta(max_length=65536)]
+]
 
 
 class _Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -42,19 +56,19 @@ class Entry(_Head, frozen=True):
 
     name: bytes
     kind: Kind
-    mode: int  # permission bits
-    uid: int
-    gid: int
+    mode: Permissions
+    uid: Owner
+    gid: Owner
     mtime_ns: int
-    size: int = 0  # of a file
-    stored: int = 0
+    size: Size = 0  # of a file
+    stored: Size = 0
     changed_ns: int = 0
-    rdev: int = 0  # of a device node
-    target: bytes = b""  # of a symlink
+    rdev: Device = 0  # of a device node
+    target: Target = b""  # of a symlink; empty when it could not be read
     link: bytes = b""
-    flags: int = 0  # inode flags that are kept: immutable, append, nodump, noatime
-    xattrs: tuple[tuple[bytes, bytes], ...] = ()
-    inode: int = 0
+    flags: Flags = 0  # inode flags that are kept
+    xattrs: tuple[Xattr, ...] = ()
+    inode: Inode = 0
 
 
 class Folder(_Head, frozen=True):
@@ -109,8 +123,8 @@ class Welcome(_Head, frozen=True):
 
 
 class Total(_Head, frozen=True):
-    files: int
-    size: int
+    files: Size
+    size: Size
 
 
 class Totals(_Head, frozen=True):
@@ -128,8 +142,8 @@ class Surveyed(_Head, frozen=True):
 
     path: bytes
     digest: bytes
-    files: int
-    stored: int
+    files: Size
+    stored: Size
 
 
 class Survey(_Head, frozen=True):

@@ -102,6 +102,101 @@ def test_a_hard_link_through_a_symlink_is_refused(root: Path) -> None:
     assert not (root / "mine").exists()
 
 
+def named(*xattrs: tuple[bytes, bytes]) -> m.Entry:
+    return entry(b"a", xattrs=xattrs)
+
+
+IMPOSSIBLE = {
+    "a user below 0": entry(b"a", uid=-1),
+    "a group below 0": entry(b"a", gid=-1),
+    "the user that means none": entry(b"a", uid=(1 << 32) - 1),
+    "the group that means none": entry(b"a", m.Kind.FIFO, gid=(1 << 32) - 1),
+    "a user of 64 bits": entry(b"a", m.Kind.FOLDER, uid=1 << 63),
+    "a mode below 0": entry(b"a", m.Kind.FIFO, mode=-1),
+    "a mode with a kind": entry(b"a", m.Kind.FIFO, mode=0o100644),
+    "a size below 0": entry(b"a", size=-1),
+    "a size that no file has": entry(b"a", size=1 << 63),
+    "fewer than no bytes": entry(b"a", stored=-1),
+    "more bytes than there are": entry(b"a", stored=1 << 63),
+    "a device below 0": entry(b"a", m.Kind.BLOCK, rdev=-1),
+    "a device of 64 bits": entry(b"a", m.Kind.CHARACTER, rdev=1 << 32),
+    "flags below 0": entry(b"a", flags=-16),
+    "flags that are not kept": entry(b"a", flags=0x10 | 0x1),
+    "flags of 64 bits": entry(b"a", m.Kind.FOLDER, flags=1 << 40),
+    "an inode below 0": entry(b"a", inode=-1),
+    "a symlink to a path with NUL": entry(b"a", m.Kind.SYMLINK, target=b"a\0b"),
+    "a symlink to a path that is too long": entry(b"a", m.Kind.SYMLINK, target=b"a" * 4096),
+    "an attribute of a filesystem": named((b"btrfs.compression", b"zstd")),
+    "an attribute without a name": named((b"", b"x")),
+    "an attribute with NUL": named((b"user.a\0b", b"x")),
+    "an attribute with a name that is too long": named((b"user." + b"a" * 251, b"x")),
+    "an attribute that is too long": named((b"user.a", bytes(65537))),
+    "an attribute twice": named((b"user.a", b"x"), (b"user.a", b"y")),
+}
+
+
+@pytest.mark.parametrize("bad", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_an_entry_that_cannot_be_is_refused(root: Path, bad: m.Entry) -> None:
+    with hostile(root) as peer:
+        peer.begin()
+        peer.say(listing(m.Folder(b"", (bad,))))
+        assert_refused(peer, root)
+    assert list(root.iterdir()) == []
+
+
+def test_a_symlink_that_the_source_could_not_read_stays_as_it_is(root: Path) -> None:
+    (root / "a").symlink_to("before")
+    with hostile(root) as peer:
+        peer.begin()
+        peer.say(listing(m.Folder(b"", (entry(b"a", m.Kind.SYMLINK), entry(b"b", m.Kind.SYMLINK)))))
+        peer.finish()
+    assert (root / "a").readlink() == Path("before")
+    assert [path.name for path in root.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("bad", [entry(b"", uid=-1), named((b"user.a\0b", b"x"))])
+def test_a_folder_that_cannot_be_is_refused(root: Path, bad: m.Entry) -> None:
+    with hostile(root) as peer:
+        peer.begin()
+        peer.say(listing(m.Folder(b"", (), own=bad)))
+        peer.say(m.PassEnd(1))
+        assert_refused(peer, root)
+
+
+@pytest.mark.parametrize("bad", [entry(b"a", uid=-1), named((b"user.a\0b", b"x"))])
+def test_a_file_that_became_what_cannot_be_is_refused(root: Path, bad: m.Entry) -> None:
+    with hostile(root) as peer:
+        peer.begin()
+        peer.list(m.Folder(b"", (entry(b"a"),)))
+        peer.put(m.Small(0, (sent(b"", entry=bad),)))
+        assert_refused(peer, root)
+    assert list(root.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [-1, 1 << 63])
+def test_counts_that_cannot_be_are_refused(root: Path, number: int) -> None:
+    for said in (m.Totals((m.Total(number, 0),)), m.Totals((m.Total(0, number),))):
+        with hostile(root) as peer:
+            peer.greet()
+            peer.say(said)
+            assert_refused(peer, root)
+    for surveyed in (m.Surveyed(b"", b"", number, 0), m.Surveyed(b"", b"", 0, number)):
+        with hostile(root) as peer:
+            peer.begin()
+            peer.say(m.Survey(0, 0, (surveyed,)))
+            assert_refused(peer, root)
+
+
+@pytest.mark.parametrize("mtime", [-1, -(1 << 63), (1 << 63) - 1, 1 << 63, (1 << 64) - 1])
+def test_every_time_that_can_be_said_is_taken(root: Path, mtime: int) -> None:
+    with hostile(root) as peer:
+        peer.begin()
+        entries = (entry(b"a", mtime_ns=mtime), entry(b"b", m.Kind.FIFO, mtime_ns=mtime))
+        peer.list(m.Folder(b"", entries, own=entry(b"", m.Kind.FOLDER, mtime_ns=mtime)))
+        peer.put(m.Small(0, (sent(b""),)))
+        peer.finish()
+
+
 FILE = entry(b"a", size=3)
 PART = m.Folder(b"", (FILE,), last=False)
 OUT_OF_TURN: dict[str, list[m.Message]] = {

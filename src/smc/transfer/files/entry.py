@@ -7,6 +7,7 @@ import stat
 import struct
 from collections.abc import Iterable
 
+from smc.base.errors import WireError
 from smc.wire.messages import Entry, Kind
 
 KINDS = {
@@ -30,8 +31,20 @@ LOCKING_FLAGS = IMMUTABLE | APPEND  # nothing else can be changed while one of t
 KEPT_FLAGS = LOCKING_FLAGS | NODUMP | NOATIME
 NO_FLAGS = frozenset({errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 KEPT_XATTRS = ("user.", "trusted.", "security.", "system.posix_acl_")  # others mean one filesystem only
+KEPT_NAMES = tuple(prefix.encode() for prefix in KEPT_XATTRS)
 NO_XATTRS = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP})
 SECTOR = 512  # st_blocks counts these
+
+
+def check_entry(entry: Entry) -> Entry:
+    """A peer's entry; `WireError` for what the kernel would not take, and the message's types let through."""
+    if b"\0" in entry.target:
+        raise WireError(f"{entry.name!r} came as a symlink to {entry.target!r}")
+    if entry.xattrs:
+        names = {name for name, _ in entry.xattrs if name.startswith(KEPT_NAMES) and b"\0" not in name}
+        if len(names) < len(entry.xattrs):
+            raise WireError(f"{entry.name!r} came with attributes that none can have")
+    return entry
 
 
 def read_entry(folder: int, name: bytes) -> tuple[Entry, os.stat_result]:

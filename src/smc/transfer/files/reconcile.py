@@ -14,7 +14,7 @@ from pathlib import Path
 from smc.base.errors import TargetWriteError, WireError
 from smc.transfer import native
 from smc.transfer.delta import SMALLEST
-from smc.transfer.files.entry import SECTOR, open_quietly, read_entry, same_metadata, write_flags
+from smc.transfer.files.entry import SECTOR, check_entry, open_quietly, read_entry, same_metadata, write_flags
 from smc.transfer.files.folders import Folders, check_name, check_path, join, split
 from smc.transfer.files.incoming import Incoming
 from smc.transfer.files.patterns import Excludes
@@ -100,7 +100,7 @@ class Reconciler:
         assert names is not None
         answers: list[FileAnswer] = []
         for entry in folder.entries:
-            name = check_name(entry.name)
+            name = check_name(check_entry(entry).name)
             if name in names.listed:
                 raise WireError(f"{name!r} was listed twice in {folder.path!r}")
             names.listed.add(name)
@@ -171,7 +171,7 @@ class Reconciler:
             raise self._not_there(path, e) from e
         if folder.first:
             if folder.own is not None:
-                self._made[path] = folder.own
+                self._made[path] = check_entry(folder.own)
             if locked := unlock_open(handle):
                 self._unlocked[path] = locked
             there = set(native.names(handle))
@@ -253,6 +253,8 @@ class Reconciler:
         return None
 
     def _place(self, handle: int, entry: Entry, ours: Entry | None) -> None:
+        if entry.kind is Kind.SYMLINK and not entry.target:  # unreadable at the source: what is here stays
+            return
         if ours is not None:
             if same_metadata(ours, entry):
                 return
