@@ -14,7 +14,6 @@ import msgspec
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 
-from smc.center.api import tokens
 from smc.center.api.context import Context
 from smc.center.api.job_parameters import (
     PARAMETERS,
@@ -32,7 +31,6 @@ from smc.rpc.dispatch import Action
 from smc.rpc.params import allowed
 
 NOT_YET = {
-    "CreateAccessToken": tokens.NOT_YET,
     "CreateReplicationJob": refused_so_far(CreateReplicationJob),
     "ModifyReplicationJobAttribute": refused_so_far(ModifyReplicationJobAttribute),
 }

@@ -46,9 +46,10 @@ def open_parts(settings: Settings, clock: Clock = SYSTEM) -> Parts:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     pki = settings.data_dir / "pki"
     trust = open_trust(pki, _names(settings))
+    url = settings.database_url or url_of(settings.data_dir)
     return Parts(
         settings=settings,
-        store=open_store(settings.database_url or url_of(settings.data_dir), settings.region_code, clock),
+        store=open_store(url, settings.region_code, clock, settings.quotas),
         trust=trust,
         tickets=Tickets(pki),
         agent=AgentFile(settings.agent_file, settings.data_dir / "agents"),

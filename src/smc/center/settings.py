@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from smc.base.errors import UserError
+from smc.center.quotas import Quotas
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     agent_file: Path = Path("build/smc-agent")
     database_url: str = ""  # "": DATA_DIR/center.db
     region: str = "local"
+    quotas: Quotas = Quotas()
     region_code: str = "lcl"  # three characters within ids
     event_days: float = 90.0  # for so long events are kept
 

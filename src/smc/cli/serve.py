@@ -13,6 +13,7 @@ from smc.center.admin_key import AdminKey
 from smc.center.app import Parts, open_parts
 from smc.center.jobs.runner import Runner, journal_url
 from smc.center.jobs.work import JobSettings, Work
+from smc.center.quotas import Quotas, with_changes
 from smc.center.serve import serve as serve_center
 from smc.center.settings import Settings, read_address
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
@@ -43,6 +44,12 @@ def serve(
     ] = "",
     region: Annotated[str, typer.Option(help="Region of a real cloud.")] = "local",
     event_days: Annotated[float, typer.Option(help="For how many days events are kept.", min=1)] = 90,
+    quota: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=NUMBER", help=f"Another limit; names: {', '.join(Quotas.__struct_fields__)}."
+        ),
+    ] = None,
 ) -> None:
     """Run the center until Ctrl-C: API, agents' endpoint, jobs, and the embedded local cloud.
 
@@ -57,6 +64,7 @@ def serve(
         database_url=database_url,
         region=region,
         event_days=event_days,
+        quotas=with_changes(Quotas(), quota or []),
     )
     with ExitStack() as stack:
         stack.enter_context(_sole_use(data_dir))

@@ -14,8 +14,10 @@ from tests.unit.center.servers import server
 from smc.center.admin_key import AdminKey, admin_key
 from smc.center.app import Parts, agents_of, api_of, open_parts
 from smc.center.clock import SYSTEM, Clock
+from smc.center.quotas import Quotas
 from smc.center.serve import listen
 from smc.center.settings import Address, Settings
+from smc.center.store.store import DEFAULT_QUOTAS
 from smc.center.trust.center_ca import CenterTrust
 from smc.cloud.memory import MemoryCloud
 from smc.model.server import Server
@@ -76,10 +78,12 @@ class Center:
 
 
 @contextlib.contextmanager
-def center(data_dir: Path, *, agents: bool = True, clock: Clock = SYSTEM) -> Iterator[Center]:
+def center(
+    data_dir: Path, *, agents: bool = True, clock: Clock = SYSTEM, quotas: Quotas = DEFAULT_QUOTAS
+) -> Iterator[Center]:
     agent_file = data_dir / "smc-agent"
     agent_file.write_bytes(b"#!/bin/sh\n")
-    settings = Settings(data_dir=data_dir, listen=ANY, agent_listen=ANY, agent_file=agent_file)
+    settings = Settings(data_dir=data_dir, listen=ANY, agent_listen=ANY, agent_file=agent_file, quotas=quotas)
     parts = open_parts(settings, clock)
     cloud, jobs = MemoryCloud(), NotedJobs()
     try:

@@ -12,7 +12,8 @@ from tests.unit.center.servers import plan, server
 
 from smc.base.errors import UserError
 from smc.center.store.database import open_database, url_of
-from smc.center.store.jobs import JobFilter, NewJob
+from smc.center.store.job_filter import JobFilter
+from smc.center.store.jobs import NewJob
 from smc.center.store.resources import TEMPORARY
 from smc.center.store.sources import Sign, SourceFilter
 from smc.center.store.store import Store
@@ -39,8 +40,17 @@ def enrol(store: Store, fingerprint: str = "f1") -> str:
 
 
 def new_job(source: str, **changes: str) -> NewJob:
-    values = {"name": "", "description": "", "region_id": "local", "source_id": source} | changes
-    return NewJob(**values, request=JobRequest(), plan=plan(), valid_until=1e12)
+    return NewJob(
+        name=changes.get("name", ""),
+        description="",
+        region_id="local",
+        source_id=source,
+        request=JobRequest(),
+        plan=plan(),
+        valid_until=1e12,
+        client_token=changes.get("client_token", ""),
+        token_hash=changes.get("token_hash", ""),
+    )
 
 
 def begin(store: Store) -> Run:

@@ -1,7 +1,5 @@
 """CreateReplicationJob: a request that can work becomes a job with a plan; any other is refused here."""
 
-import hashlib
-
 import msgspec
 
 from smc.base.errors import UserError
@@ -12,11 +10,10 @@ from smc.center.api.context import Context
 from smc.center.api.job_parameters import CreateReplicationJob, ExecutionMethod
 from smc.center.api.sources import offline_sentence
 from smc.center.api.start_job import start
-from smc.center.api.words import invalid, unsupported
+from smc.center.api.words import invalid, request_hash, unsupported
 from smc.center.store.jobs import NewJob
 from smc.center.store.sources import state_of
 from smc.center.store.values import Source
-from smc.model.codec import encode
 from smc.model.job import JobStatus, SourceState
 from smc.rpc.dispatch import Caller, Reply
 
@@ -49,6 +46,8 @@ def _new_job(context: Context, request: CreateReplicationJob, token_hash: str) -
         request=draft.request,
         plan=plan_of(source, draft),
         valid_until=draft.valid_until,
+        resource_group=request.resource_group_id,
+        tags=draft.tags or (),
         client_token=request.client_token,
         token_hash=token_hash,
     )
@@ -84,4 +83,4 @@ def _refuse_other_kinds(request: CreateReplicationJob) -> None:
 
 
 def _hash(request: CreateReplicationJob) -> str:
-    return hashlib.sha256(encode(msgspec.structs.replace(request, client_token=""))).hexdigest()
+    return request_hash(msgspec.structs.replace(request, client_token=""))

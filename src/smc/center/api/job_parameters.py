@@ -12,7 +12,7 @@ import msgspec
 
 from smc.center.api.excludes import Item
 from smc.center.api.replication_parameters import ParametersText
-from smc.center.api.words import TagPair
+from smc.center.api.words import ClientToken, Short, TagPair
 from smc.center.store.job_changes import When
 from smc.model.plan import IpMode
 from smc.rpc.params import Request
@@ -20,7 +20,6 @@ from smc.rpc.params import Request
 Gib = Annotated[int, msgspec.Meta(ge=1, le=32768)]
 SystemGib = Annotated[int, msgspec.Meta(ge=20, le=2048)]
 DiskIndex = Annotated[int, msgspec.Meta(ge=1, le=16)]
-Short = Annotated[str, msgspec.Meta(max_length=128)]
 
 
 class ExecutionMethod(Enum):
@@ -102,10 +101,10 @@ class CreateReplicationJob(JobParameters, frozen=True, kw_only=True):
 
     region_id: str
     source_id: str
-    client_token: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    client_token: ClientToken = ""
     run_once: bool = True
     job_type: int = 0
-    resource_group_id: str = ""
+    resource_group_id: Short = ""
 
 
 class ModifyReplicationJobAttribute(JobParameters, frozen=True, kw_only=True):
@@ -160,7 +159,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "image_check": Parameter(refused="images are not checked by the cloud yet."),
     "upload_diagnostic_logs": Parameter(refused="agents do not send their logs yet."),
     "template_id": Parameter(refused="there are no templates here yet."),
-    "resource_group_id": Parameter(refused="there are no resource groups here yet."),
+    "resource_group_id": Parameter(),
 }
 
 

@@ -4,7 +4,7 @@ StopReplicationJob, DescribeReplicationJobs, DeleteReplicationJob."""
 from collections.abc import Sequence
 from functools import partial
 
-from smc.center.api import layout
+from smc.center.api import layout, tag_rules
 from smc.center.api.context import Context
 from smc.center.api.create_job import create_job
 from smc.center.api.job_parameters import CreateReplicationJob, ModifyReplicationJobAttribute
@@ -18,11 +18,12 @@ from smc.center.api.words import (
     check_ids,
     offset,
     page,
-    unsupported,
+    tags_shown,
     written,
 )
-from smc.center.store.jobs import JobFilter
-from smc.center.store.values import Job, Run
+from smc.center.store.job_filter import JobFilter
+from smc.center.store.tags import Tagged
+from smc.center.store.values import Job, Run, Tag
 from smc.cloud.driver import Kind
 from smc.model.job import BusinessStatus, JobStatus
 from smc.rpc.dispatch import Actions, Caller, Reply, action
@@ -78,8 +79,6 @@ class JobActions:
         return {}
 
     def _describe(self, request: DescribeReplicationJobs, _caller: Caller) -> Reply:
-        if request.tag or request.resource_group_id:
-            raise unsupported("Tag" if request.tag else "ResourceGroupId", "it is no filter here yet.")
         wanted = JobFilter(
             ids=check_ids(request.job_id, "JobId"),
             source_ids=check_ids(request.source_id, "SourceId"),
@@ -87,16 +86,27 @@ class JobActions:
             region_id=request.region_id,
             statuses=(request.status,) if request.status else (),
             business_status=request.business_status,
+            resource_group=request.resource_group_id,
+            tags=tag_rules.wanted(request.tag),
         )
         start_at = offset(request.page_number, request.page_size)
         total, found = self._store.jobs.page(wanted, offset=start_at, limit=request.page_size)
         if request.instance_id or request.job_type not in (None, 0):
             total, found = 0, []  # no job here has a target instance or is of another type than 0
+        tags = self._store.tags.of(Tagged.JOB, [job.id for job in found])
+        workgroups = self._store.workgroups.of_sources({job.source_id for job in found})
         return {
             **page(request.page_number, request.page_size, total),
             "ReplicationJobs": {
                 "ReplicationJob": [
-                    _described(job, self._store.runs.of_job(job.id), self._image_name(job)) for job in found
+                    _described(
+                        job,
+                        self._store.runs.of_job(job.id),
+                        self._image_name(job),
+                        workgroups[job.source_id],
+                        tags[job.id],
+                    )
+                    for job in found
                 ]
             },
         }
@@ -114,7 +124,9 @@ def status_info(job: Job) -> str:
     return f"{job.failure.message} {job.failure.hint}".strip()
 
 
-def _described(job: Job, runs: Sequence[Run], image_name: str) -> dict[str, object]:
+def _described(
+    job: Job, runs: Sequence[Run], image_name: str, workgroup: str, tags: Sequence[Tag]
+) -> dict[str, object]:
     asked = job.request
     return {
         "JobId": job.id,
@@ -153,13 +165,13 @@ def _described(job: Job, runs: Sequence[Run], image_name: str) -> dict[str, obje
         "ReplicationParameters": asked.replication_parameters,
         "VpcId": asked.vpc_id,
         "VSwitchId": asked.vswitch_id,
-        "ResourceGroupId": asked.resource_group_id,
-        "WorkgroupId": "",
+        "ResourceGroupId": job.resource_group,
+        "WorkgroupId": workgroup,
         **layout.planned_system_disk(job.plan),
         "DataDisks": {"DataDisk": layout.planned_data_disks(job.plan)},
         "Disks": layout.planned_disks(job.plan),
         "ReplicationJobRuns": {"ReplicationJobRun": [_run(run) for run in runs]},
-        "Tags": {"Tag": [{"Key": tag.key, "Value": tag.value} for tag in asked.tags]},
+        "Tags": tags_shown(tags),
     }
 
 

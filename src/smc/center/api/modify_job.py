@@ -48,6 +48,7 @@ def _change(context: Context, job: Job, after: Draft) -> Change:
         description=after.description,
         valid_until=after.valid_until,
         request=after.request,
+        tags=after.tags,
         plan=None if is_same_layout else plan_of(context.source(job.source_id), after),
     )
 

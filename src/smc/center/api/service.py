@@ -9,8 +9,10 @@ from smc.center.api.progress import ProgressActions
 from smc.center.api.regions import RegionActions
 from smc.center.api.sources import SourceActions
 from smc.center.api.subscriptions import SubscriptionActions
+from smc.center.api.tags import TagActions
 from smc.center.api.target_instances import TargetInstanceActions
 from smc.center.api.tokens import TokenActions
+from smc.center.api.workgroups import WorkgroupActions
 from smc.rpc.dispatch import Actions, Service
 
 VERSION = "2019-06-01"
@@ -20,6 +22,8 @@ def actions(context: Context) -> Actions:
     subjects = (
         TokenActions,
         SourceActions,
+        WorkgroupActions,
+        TagActions,
         JobActions,
         ProgressActions,
         ImageActions,

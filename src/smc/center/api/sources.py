@@ -1,11 +1,14 @@
 """Migration sources: DescribeSourceServers, ModifySourceServerAttribute, DeleteSourceServer."""
 
+from collections.abc import Sequence
+
 from smc.base.errors import UserError
-from smc.center.api import layout
+from smc.center.api import layout, tag_rules
 from smc.center.api.context import Context
 from smc.center.api.words import (
     PageNumber,
     PageSize,
+    Short,
     TagPair,
     Text,
     check_free_text,
@@ -13,12 +16,13 @@ from smc.center.api.words import (
     check_name,
     offset,
     page,
-    unsupported,
+    tags_shown,
     written,
 )
-from smc.center.store.jobs import JobFilter
+from smc.center.store.job_filter import JobFilter
 from smc.center.store.sources import SourceFilter, state_of
-from smc.center.store.values import Source
+from smc.center.store.tags import Tagged
+from smc.center.store.values import Source, Tag
 from smc.model.codec import encode
 from smc.model.job import JobStatus, SourceState
 from smc.model.server import Server, platform
@@ -26,6 +30,7 @@ from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
 from smc.wire.orders import HEARTBEAT_SECONDS
 
+SERVER = "0"  # the JobType of every job here: servers are moved
 OFFLINE = "SourceServer.Offline"
 LARGEST_SYSTEM_INFO = 1024
 
@@ -37,6 +42,7 @@ class DescribeSourceServers(Request, frozen=True, kw_only=True):
     state: SourceState | None = None
     workgroup_id: str = ""
     resource_group_id: str = ""
+    related_job_type: tuple[str, ...] = ()
     tag: tuple[TagPair, ...] = ()
     page_number: PageNumber = 1
     page_size: PageSize = 10
@@ -46,6 +52,7 @@ class ModifySourceServerAttribute(Request, frozen=True, kw_only=True):
     source_id: str
     name: str | None = None
     description: Text | None = None
+    resource_group_id: Short | None = None
 
 
 class DeleteSourceServer(Request, frozen=True, kw_only=True):
@@ -66,25 +73,25 @@ class SourceActions:
         }
 
     def _describe(self, request: DescribeSourceServers, _caller: Caller) -> Reply:
-        for parameter, given in (
-            ("WorkgroupId", request.workgroup_id),
-            ("ResourceGroupId", request.resource_group_id),
-            ("Tag", request.tag),
-        ):
-            if given:
-                raise unsupported(parameter, "sources are not grouped or tagged here yet.")
         wanted = SourceFilter(
             ids=check_ids(request.source_id, "SourceId"),
             name=request.name,
             job=request.job_id,
             state=request.state,
+            workgroup=request.workgroup_id,
+            resource_group=request.resource_group_id,
+            tags=tag_rules.wanted(request.tag),
+            with_jobs=SERVER in request.related_job_type,
         )
         start = offset(request.page_number, request.page_size)
         total, found = self._store.sources.page(wanted, offset=start, limit=request.page_size)
+        if request.related_job_type and SERVER not in request.related_job_type:
+            total, found = 0, []
         now = self._context.clock.now()
+        tags = self._store.tags.of(Tagged.SOURCE, [source.id for source in found])
         return {
             **page(request.page_number, request.page_size, total),
-            "SourceServers": {"SourceServer": [_described(source, now) for source in found]},
+            "SourceServers": {"SourceServer": [_described(source, now, tags[source.id]) for source in found]},
         }
 
     def _modify(self, request: ModifySourceServerAttribute, _caller: Caller) -> Reply:
@@ -93,7 +100,12 @@ class SourceActions:
             check_name(request.name, "Name")
         if request.description is not None:
             check_free_text(request.description, "Description")
-        self._store.sources.describe(source.id, name=request.name, description=request.description)
+        self._store.sources.describe(
+            source.id,
+            name=request.name,
+            description=request.description,
+            resource_group=request.resource_group_id,
+        )
         return {}
 
     def _delete(self, request: DeleteSourceServer, _caller: Caller) -> Reply:
@@ -126,7 +138,7 @@ def offline_sentence(source: Source) -> str:
     return f"{source.name} has not been heard of since {written(source.last_beat)}."
 
 
-def _described(source: Source, now: float) -> dict[str, object]:
+def _described(source: Source, now: float, tags: Sequence[Tag]) -> dict[str, object]:
     state = state_of(source, now)
     offline = state is SourceState.UNAVAILABLE
     server = source.server
@@ -150,10 +162,10 @@ def _described(source: Source, now: float) -> dict[str, object]:
         "DataDisks": {"DataDisk": layout.data_disks(server)},
         "Disks": layout.disks(server),
         "JobId": source.job,
-        "WorkgroupId": "",
-        "ResourceGroupId": "",
+        "WorkgroupId": source.workgroup,
+        "ResourceGroupId": source.resource_group,
         "CreationTime": written(source.created),
-        "Tags": {"Tag": []},
+        "Tags": tags_shown(tags),
     }
 
 

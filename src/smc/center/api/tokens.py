@@ -7,7 +7,7 @@ import msgspec
 
 from smc.base.errors import UserError
 from smc.center.api.context import Context
-from smc.center.api.words import Text, check_free_text, check_ids, check_name, unsupported, written
+from smc.center.api.words import Text, check_free_text, check_ids, check_name, written
 from smc.center.store.tokens import check
 from smc.center.store.values import ActivationCode
 from smc.model.job import TokenStatus
@@ -15,7 +15,6 @@ from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
 from smc.wire.oneliner import linux_command
 
-NOT_YET = {"workgroup_id": "there are no workgroups here yet."}  # parameter -> why it is refused
 PAGE_SIZE = 20  # of ListAccessTokens, which takes no page parameters
 
 
@@ -60,13 +59,15 @@ class TokenActions:
         }
 
     def _create(self, request: CreateAccessToken, _caller: Caller) -> Reply:
-        if request.workgroup_id:
-            raise unsupported("WorkgroupId", NOT_YET["workgroup_id"])
         if request.name:
             check_name(request.name, "Name")
         check_free_text(request.description, "Description")
         code, text = self._codes.create(
-            request.name, request.description, request.count, request.time_to_live_in_days
+            request.name,
+            request.description,
+            request.count,
+            request.time_to_live_in_days,
+            request.workgroup_id,
         )
         return {"AccessTokenId": code.id, "AccessTokenCode": text}
 
@@ -125,6 +126,7 @@ def _described(code: ActivationCode, now: float) -> dict[str, str]:
         "TimeToLiveInDays": str(code.ttl_days),
         "Status": status_of(code, now).value,
         "CreationTime": written(code.created),
+        "WorkgroupId": code.workgroup,
     }
 
 

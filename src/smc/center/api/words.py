@@ -1,5 +1,6 @@
 """How the public API writes things: times, lists, pages, names."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,12 +9,16 @@ from typing import Annotated
 import msgspec
 
 from smc.base.errors import UserError
+from smc.center.store.values import Tag
+from smc.model.codec import encode
 from smc.rpc.params import Request
 
 MOST_IDS = 50  # ids in one filter
 PageNumber = Annotated[int, msgspec.Meta(ge=1)]
 PageSize = Annotated[int, msgspec.Meta(ge=1, le=50)]
 Text = Annotated[str, msgspec.Meta(max_length=256)]
+Short = Annotated[str, msgspec.Meta(max_length=128)]
+ClientToken = Annotated[str, msgspec.Meta(max_length=64)]
 
 _LETTER = r"A-Za-z\u4e00-\u9fff"  # English and Chinese
 _NAME = re.compile(rf"[{_LETTER}][{_LETTER}0-9:_-]{{1,127}}")
@@ -59,6 +64,15 @@ def check_ids(ids: Sequence[str], parameter: str) -> tuple[str, ...]:
     if len(ids) > MOST_IDS:
         raise invalid(parameter, f"{parameter} has {len(ids)} ids; {MOST_IDS} are allowed.")
     return tuple(ids)
+
+
+def request_hash(request: Request) -> str:
+    """Of all that a repeated request has in common with the first: leave its ClientToken out."""
+    return hashlib.sha256(encode(request)).hexdigest()
+
+
+def tags_shown(tags: Sequence[Tag]) -> dict[str, object]:
+    return {"Tag": [{"Key": tag.key, "Value": tag.value} for tag in tags]}
 
 
 def invalid(parameter: str, message: str, hint: str = "") -> UserError:

@@ -10,6 +10,7 @@ from smc.center.clock import Clock
 from smc.center.store import outbox
 from smc.center.store.database import Database
 from smc.center.store.event_tables import events as table
+from smc.center.store.tables import workgroup_sources
 
 
 class EventKind(Enum):
@@ -84,6 +85,9 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
 def note(connection: Connection, now: float, new: NewEvent) -> int:
     """The event, within the caller's transaction, and a notification for each subscription that wants it."""
     values = msgspec.structs.asdict(new) | {"kind": new.kind.value, "level": new.level.value, "time": now}
+    if new.source and not new.workgroup:
+        inside = select(workgroup_sources.c.workgroup).where(workgroup_sources.c.source == new.source)
+        values["workgroup"] = connection.execute(inside).scalar() or ""
     made: int = connection.execute(insert(table).values(**values).returning(table.c.id)).scalar_one()
     if new.kind is not EventKind.NOTIFICATION_FAILED:  # one that fails must not cause the next
         outbox.add(connection, now, made, kind=new.kind.value, level=new.level.value)

@@ -8,10 +8,12 @@ from sqlalchemy import update
 
 from smc.base.errors import UserError
 from smc.center.bell import Bell
+from smc.center.store import tags
 from smc.center.store.database import Database
 from smc.center.store.jobs import locked, refuse_taken_name, require_status, require_syncing
 from smc.center.store.tables import jobs as table
-from smc.center.store.values import Job, JobRequest
+from smc.center.store.tags import Tagged
+from smc.center.store.values import Job, JobRequest, Tag
 from smc.model.codec import encode
 from smc.model.job import JobStatus
 from smc.model.plan import Plan
@@ -43,6 +45,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: float
     request: JobRequest
     plan: Plan | None = None
+    tags: tuple[Tag, ...] | None = None
 
 
 class JobChanges:
@@ -65,6 +68,9 @@ class JobChanges:
             if change.name != found.name:
                 refuse_taken_name(connection, change.name, job.id)
             connection.execute(update(table).where(table.c.id == job.id).values(**_columns(change)))
+            if change.tags is not None:
+                tags.forget(connection, Tagged.JOB, [job.id])
+                tags.add(connection, Tagged.JOB, [job.id], change.tags)
         self._bell.ring()
         return True
 

@@ -8,21 +8,24 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, upd
 from smc.base.errors import UserError
 from smc.center.bell import Bell
 from smc.center.clock import Clock
-from smc.center.store import presence, runs
+from smc.center.quotas import Quota, Quotas, exceeded
+from smc.center.store import presence, runs, tags
 from smc.center.store.database import Database
 from smc.center.store.events import EventKind
+from smc.center.store.idempotence import made_before
 from smc.center.store.ids import new_id
+from smc.center.store.job_filter import JobFilter, conditions_of
 from smc.center.store.job_status import add, tell, turn
 from smc.center.store.tables import jobs as table
 from smc.center.store.tables import sources
-from smc.center.store.values import Job, JobRequest, Run
+from smc.center.store.tags import Tagged
+from smc.center.store.values import Job, JobRequest, Run, Tag
 from smc.center.trust.run_ca import Authority
 from smc.model.codec import decode, encode
 from smc.model.job import UNFINISHED, BusinessStatus, JobStatus, RunType
 from smc.model.plan import Plan
 from smc.model.progress import Failure
 
-MOST_JOBS = 1000  # service-facts, 7
 STARTABLE = (JobStatus.READY, JobStatus.STOPPED, JobStatus.IN_ERROR, JobStatus.WAITING)
 
 
@@ -38,22 +41,14 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: float
     client_token: str = ""
     token_hash: str = ""
-
-
-class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is given must hold."""
-
-    ids: tuple[str, ...] = ()
-    source_ids: tuple[str, ...] = ()
-    name: str = ""
-    region_id: str = ""
-    statuses: tuple[JobStatus, ...] = ()
-    business_status: BusinessStatus | None = None
+    resource_group: str = ""
+    tags: tuple[Tag, ...] = ()
 
 
 class Jobs:
-    def __init__(self, database: Database, region: str, bell: Bell, clock: Clock) -> None:
+    def __init__(self, database: Database, region: str, bell: Bell, clock: Clock, quotas: Quotas) -> None:
         self._database = database
+        self._quotas = quotas
         self._clock = clock
         self._region = region
         self._bell = bell
@@ -65,10 +60,12 @@ class Jobs:
         `SourceServerState.Invalid` (it has an unfinished job), `QuotaExceeded.ReplicationJob`.
         """
         with self._database.write() as connection:
-            made = _made_before(connection, new.client_token, new.token_hash)
+            made = made_before(connection, table, new.client_token, new.token_hash)
             if made:
                 return made
             _refuse_conflicts(connection, new)
+            if _count(connection) >= self._quotas.jobs:
+                raise exceeded(Quota.JOBS, self._quotas.jobs)
             job_id = new_id("j", self._region)
             add(
                 connection,
@@ -83,7 +80,9 @@ class Jobs:
                 valid_until=new.valid_until,
                 client_token=new.client_token or None,
                 client_token_hash=new.token_hash or None,
+                resource_group=new.resource_group,
             )
+            tags.add(connection, Tagged.JOB, [job_id], new.tags)
         return job_id
 
     def made_before(self, client_token: str, token_hash: str) -> str:
@@ -92,7 +91,7 @@ class Jobs:
         Raises `UserError` (`IdempotentParameterMismatch`) when it was made with other parameters.
         """
         with self._database.read() as connection:
-            return _made_before(connection, client_token, token_hash)
+            return made_before(connection, table, client_token, token_hash)
 
     def find(self, job_id: str) -> Job | None:
         with self._database.read() as connection:
@@ -101,7 +100,7 @@ class Jobs:
 
     def page(self, wanted: JobFilter, *, offset: int, limit: int) -> tuple[int, Sequence[Job]]:
         """How many there are, and one page of them, newest first."""
-        conditions = _conditions(wanted)
+        conditions = conditions_of(wanted)
         query = select(table).where(*conditions).order_by(table.c.created.desc(), table.c.id)
         with self._database.read() as connection:
             total = connection.execute(
@@ -116,10 +115,15 @@ class Jobs:
             return [_value(row) for row in connection.execute(query.order_by(table.c.created))]
 
     def begin_run(self, job_id: str, kind: RunType, authority: Authority) -> Run:
-        """One more run, and the job is Running. Raises `UserError` (`ReplicationJob.InvalidStatus`)."""
+        """One more run, and the job is Running.
+
+        Raises `UserError` (`ReplicationJob.InvalidStatus`, `QuotaExceeded.ConcurrentReplicationJob`).
+        """
         with self._database.write() as connection:
             job = locked(connection, job_id)
             require_status(job, STARTABLE)
+            if _count(connection, JobStatus.RUNNING) >= self._quotas.concurrent_jobs:
+                raise exceeded(Quota.CONCURRENT_JOBS, self._quotas.concurrent_jobs)
             number = job.run_number + 1
             now = self._clock.now()
             turn(
@@ -190,6 +194,7 @@ class Jobs:
             now = self._clock.now()
             tell(connection, now, job_id, EventKind.JOB_DELETED, "was deleted")
             connection.execute(delete(table).where(here))
+            tags.forget(connection, Tagged.JOB, [job_id])
             other = select(table.c.id).where(table.c.source_id == source).exists()
             presence.leave(connection, now, source, sources.c.deleting, ~other)
 
@@ -275,22 +280,6 @@ def no_such_job(job_id: str) -> UserError:
     )
 
 
-def _made_before(connection: Connection, client_token: str, token_hash: str) -> str:
-    if not client_token:
-        return ""
-    query = select(table.c.id, table.c.client_token_hash).where(table.c.client_token == client_token)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return ""
-    if row.client_token_hash != token_hash:
-        raise UserError(
-            f"The ClientToken was used before, with other parameters, for {row.id}.",
-            code="IdempotentParameterMismatch",
-            hint="Use a new ClientToken for a new job.",
-        )
-    return str(row.id)
-
-
 def _refuse_conflicts(connection: Connection, new: NewJob) -> None:
     unfinished = table.c.status.in_([status.value for status in UNFINISHED])
     busy = connection.execute(
@@ -303,12 +292,14 @@ def _refuse_conflicts(connection: Connection, new: NewJob) -> None:
             hint=f"Finish or delete {busy} first.",
         )
     refuse_taken_name(connection, new.name)
-    if connection.execute(select(func.count()).select_from(table)).scalar_one() >= MOST_JOBS:
-        raise UserError(
-            f"There are {MOST_JOBS} replication jobs, and there may be no more.",
-            code="QuotaExceeded.ReplicationJob",
-            hint="Delete jobs that are finished.",
-        )
+
+
+def _count(connection: Connection, *statuses: JobStatus) -> int:
+    """Jobs in these, without any: all jobs."""
+    query = select(func.count()).select_from(table)
+    if statuses:
+        query = query.where(table.c.status.in_([status.value for status in statuses]))
+    return connection.execute(query).scalar_one()
 
 
 def refuse_taken_name(connection: Connection, name: str, job_id: str = "") -> None:
@@ -337,24 +328,6 @@ def _update_current(connection: Connection, run: Run, values: dict[str, object])
 
 def _is_current(run: Run) -> tuple[ColumnElement[bool], ...]:
     return table.c.run_number == run.number, table.c.status == JobStatus.RUNNING.value
-
-
-def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    for column, values in (
-        (table.c.id, wanted.ids),
-        (table.c.source_id, wanted.source_ids),
-        (table.c.status, tuple(status.value for status in wanted.statuses)),
-    ):
-        if values:
-            conditions.append(column.in_(values))
-    if wanted.name:
-        conditions.append(table.c.name == wanted.name)
-    if wanted.region_id:
-        conditions.append(table.c.region_id == wanted.region_id)
-    if wanted.business_status:
-        conditions.append(table.c.business_status == wanted.business_status.value)
-    return conditions
 
 
 def _value(row: Row[tuple[object, ...]]) -> Job:

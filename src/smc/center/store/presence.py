@@ -3,10 +3,12 @@
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from smc.center.clock import Clock
+from smc.center.store import tags
 from smc.center.store.database import Database
 from smc.center.store.event_tables import presence as table
 from smc.center.store.events import EventKind, EventLevel, NewEvent, note
 from smc.center.store.tables import sources
+from smc.center.store.tags import Tagged
 
 
 def arrive(connection: Connection, now: float, source: str, name: str, *, again: bool) -> None:
@@ -24,6 +26,7 @@ def leave(connection: Connection, now: float, source: str, *conditions: ColumnEl
     name = connection.execute(gone).scalar()
     if name is None:
         return False
+    tags.forget(connection, Tagged.SOURCE, [source])
     message = f"The source {name} was deleted."
     note(connection, now, NewEvent(kind=EventKind.SOURCE_DELETED, source=source, message=message))
     return True

@@ -18,11 +18,13 @@ from sqlalchemy import (
 
 from smc.base.errors import Transient, UserError
 from smc.center.clock import Clock
-from smc.center.store import presence, runs, tokens
+from smc.center.quotas import Quota, Quotas, exceeded
+from smc.center.store import presence, runs, tags, tokens, workgroups
 from smc.center.store.database import Database
 from smc.center.store.ids import new_id, random_text
-from smc.center.store.tables import activation_codes, jobs
+from smc.center.store.tables import activation_codes, jobs, workgroup_sources
 from smc.center.store.tables import sources as table
+from smc.center.store.tags import Tagged, Wanted
 from smc.center.store.values import ActivationCode, Source
 from smc.model.codec import decode, encode
 from smc.model.job import UNFINISHED, SourceState
@@ -44,6 +46,9 @@ _BUSY = (
     .where(jobs.c.source_id == table.c.id, jobs.c.status.in_([status.value for status in UNFINISHED]))
     .exists()
 )
+_WORKGROUP = (
+    select(workgroup_sources.c.workgroup).where(workgroup_sources.c.source == table.c.id).scalar_subquery()
+)
 
 
 class Sign(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +68,10 @@ class SourceFilter(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     job: str = ""
     state: SourceState | None = None
+    workgroup: str = ""
+    resource_group: str = ""
+    tags: tuple[Wanted, ...] = ()
+    with_jobs: bool = False  # those that have a job
 
 
 def state_of(source: Source, now: float) -> SourceState:
@@ -75,16 +84,19 @@ def state_of(source: Source, now: float) -> SourceState:
 
 
 class Sources:
-    def __init__(self, database: Database, region: str, clock: Clock) -> None:
+    def __init__(self, database: Database, region: str, clock: Clock, quotas: Quotas) -> None:
         self._database = database
         self._clock = clock
         self._region = region
+        self._quotas = quotas
 
     def enrol(self, request: Enrol, address: str) -> tuple[Source, str]:
         """The source and its new credential; the one it had is void.
 
         A machine that is known by its fingerprint stays the same source and spends no use of the code.
-        Raises `UserError` for a code that does not let it in, `Transient` while the source is being deleted.
+        A code's workgroup takes it in when it is in none.
+        Raises `UserError` for a code that does not let it in and for `QuotaExceeded`, `Transient` while the
+        source is being deleted.
         """
         credential = random_text(CREDENTIAL_LENGTH)
         now = self._clock.now()
@@ -111,12 +123,20 @@ class Sources:
                     runs.forget_agent_certificates(connection, source_id)
                 connection.execute(update(table).where(table.c.id == source_id).values(**described))
             else:
+                self._refuse_one_more(connection)
                 tokens.spend(connection, code)
                 source_id = new_id("s", self._region)
                 _add(connection, source_id, request.server, now, described)
+            if code.workgroup and not workgroups.workgroup_of(connection, source_id):
+                workgroups.add_members(connection, code.workgroup, [source_id], self._quotas, now)
             row = connection.execute(_query().where(table.c.id == source_id)).one()
             presence.arrive(connection, now, source_id, row.name, again=known)
         return _value(row), credential
+
+    def _refuse_one_more(self, connection: Connection) -> None:
+        count = connection.execute(select(func.count()).select_from(table)).scalar_one()
+        if count >= self._quotas.sources:
+            raise exceeded(Quota.SOURCES, self._quotas.sources)
 
     def authenticate(self, credential: str) -> Source | None:
         wanted = tokens.hash_of(credential)
@@ -157,9 +177,11 @@ class Sources:
                     described = encode(sign.server).decode()
                     connection.execute(update(table).where(here).values(server=described))
 
-    def describe(self, source_id: str, *, name: str | None, description: str | None) -> None:
-        """Change name or description. Raises `UserError` (`SourceServerName.Duplicate`)."""
-        values = {"name": name, "description": description}
+    def describe(
+        self, source_id: str, *, name: str | None, description: str | None, resource_group: str | None = None
+    ) -> None:
+        """Change what is given. Raises `UserError` (`SourceServerName.Duplicate`)."""
+        values = {"name": name, "description": description, "resource_group": resource_group}
         values = {column: value for column, value in values.items() if value is not None}
         with self._database.write() as connection:
             if name and _name_taken(connection, name, source_id):
@@ -185,11 +207,23 @@ class Sources:
 
 
 def _query() -> Select[tuple[object, ...]]:
-    return select(table, func.coalesce(_LATEST_JOB, "").label("job"), _BUSY.label("busy"))
+    return select(
+        table,
+        func.coalesce(_LATEST_JOB, "").label("job"),
+        _BUSY.label("busy"),
+        func.coalesce(_WORKGROUP, "").label("workgroup"),
+    )
 
 
 def _conditions(wanted: SourceFilter, now: float) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions = tags.carrying(Tagged.SOURCE, table.c.id, wanted.tags)
+    if wanted.workgroup:
+        inside = workgroup_sources.c.workgroup == wanted.workgroup
+        conditions.append(table.c.id.in_(select(workgroup_sources.c.source).where(inside)))
+    if wanted.resource_group:
+        conditions.append(table.c.resource_group == wanted.resource_group)
+    if wanted.with_jobs:
+        conditions.append(table.c.id.in_(select(jobs.c.source_id)))
     if wanted.ids:
         conditions.append(table.c.id.in_(wanted.ids))
     if wanted.name:

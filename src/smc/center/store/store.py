@@ -2,6 +2,7 @@
 
 from smc.center.bell import Bell
 from smc.center.clock import SYSTEM, Clock
+from smc.center.quotas import Quotas
 from smc.center.store.access_keys import AccessKeys
 from smc.center.store.database import Database, open_database
 from smc.center.store.events import Events
@@ -16,19 +17,25 @@ from smc.center.store.resources import Resources
 from smc.center.store.runs import Runs
 from smc.center.store.sources import OFFLINE_SECONDS, Sources
 from smc.center.store.subscriptions import Subscriptions
+from smc.center.store.tags import Tags
 from smc.center.store.tokens import ActivationCodes
+from smc.center.store.workgroups import Workgroups
+
+DEFAULT_QUOTAS = Quotas()
 
 
 class Store:
     """`region` is the three-character code within ids; `bell` rings when an order changes."""
 
-    def __init__(self, database: Database, region: str, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, database: Database, region: str, clock: Clock = SYSTEM, quotas: Quotas = DEFAULT_QUOTAS
+    ) -> None:
         self.bell = Bell()
         self.clock = clock
         self.access_keys = AccessKeys(database, clock)
         self.codes = ActivationCodes(database, region, clock)
-        self.sources = Sources(database, region, clock)
-        self.jobs = Jobs(database, region, self.bell, clock)
+        self.sources = Sources(database, region, clock, quotas)
+        self.jobs = Jobs(database, region, self.bell, clock, quotas)
         self.changes = JobChanges(database, self.bell)
         self.runs = Runs(database, self.bell)
         self.history = History(database)
@@ -39,11 +46,13 @@ class Store:
         self.presence = Presence(database, clock, OFFLINE_SECONDS)
         self.subscriptions = Subscriptions(database, region, clock)
         self.outbox = Outbox(database)
+        self.tags = Tags(database)
+        self.workgroups = Workgroups(database, region, clock, quotas)
         self._database = database
 
     def close(self) -> None:
         self._database.close()
 
 
-def open_store(url: str, region: str, clock: Clock = SYSTEM) -> Store:
-    return Store(open_database(url), region, clock)
+def open_store(url: str, region: str, clock: Clock = SYSTEM, quotas: Quotas = DEFAULT_QUOTAS) -> Store:
+    return Store(open_database(url), region, clock, quotas)

@@ -50,6 +50,18 @@ access_keys = Table(
     Column("created", TIME, nullable=False),
 )
 
+workgroups = Table(
+    "workgroups",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("name", NAME, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created", TIME, nullable=False),
+    Column("client_token", ID, unique=True),
+    Column("client_token_hash", HASH),
+    _unique_where("uq_workgroups_name", "name", IS_NAMED),
+)
+
 activation_codes = Table(
     "activation_codes",
     METADATA,
@@ -62,6 +74,7 @@ activation_codes = Table(
     Column("ttl_days", Integer, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("created", TIME, nullable=False),
+    Column("workgroup", ID, nullable=False, server_default=""),  # which its servers join
 )
 
 sources = Table(
@@ -80,7 +93,26 @@ sources = Table(
     Column("cpu_usage", Float, nullable=False),
     Column("memory_usage", Float, nullable=False),
     Column("deleting", Boolean, nullable=False),
+    Column("resource_group", ID, nullable=False, server_default=""),
     _unique_where("uq_sources_name", "name", IS_NAMED),
+)
+
+workgroup_sources = Table(  # a source is in one workgroup at most
+    "workgroup_sources",
+    METADATA,
+    Column("source", ID, ForeignKey(sources.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("workgroup", ID, ForeignKey(workgroups.c.id), nullable=False, index=True),
+    Column("joined", TIME, nullable=False),
+)
+
+tags = Table(  # `kind` says of which table `resource` is a row; they go with it: store/tags.py
+    "tags",
+    METADATA,
+    Column("kind", String(32), primary_key=True),
+    Column("resource", ID, primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("value", String(128), nullable=False),
+    Index("ix_tags_kind_key_value", "kind", "key", "value"),
 )
 
 jobs = Table(
@@ -107,6 +139,7 @@ jobs = Table(
     Column("valid_until", TIME, nullable=False),
     Column("client_token", ID, unique=True),
     Column("client_token_hash", HASH),
+    Column("resource_group", ID, nullable=False, server_default=""),
     _unique_where("uq_jobs_name", "name", IS_NAMED),
     _unique_where("uq_jobs_unfinished", "source_id", IS_UNFINISHED),
 )

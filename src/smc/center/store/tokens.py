@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from smc.base.errors import UserError
 from smc.center.clock import Clock
+from smc.center.store import workgroups
 from smc.center.store.database import Database
 from smc.center.store.ids import new_id, random_text
 from smc.center.store.tables import activation_codes as table
@@ -28,8 +29,13 @@ class ActivationCodes:
         self._clock = clock
         self._region = region
 
-    def create(self, name: str, description: str, count: int, ttl_days: int) -> tuple[ActivationCode, str]:
-        """The code as stored, and its text, which is shown once."""
+    def create(
+        self, name: str, description: str, count: int, ttl_days: int, workgroup: str = ""
+    ) -> tuple[ActivationCode, str]:
+        """The code as stored, and its text, which is shown once.
+
+        Raises `UserError` (`InvalidWorkgroupId.NotFound`).
+        """
         text = random_text(CODE_LENGTH)
         code = ActivationCode(
             id=new_id("at", self._region),
@@ -41,8 +47,11 @@ class ActivationCodes:
             ttl_days=ttl_days,
             disabled=False,
             created=self._clock.now(),
+            workgroup=workgroup,
         )
         with self._database.write() as connection:
+            if workgroup:
+                workgroups.lock(connection, workgroup)
             connection.execute(insert(table).values(**_columns(code)))
         return code, text
 

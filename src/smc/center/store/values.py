@@ -29,6 +29,7 @@ class ActivationCode(msgspec.Struct, frozen=True, kw_only=True):
     ttl_days: int
     disabled: bool
     created: float
+    workgroup: str = ""  # which its servers join
 
     @property
     def expires(self) -> float:
@@ -36,7 +37,7 @@ class ActivationCode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """`job` is the id of its latest job, `busy` whether an unfinished one exists."""
+    """`job` is the id of its latest job, `busy` whether an unfinished one exists; `workgroup` "" : none."""
 
     id: str
     name: str
@@ -50,8 +51,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     cpu_usage: float
     memory_usage: float
     deleting: bool
+    resource_group: str
     job: str
     busy: bool
+    workgroup: str
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,14 +77,12 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     license_type: str = ""
     run_once: bool = True
     job_type: int = 0
-    resource_group_id: str = ""
     launch_template_id: str = ""
     launch_template_version: str = ""
     instance_ram_role: str = ""
     instance_id: str = ""  # the target instance, where that is the destination
     target_disks: dict[int, str] = {}  # disk index -> the target's disk, of the data disks
     private_ip_address: str = ""  # of the target afterwards; "" : as it is
-    tags: tuple[Tag, ...] = ()
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +107,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     started: float | None
     ended: float | None
     valid_until: float
+    resource_group: str
 
     @property
     def run(self) -> str:

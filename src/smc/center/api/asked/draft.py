@@ -8,7 +8,7 @@ from smc.base.units import GIB
 from smc.center.api.context import Context
 from smc.center.api.excludes import DiskExcludes, Item, excluding
 from smc.center.api.job_parameters import JobParameters
-from smc.center.store.values import Job, JobRequest, Source
+from smc.center.store.values import Job, JobRequest, Source, Tag
 from smc.model.plan import IpMode, Plan
 from smc.model.planner import Limits, Wishes, plan
 
@@ -23,6 +23,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     sizes_gib: dict[int, int] = {}
     ip_mode: IpMode = IpMode.DHCP
     excludes: tuple[Item, ...] = ()
+    tags: tuple[Tag, ...] | None = None  # None: those it has
 
 
 @dataclass(frozen=True, slots=True)

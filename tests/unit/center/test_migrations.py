@@ -1,0 +1,44 @@
+"""Stores of earlier versions are opened with what is in them."""
+
+import json
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
+
+from smc.center.store.database import MIGRATIONS, open_database, url_of
+from smc.center.store.tags import Tagged, Tags
+from smc.center.store.values import Tag
+
+
+def make_store(url: str, revision: str, *statements: str) -> None:
+    """A store as it was at `revision`, with rows."""
+    engine = create_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        for statement in statements:
+            connection.execute(text(statement.replace(":", r"\:")))
+    engine.dispose()
+
+
+def test_tags_of_earlier_jobs_move_into_their_table(tmp_path: Path) -> None:
+    url = url_of(tmp_path)
+    tags = [{"key": "team", "value": "shop"}, {"key": "team", "value": "bank"}, {"key": "b", "value": ""}]
+    request = json.dumps({"image_name": "x", "tags": tags})
+    make_store(
+        url,
+        "0003",
+        "INSERT INTO sources VALUES ('s-1', '', '', 'f', '{}', 'h', '', '', 1, 1, 0, 0, 0)",
+        "INSERT INTO jobs VALUES ('j-1', '', '', 'local', 's-1', '" + request + "', '{}', 'Ready', '', 0, '',"
+        " '', 0, '', '', 1, NULL, NULL, 2, NULL, NULL)",
+        "INSERT INTO jobs VALUES ('j-2', '', '', 'local', 's-1', '{}', '{}', 'Finished', '', 0, '',"
+        " '', 0, '', '', 1, NULL, NULL, 2, NULL, NULL)",
+    )
+    database = open_database(url)
+    found = Tags(database).of(Tagged.JOB, ["j-1", "j-2"])
+    assert found == {"j-1": (Tag(key="b", value=""), Tag(key="team", value="bank")), "j-2": ()}
+    database.close()
