@@ -8,10 +8,12 @@ that a receiver that was started again, or the next round, knows what is proved 
 import hashlib
 import logging
 import secrets
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from smc.base.errors import Transient
 from smc.base.files import write_atomic
 from smc.transfer.files.incoming import Incoming
 from smc.transfer.files.temporary import KEY_SIZE, temporary_names
@@ -39,6 +41,7 @@ class Memory:
         self.wire = 0
         self.files_done = 0
         self.done: dict[int, int] = {}
+        self.stragglers: threading.Thread | None = None  # waits for threads of the connection before
         self.temporary_name = temporary_names(_key(folder))
         self._folder = folder
         self._indexes: dict[str, tuple[str, Index]] = {}
@@ -56,6 +59,15 @@ class Memory:
         index = Index(path, key)
         self._indexes[tree] = key, index
         return index
+
+    def refuse_while_stuck(self) -> None:
+        """What a thread of an earlier connection still writes must not meet what the next one writes."""
+        if self.stragglers is not None and self.stragglers.is_alive():
+            raise Transient(
+                "the target's disk has not answered since the connection before this one",
+                code="Transfer.Stuck",
+                hint="Look at the disks of the intermediate instance.",
+            )
 
     def keep_half(self, tree: str, path: bytes, entry: Entry, incoming: Incoming) -> None:
         """What came of a file before the connection was cut."""
@@ -77,6 +89,9 @@ class Memory:
             self._halves.popitem()[1].incoming.close()
 
     def close(self) -> None:
+        """What a stuck thread uses stays open."""
+        if self.stragglers is not None and self.stragglers.is_alive():
+            return
         self.let_go()
         for _, index in self._indexes.values():
             index.close()

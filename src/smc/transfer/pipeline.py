@@ -1,14 +1,18 @@
 """Threads that work for one connection, and the bounded pipes between them: one fails, all end."""
 
+import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from smc.base.errors import Transient
 
+log = logging.getLogger(__name__)
+
 TICK_SECONDS = 0.2  # how soon a waiting thread sees that the work has ended
-JOIN_SECONDS = 30.0
+JOIN_SECONDS = 30.0  # a system call on a healthy disk ends sooner
 
 T = TypeVar("T")
 
@@ -41,11 +45,31 @@ class Crew:
             self.failure = error
             self._ended.set()
 
-    def end(self, timeout: float = JOIN_SECONDS) -> None:
-        """Let all threads end, at most `timeout` seconds for each."""
+    def end(self, timeout: float | None = None) -> bool:
+        """Let all threads end within `timeout` seconds. False when some are stuck in a system call.
+
+        Those end at their next `check`. What they use must not be closed before: see `afterwards`.
+        """
         self._ended.set()
+        deadline = time.monotonic() + (JOIN_SECONDS if timeout is None else timeout)
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(deadline - time.monotonic(), 0))
+        stuck = [thread.name for thread in self._threads if thread.is_alive()]
+        if stuck:
+            log.error("threads of a transfer are stuck, on a disk that does not answer: %s", ", ".join(stuck))
+        return not stuck
+
+    def afterwards(self, close: Callable[[], None]) -> threading.Thread | None:
+        """Call `close` when no thread is at work any more: now, or in a thread that waits for the last.
+
+        A handle that is closed under a thread's hands may be another file's when it gets to use it.
+        """
+        if not any(thread.is_alive() for thread in self._threads):
+            close()
+            return None
+        waiting = threading.Thread(target=self._close_late, args=(close,), name="stragglers", daemon=True)
+        waiting.start()
+        return waiting
 
     def join(self, threads: Sequence[threading.Thread] | None = None) -> None:
         """Wait for threads whose work is done; None: for all."""
@@ -53,6 +77,12 @@ class Crew:
             while thread.is_alive():
                 self.check()
                 thread.join(TICK_SECONDS)
+
+    def _close_late(self, close: Callable[[], None]) -> None:
+        for thread in self._threads:
+            thread.join()
+        close()
+        log.warning("threads of a transfer that were stuck have ended")
 
     def _run(self, work: Callable[[], None]) -> None:
         try:

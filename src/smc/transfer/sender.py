@@ -89,13 +89,16 @@ def send(
     `SourceReadError` when a tree cannot be read at all, and what the receiver failed with.
     """
     crew = Crew(stop)
-    with ExitStack() as opened:
+    opened = ExitStack()
+    try:
         compression = Compression(lambda: dials.settings.compress_level, note, compressing_at)
         sender = _Sender(channel, open_stream, trees, dials, crew, note, compression, opened)
         try:
             return sender.run()
         except BaseException as e:  # noqa: BLE001 - the edge of the threads' work: all of it is raised
             raise part(channel, crew, e, sender.abort_streams) from None
+    finally:
+        crew.afterwards(opened.close)
 
 
 class _Sender:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -60,11 +60,16 @@ def receive(
     """Serve one connection of a sender until all trees are equal and on disk; its streams come to `listener`.
 
     Give the same `memory` to every connection of a run. Raises `Transient` when the connection is cut or
-    `stop` is set: what was received whole stays, and the next connection goes on from there.
+    `stop` is set: what was received whole stays, and the next connection goes on from there; `Transient`
+    (`Transfer.Stuck`) too while a thread of the connection before has not ended.
     """
+    if memory is None:
+        with closing(Memory()) as of_one:
+            return receive(channel, listener, trees, stop, on_progress, of_one)
+    memory.refuse_while_stuck()
     crew = Crew(stop)
     inbox: Pipe[m.Message] = Pipe(crew, INBOX)
-    writer = _Writer(channel, listener, trees, memory or Memory(), on_progress, crew)
+    writer = _Writer(channel, listener, trees, memory, on_progress, crew)
     crew.start("inbox", lambda: _fill(channel, listener, inbox, crew, writer.done))
     try:
         received = writer.run(inbox)
@@ -72,7 +77,7 @@ def receive(
     except BaseException as e:  # noqa: BLE001 - the edge of the threads' work: all of it is raised
         raise part(channel, crew, e, writer.abort_streams) from None
     finally:
-        writer.close()
+        memory.stragglers = crew.afterwards(writer.close)
     return received
 
 

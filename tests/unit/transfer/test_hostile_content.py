@@ -1,7 +1,9 @@
 """Content that was not asked for, or is not what it was said to be, is refused: no name ever holds it."""
 
 import os
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.transfer.hostile import (
@@ -15,7 +17,7 @@ from tests.unit.transfer.hostile import (
 )
 
 from smc.base.errors import SmcError, Transient
-from smc.transfer import writer
+from smc.transfer import native, pipeline, writer
 from smc.transfer.memory import Memory
 from smc.transfer.verify import hash_bytes
 from smc.wire import messages as m
@@ -364,6 +366,42 @@ def test_pieces_that_are_here_are_kept_only_as_they_are(root: Path) -> None:
         peer.put(whole(BIG, 3))
         peer.finish()
     assert (root / "a").read_bytes() == BIG
+    memory.close()
+
+
+def test_a_write_that_outlives_its_connection_is_waited_for_before_the_next(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would write to what the next one has, under the names or handles that it had itself."""
+    written, may_end = threading.Event(), threading.Event()
+    write_files = native.write_files
+
+    def write_late(*arguments: Any) -> list[tuple[int, int]]:  # as write_files
+        written.set()
+        assert may_end.wait(10.0)
+        return write_files(*arguments)
+
+    monkeypatch.setattr(native, "write_files", write_late)
+    monkeypatch.setattr(pipeline, "JOIN_SECONDS", 0.1)
+    memory = Memory()
+    with hostile(root, memory) as peer:
+        offer(peer, entry(b"a", size=3))
+        peer.put(m.Small(0, (sent(b"abc"),)), b"abc")
+        assert written.wait(10.0)
+        peer.end()
+    with hostile(root, memory) as peer:
+        with pytest.raises(Transient):
+            peer.hear()
+        refused = peer.end()
+        assert isinstance(refused, Transient)
+        assert refused.code == "Transfer.Stuck"
+    may_end.set()
+    assert memory.stragglers is not None
+    memory.stragglers.join(10.0)
+    assert (root / "a").read_bytes() == b"abc"
+    with hostile(root, memory) as peer:
+        peer.begin()
+        peer.finish()
     memory.close()
 
 
