@@ -104,16 +104,20 @@ def test_people_are_told_by_mail_with_a_password(running: Center, sdk: Client) -
 def test_kinds_and_levels_choose_what_is_told(running: Center, sdk: Client, clock: HandClock) -> None:
     audit = NewEvent(kind=EventKind.AUDIT, actor="admin", message="asked")
     with web_server() as hook:
-        url = f"http://127.0.0.1:{hook.port}/"
-        all_kinds = subscribe(sdk, url, "all")
-        named = subscribe(sdk, url, "named", Kind=["Audit", "Source"])
+        url = f"http://127.0.0.1:{hook.port}"
+        all_kinds = subscribe(sdk, f"{url}/all", "all")
+        named = subscribe(sdk, f"{url}/named", "named", Kind=["Audit", "Source"])
         off = subscribe(sdk, url, "off")
         call(sdk, "ModifySubscription", SubscriptionId=off, Enabled=False)
         for new in (FINISHED, audit, NewEvent(kind=EventKind.SOURCE_BACK, message="back")):
             running.parts.store.events.add(new)
         deliver_due(running.parts.store)
     assert described(sdk, all_kinds)["Delivered"] == 2
-    assert described(sdk, named)["Delivered"] == 2
+    told = [body["message"] for body, path in zip(hook.got, hook.paths, strict=True) if path == "/named"]
+    assert len(told) == described(sdk, named)["Delivered"]
+    assert told[-2].startswith("asked")
+    assert told[-1].startswith("back")
+    assert not any("has finished" in text for text in told)
     assert described(sdk, off)["Delivered"] == 0
 
 

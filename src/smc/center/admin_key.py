@@ -25,7 +25,7 @@ class AdminKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def admin_key(parts: Parts) -> tuple[AdminKey, bool]:
     """The key, written to its file, and whether it was made just now."""
-    known = parts.store.access_keys.named(NAME)
+    known = parts.store.access_keys.admin_named(NAME)
     key = known or parts.store.access_keys.create(NAME)
     settings = parts.settings
     encrypted = not is_loopback(settings.listen.host)

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from smc.base.errors import SmcError
-from smc.cli import events, images, jobs, sources, subscriptions, target, tokens
+from smc.cli import events, images, jobs, keys, sources, subscriptions, target, tokens, users
 from smc.cli.appliance import appliance
 from smc.cli.cloud import cloud
 from smc.cli.output import show_error
@@ -22,6 +22,8 @@ app.command()(cloud)
 app.add_typer(tokens.app, name="token")
 app.add_typer(sources.app, name="source")
 app.add_typer(jobs.app, name="job")
+app.add_typer(keys.app, name="key")
+app.add_typer(users.app, name="user")
 app.add_typer(events.app, name="event")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(target.app, name="target")

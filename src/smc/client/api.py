@@ -70,8 +70,16 @@ class Api:
             )
         )
 
-    def call(self, action: str, parameters: Mapping[str, object] | None = None) -> Json:
+    def call(
+        self,
+        action: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        hidden: Mapping[str, str] | None = None,
+    ) -> Json:
         """Ask for `action`; lists and objects in `parameters` may nest, None is left out.
+
+        What is `hidden` goes in the body: a URL may be written down on its way.
 
         Raises `UserError` for what the center refused (4xx, with its code and cure), `Transient`
         when it cannot be reached, `Broken` when it failed.
@@ -89,7 +97,7 @@ class Api:
                     req_body_type="formData",
                     body_type="json",
                 ),
-                OpenApiRequest(query=Utils.query(query)),
+                OpenApiRequest(query=Utils.query(query), body=dict(hidden) if hidden else None),
                 RuntimeOptions(
                     connect_timeout=CONNECT_MILLISECONDS, read_timeout=READ_MILLISECONDS, autoretry=False
                 ),

@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -39,6 +39,24 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One call: `request` is None while its parameters are not read, `reply` None unless it was answered."""
+
+    caller: Caller
+    action: str
+    request: msgspec.Struct | None = None
+    reply: Reply | None = None
+
+
+def anybody(_asked: Asked) -> None:
+    """Whoever has a key may call everything."""
+
+
+def unnoted(_asked: Asked, _error: Exception | None) -> None:
+    """Nothing is written down."""
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """A request type and the function that answers it; made by `action`, which checks that they fit."""
 
@@ -58,12 +76,15 @@ class Service:
     """What one endpoint offers: for each API version its actions.
 
     `secret_of` gives the secret of an access key id, None when there is none. `statuses` are HTTP statuses
-    of the service's own error codes; a `UserError` without one is answered with 400.
+    of the service's own error codes; a `UserError` without one is answered with 400. `admit` raises for a
+    caller who may not call the action; `note` is told of each call of a known caller and of its error.
     """
 
     versions: Mapping[str, Actions]
     secret_of: Callable[[str], str | None]
     statuses: Mapping[str, int] = field(default_factory=dict)
+    admit: Callable[[Asked], None] = anybody
+    note: Callable[[Asked, Exception | None], None] = unnoted
     now: Callable[[], float] = time.time
     nonces: Nonces = field(default_factory=Nonces)
 
@@ -72,9 +93,18 @@ class Service:
         claim = signature.read(message)
         self._verify(claim)
         found = self._find(claim.action, claim.version)
-        request = parse([*message.query, *message.form], found.request)
         caller = Caller(access_key_id=claim.access_key_id, request_id=request_id, address=address)
-        return {"RequestId": request_id, **found.handler(request, caller)}
+        asked = Asked(caller, claim.action)
+        try:
+            self.admit(asked)
+            request = parse([*message.query, *message.form], found.request)
+            asked = replace(asked, request=request)
+            reply = found.handler(request, caller)
+        except Exception as e:
+            self.note(asked, e)
+            raise
+        self.note(replace(asked, reply=reply), None)
+        return {"RequestId": request_id, **reply}
 
     def _verify(self, claim: signature.Claim) -> None:
         secret = self.secret_of(claim.access_key_id)

@@ -1,5 +1,7 @@
 """All actions of the API as one service of the RPC kit."""
 
+from smc.center.api.access import AccessActions
+from smc.center.api.audit import Gate
 from smc.center.api.catalogue import CatalogueActions
 from smc.center.api.context import Context
 from smc.center.api.events import EventActions
@@ -32,9 +34,16 @@ def actions(context: Context) -> Actions:
         SubscriptionActions,
         CatalogueActions,
         TargetInstanceActions,
+        AccessActions,
     )
     return {name: found for subject in subjects for name, found in subject(context).actions().items()}
 
 
 def service(context: Context) -> Service:
-    return Service(versions={VERSION: actions(context)}, secret_of=context.store.access_keys.secret_of)
+    gate = Gate(context.store)
+    return Service(
+        versions={VERSION: actions(context)},
+        secret_of=context.store.access_keys.secret_of,
+        admit=gate.admit,
+        note=gate.note,
+    )

@@ -19,6 +19,7 @@ from smc.center.store.sources import OFFLINE_SECONDS, Sources
 from smc.center.store.subscriptions import Subscriptions
 from smc.center.store.tags import Tags
 from smc.center.store.tokens import ActivationCodes
+from smc.center.store.users import Users
 from smc.center.store.workgroups import Workgroups
 
 DEFAULT_QUOTAS = Quotas()
@@ -33,6 +34,7 @@ class Store:
         self.bell = Bell()
         self.clock = clock
         self.access_keys = AccessKeys(database, clock)
+        self.users = Users(database, clock)
         self.codes = ActivationCodes(database, region, clock)
         self.sources = Sources(database, region, clock, quotas)
         self.jobs = Jobs(database, region, self.bell, clock, quotas)

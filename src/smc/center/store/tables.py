@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -47,6 +48,17 @@ access_keys = Table(
     Column("id", ID, primary_key=True),
     Column("secret", String(128), nullable=False),  # readable: signatures are computed with it
     Column("name", NAME, nullable=False),
+    Column("created", TIME, nullable=False),
+    Column("role", String(16), nullable=False, server_default="admin"),
+    Column("disabled", Boolean, nullable=False, server_default=false()),
+)
+
+users = Table(
+    "users",
+    METADATA,
+    Column("name", String(128), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", String(256), nullable=False),
     Column("created", TIME, nullable=False),
 )
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from smc.base.secret import Secret
+from smc.center.access import Role
 from smc.cloud.driver import Kind
 from smc.model.job import BusinessStatus, JobStatus, RunType, run_id
 from smc.model.plan import Plan
@@ -16,6 +17,8 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     secret: Secret
     name: str
+    role: Role
+    disabled: bool
     created: float
 
 
