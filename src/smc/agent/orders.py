@@ -10,7 +10,7 @@ from smc.base.errors import SmcError, UserError
 from smc.model.job import run_job, run_number
 from smc.wire.backoff import delays
 from smc.wire.control import Control
-from smc.wire.orders import NOT_KNOWN, Event, EventKind, Order, OrdersReply, OrdersRequest, TransferSettings
+from smc.wire.orders import NOT_KNOWN, Event, EventKind, Order, OrdersReply, OrdersRequest
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +22,8 @@ class Working(Protocol):
 
     def stop(self) -> None: ...
 
-    def turn(self, settings: TransferSettings) -> None:
-        """Go on with these settings."""
+    def turn(self, order: Order) -> None:
+        """Go on with this order of the same run: other settings, or another address of the receiver."""
 
 
 Begin = Callable[[Order], Working]
@@ -47,7 +47,7 @@ class Orders:
         self._tell = tell
         self._held = ""
         self._revision = ""
-        self._settings = TransferSettings()
+        self._order: Order | None = None
         self._working: Working | None = None
 
     @property
@@ -87,11 +87,12 @@ class Orders:
             self._held = wanted
             if order is not None:
                 self._take(order)
-        elif order is not None and order.settings != self._settings and self._working is not None:
-            log.info("run %s goes on with %s", order.run, order.settings)
-            self._working.turn(order.settings)
+        elif order is not None and order != self._order and self._working is not None:
+            log.info("run %s goes on with %s:%d, %s", order.run, order.host, order.port, order.settings)
+            self._working.turn(order)
+        self._order = order
         if order is not None:
-            self._revision, self._settings = order.revision, order.settings
+            self._revision = order.revision
 
     def _take(self, order: Order) -> None:
         try:

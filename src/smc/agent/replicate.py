@@ -17,17 +17,17 @@ from smc.agent.excludes import common_root, within
 from smc.agent.home import Home
 from smc.agent.mounts import Mount, parse
 from smc.agent.notes import Notes
+from smc.agent.wish import Wish
 from smc.base.errors import Broken, SmcError, Transient, UserError
 from smc.base.run import Run, run
 from smc.model.disk import Disk
 from smc.model.plan import Plan
 from smc.model.progress import Failure
 from smc.model.traces import AGENT_TRACES
-from smc.transfer.dials import Dials
 from smc.transfer.sender import SourceTree, send
 from smc.wire.backoff import delays
 from smc.wire.dial import is_loopback
-from smc.wire.orders import Event, EventKind, Order
+from smc.wire.orders import Event, EventKind
 from smc.wire.route import Route
 from smc.wire.tls import Identity
 
@@ -48,18 +48,15 @@ class Place(NamedTuple):
     mount_point: str
 
 
-def replicate(order: Order, home: Home, center_host: str, proxy: str, emit: Emit, dials: Dials) -> None:
-    """Works until the receiver has everything or it cannot go on; says which with an event.
-
-    `dials` has the settings as they are now, whatever the order says.
-    """
+def replicate(wish: Wish, home: Home, center_host: str, proxy: str, emit: Emit) -> None:
+    """Works until the receiver has everything or it cannot go on; says which with an event."""
+    order = wish.order
     try:
         check_mounted(order.plan, parse(MOUNTINFO.read_text(errors="replace")), read_disks())
         trees = mount_trees(order.plan, home)
         identity = Identity(ca=order.ca, certificate=order.certificate, key=home.key().to_pem())
-        host = center_host if is_loopback(order.host) else order.host
         notes = Notes(order.run, emit)
-        emit(_send_until_done(order, trees, identity, host, proxy, emit, dials, notes))
+        emit(send_until_done(wish, trees, identity, center_host, proxy, emit, notes))
     except SmcError as e:
         log.error("run %s failed: %s (%s)", order.run, e.message, e.code)
         emit(failed(order.run, Failure.of(e)))
@@ -165,33 +162,37 @@ def planned(plan: Plan) -> list[Place]:
     ]
 
 
-def _send_until_done(
-    order: Order,
+def send_until_done(
+    wish: Wish,
     trees: Sequence[SourceTree],
     identity: Identity,
-    host: str,
+    center_host: str,
     proxy: str,
     emit: Emit,
-    dials: Dials,
     notes: Notes,
 ) -> Event:
-    """A cut connection is made again for as long as the center wants this run: it ends this process."""
+    """A cut connection is made again for as long as the center wants this run: it ends this process.
+
+    Each goes to where the receiver is by then.
+    """
     waits = delays()
-    route = Route(host, order.port, identity, "" if is_loopback(host) else proxy)
+    run_id = wish.order.run
     told = False
     while True:
+        host = center_host if is_loopback(wish.order.host) else wish.order.host
+        route = Route(host, wish.order.port, identity, "" if is_loopback(host) else proxy)
         began = time.monotonic()
         try:
             channel = route.connect()
             if not told:
-                emit(Event(run=order.run, kind=EventKind.STARTED))
+                emit(Event(run=run_id, kind=EventKind.STARTED))
                 told = True
-            log.info("run %s: connected to %s:%d", order.run, host, order.port)
+            log.info("run %s: connected to %s:%d", run_id, route.host, route.port)
             sent = send(
                 channel,
                 route.open_stream,
                 trees,
-                dials,
+                wish.dials,
                 threading.Event(),
                 notes,
                 notes.compressing_at,
@@ -200,9 +201,9 @@ def _send_until_done(
             if time.monotonic() - began > WORKED_SECONDS:
                 waits = delays()
             wait = next(waits)
-            log.warning("run %s: %s; trying again in %.1f s", order.run, e.message, wait)
-            time.sleep(wait)
+            log.warning("run %s: %s; trying again in %.1f s", run_id, e.message, wait)
+            wish.dials.wait(wait)
             continue
         channel.close()
-        log.info("run %s: sent in %d passes", order.run, sent.passes)
-        return Event(run=order.run, kind=EventKind.FINISHED, moving=(*sent.moving, *sent.unreadable))
+        log.info("run %s: sent in %d passes", run_id, sent.passes)
+        return Event(run=run_id, kind=EventKind.FINISHED, moving=(*sent.moving, *sent.unreadable))

@@ -1,7 +1,7 @@
 """The process that works on a run, as the agent sees it: started, heard, ended.
 
-One socket joins the two. The agent sends the `Job` line and then a `TransferSettings` line whenever they
-change; the process answers with `Event` lines. When the agent dies, the process meets the end of the stream
+One socket joins the two. The agent sends the `Job` line and then an `Order` line whenever it
+changes; the process answers with `Event` lines. When the agent dies, the process meets the end of the stream
 and dies too.
 """
 
@@ -21,14 +21,14 @@ import msgspec
 
 from smc.agent.home import Home, own_file
 from smc.agent.replicate import replicate
+from smc.agent.wish import Wish
 from smc.base import log as logs
 from smc.base.errors import CommandFailed, UserError
 from smc.base.process import allow_many_files
 from smc.base.run import spawn
 from smc.model.codec import decode, encode
-from smc.transfer.dials import Dials
 from smc.wire.backoff import delays
-from smc.wire.orders import Event, EventKind, Order, TransferSettings
+from smc.wire.orders import Event, EventKind, Order
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +80,8 @@ class Worker:
         self._stopping.set()
         self._thread.join()
 
-    def turn(self, settings: TransferSettings) -> None:
+    def turn(self, order: Order) -> None:
         """From now on, in this life of the process and in every later one."""
-        order = msgspec.structs.replace(self._job.order, settings=settings)
         self._job = msgspec.structs.replace(self._job, order=order)
 
     def _keep_at_it(self) -> None:
@@ -110,20 +109,20 @@ class Worker:
                 job = self._job
                 with suppress(BrokenPipeError):
                     mine.sendall(encode(job) + b"\n")
-                return self._hear(mine, job.order.settings)
+                return self._hear(mine, job.order)
             finally:
                 _end(child)  # one that has ended has left nothing but what it started
 
-    def _hear(self, mine: socket.socket, told: TransferSettings) -> bool:
-        """`told` is what the process was told of the settings."""
+    def _hear(self, mine: socket.socket, told: Order) -> bool:
+        """`told` is what the process was told to do."""
         mine.settimeout(HEAR_SECONDS)
         lines = b""
         done = False
         while not self._stopping.is_set():
-            if (settings := self._job.order.settings) != told:
-                told = settings
+            if (order := self._job.order) != told:
+                told = order
                 with suppress(OSError):
-                    mine.sendall(encode(settings) + b"\n")
+                    mine.sendall(encode(order) + b"\n")
             try:
                 data = mine.recv(1 << 16)
             except TimeoutError:
@@ -197,15 +196,15 @@ def serve(descriptor: int, home: Home) -> int:
         if line is None:
             raise UserError("this verb is for the agent itself", code="Agent.WrongUse")
         job = decode(line, Job)
-        dials = Dials(job.order.settings)
-        threading.Thread(target=_listen, args=(lines, dials), daemon=True).start()
+        wish = Wish(job.order)
+        threading.Thread(target=_listen, args=(lines, wish), daemon=True).start()
         speaking = threading.Lock()
 
         def emit(event: Event) -> None:
             with speaking:  # a line is said whole: the sender has several threads
                 stream.sendall(encode(event) + b"\n")
 
-        replicate(job.order, home, job.center_host, job.proxy, emit, dials)
+        replicate(wish, home, job.center_host, job.proxy, emit)
     return 0
 
 
@@ -217,16 +216,17 @@ def _lines(stream: socket.socket) -> Iterator[bytes]:
         yield from whole
 
 
-def _listen(lines: Iterable[bytes], dials: Dials) -> None:
-    """What comes after the job are settings; the end of it is the agent's, and the end of this process."""
+def _listen(lines: Iterable[bytes], wish: Wish) -> None:
+    """After the job come newer orders of its run; the end of it is the agent's, and of this process."""
     with suppress(OSError):
         for line in lines:
             try:
-                dials.turn(decode(line, TransferSettings))
+                wish.turn(decode(line, Order))
             except UserError as e:
-                log.error("settings that cannot be read: %s", e.message)
+                log.error("an order that cannot be read: %s", e.message)
             else:
-                log.info("the settings are now %s", dials.settings)
+                order = wish.order
+                log.info("the receiver is now at %s:%d, %s", order.host, order.port, order.settings)
     os._exit(1)
 
 

@@ -82,7 +82,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Replicate this source to the receiver at host:port.
 
     A loopback `host` means the machine of the center: the agent substitutes the host by which it reached it.
-    `revision` names the settings; the agent says it back and never reads it.
+    `revision` names what may change (settings, address); the agent says it back and never reads it.
     """
 
     run: str

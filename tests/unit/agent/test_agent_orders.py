@@ -31,12 +31,12 @@ SERVER = Server(
 )
 
 
-def order(run: str, level: int = 7) -> Order:
+def order(run: str, level: int = 7, host: str = "127.0.0.1") -> Order:
     plan = Plan(architecture=Architecture.X86_64, firmware=Firmware.BIOS, disks=())
     settings = TransferSettings(compress_level=level)
     return Order(
         run=run,
-        host="127.0.0.1",
+        host=host,
         port=1,
         ca="",
         certificate="",
@@ -54,8 +54,8 @@ class FakeWork:
     def stop(self) -> None:
         self._log.append(f"stop {self._run}")
 
-    def turn(self, settings: TransferSettings) -> None:
-        self._log.append(f"turn {self._run} to {settings.compress_level}")
+    def turn(self, order: Order) -> None:
+        self._log.append(f"turn {self._run} to {order.settings.compress_level} at {order.host}")
 
 
 class Agent:
@@ -104,9 +104,16 @@ def test_another_run_stops_the_one_before(agent: Agent) -> None:
 def test_other_settings_of_the_same_run_are_handed_on(agent: Agent) -> None:
     for level in (7, 7, 3, 3, 9):
         agent.orders.follow(order("j-1.1", level))
-    assert agent.log == ["begin j-1.1", "turn j-1.1 to 3", "turn j-1.1 to 9"]
+    here = "127.0.0.1"
+    assert agent.log == ["begin j-1.1", f"turn j-1.1 to 3 at {here}", f"turn j-1.1 to 9 at {here}"]
     agent.orders.follow(order("j-1.2", 1))
     assert agent.log[3:] == ["stop j-1.1", "begin j-1.2"], "a new run begins with its own"
+
+
+def test_another_address_of_the_receiver_is_handed_on(agent: Agent) -> None:
+    for host in ("10.0.0.1", "10.0.0.2", "10.0.0.2"):
+        agent.orders.follow(order("j-1.1", host=host))
+    assert agent.log == ["begin j-1.1", "turn j-1.1 to 7 at 10.0.0.2"]
 
 
 def test_the_agent_says_which_settings_it_holds(center: FakeCenter, following: Agent) -> None:
@@ -114,7 +121,7 @@ def test_the_agent_says_which_settings_it_holds(center: FakeCenter, following: A
     center.wait(lambda: center.asked[-1:] != [] and center.asked[-1].revision == "level 7")
     center.set_order(order("j-1.1", 2))
     center.wait(lambda: center.asked[-1].revision == "level 2")
-    assert following.log == ["begin j-1.1", "turn j-1.1 to 2"]
+    assert following.log == ["begin j-1.1", "turn j-1.1 to 2 at 127.0.0.1"]
     center.set_order(None)
     center.wait(lambda: center.asked[-1].holding == "")
     assert center.asked[-1].revision == ""

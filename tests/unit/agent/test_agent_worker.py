@@ -15,6 +15,7 @@ import pytest
 from smc.agent.home import Home
 from smc.agent.mounts import Mount
 from smc.agent.replicate import Place, check_mounted, mount_trees, planned
+from smc.agent.wish import Wish
 from smc.agent.worker import DEATHS, Child, Job, Worker, output_file, serve
 from smc.base.errors import UserError
 from smc.base.run import Arg, Output
@@ -22,7 +23,6 @@ from smc.model.codec import decode, encode
 from smc.model.disk import Disk, Filesystem, Partition, Role, Table
 from smc.model.plan import Plan, TargetDisk, TargetPartition
 from smc.model.server import Architecture, Firmware
-from smc.transfer.dials import Dials
 from smc.wire.orders import Event, EventKind, Order, TransferSettings
 
 
@@ -142,7 +142,7 @@ def test_changed_settings_reach_the_process_and_every_later_one() -> None:
     def first(end: socket.socket) -> None:
         lines = end.makefile("rb")
         heard.put(decode(lines.readline(), Job))
-        heard.put(decode(lines.readline(), TransferSettings))
+        heard.put(decode(lines.readline(), Order))
 
     def second(end: socket.socket) -> None:
         heard.put(decode(end.makefile("rb").readline(), Job))
@@ -151,8 +151,8 @@ def test_changed_settings_reach_the_process_and_every_later_one() -> None:
     worker = Worker(JOB, playing([first, second]), told.put, repeat(0.01))
     assert heard.get(timeout=20) == JOB
     began = time.monotonic()
-    worker.turn(SLOW)
-    assert heard.get(timeout=20) == SLOW
+    worker.turn(turned(JOB, SLOW).order)
+    assert heard.get(timeout=20) == turned(JOB, SLOW).order
     assert time.monotonic() - began < 1
     assert heard.get(timeout=20) == turned(JOB, SLOW)
     assert next_of(told) == FINISHED
@@ -164,11 +164,12 @@ def test_the_process_turns_its_dials_and_dies_with_the_agent(
 ) -> None:
     home = Home(tmp_path / "smc")
     home.create()
-    found: queue.SimpleQueue[Dials] = queue.SimpleQueue()
+    found: queue.SimpleQueue[Wish] = queue.SimpleQueue()
+    moved = msgspec.structs.replace(JOB.order, host="10.0.0.2")
     done, died = threading.Event(), threading.Event()
 
-    def work(order: Order, home: Home, host: str, proxy: str, emit: object, dials: Dials) -> None:
-        found.put(dials)
+    def work(wish: Wish, home: Home, host: str, proxy: str, emit: object) -> None:
+        found.put(wish)
         assert done.wait(20)
 
     monkeypatch.setattr("smc.agent.worker.replicate", work)
@@ -178,14 +179,15 @@ def test_the_process_turns_its_dials_and_dies_with_the_agent(
     agents, its = socket.socketpair()
     with agents:
         # What comes in one piece with the job is not lost.
-        agents.sendall(encode(JOB) + b"\n" + encode(SLOW) + b"\n")
+        agents.sendall(encode(JOB) + b"\n" + encode(turned(JOB, SLOW).order) + b"\n")
         process = threading.Thread(target=serve, args=(its.detach(), home))
         process.start()
-        dials = found.get(timeout=20)
-        agents.sendall(b"not a setting\n")
-        eventually(lambda: dials.settings == SLOW)
-        agents.sendall(encode(TransferSettings()) + b"\n")
-        eventually(lambda: dials.settings == TransferSettings())
+        wish = found.get(timeout=20)
+        agents.sendall(b"not an order\n")
+        eventually(lambda: wish.dials.settings == SLOW)
+        agents.sendall(encode(moved) + b"\n")
+        eventually(lambda: wish.dials.settings == TransferSettings())
+        assert wish.order == moved
         assert not died.is_set()
     assert died.wait(20)
     done.set()

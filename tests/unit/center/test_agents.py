@@ -297,6 +297,23 @@ def test_a_server_imported_again_with_a_new_key_gets_a_certificate_for_that(
     assert public_key(again.credential) != first
 
 
+def test_an_agent_is_told_at_once_that_the_receiver_has_another_address(
+    running: Center, source: Enrolled
+) -> None:
+    run = begin(running, source)
+    store = running.parts.store
+    store.runs.order_agent(run, on=True)
+    with running.control(source.credential) as control:
+        held = control.post("/agent/v1/orders", OrdersRequest(), OrdersReply).order
+        assert held is not None
+        store.runs.set_endpoint(run, "192.0.2.7", 18701)
+        holding = OrdersRequest(holding=held.run, revision=held.revision)
+        began = time.monotonic()
+        order = control.post("/agent/v1/orders", holding, OrdersReply).order
+    assert time.monotonic() - began < 5
+    assert order == msgspec.structs.replace(held, host="192.0.2.7", port=18701, revision=order.revision)
+
+
 def test_a_newer_request_for_orders_ends_the_older_one(running: Center, source: Enrolled) -> None:
     ended = threading.Event()
 

@@ -31,20 +31,23 @@ def order_for(store: Store, source: Source) -> Order | None:
         certificate=certificate,
         plan=job.plan,
         settings=job.request.settings,
-        revision=_revision(job.request.settings),
+        revision=_revision(run, job.request.settings),
     )
 
 
 def is_followed(order: Order | None, message: OrdersRequest) -> bool:
-    """Whether the agent holds what is wanted; one that says no revision cannot take other settings."""
+    """Whether the agent holds what is wanted; one that says no revision cannot take another order."""
     if order is None or order.run != message.holding:
         return (order.run if order else "") == message.holding
     return message.revision in (None, order.revision)
 
 
-def _revision(settings: TransferSettings) -> str:
-    """The same for equal settings. Opaque to the agent, so that an older one need not know all of them."""
-    return hashlib.sha256(encode(settings)).hexdigest()[:16]
+def _revision(run: Run, settings: TransferSettings) -> str:
+    """The same for equal settings and an equal address of the receiver.
+
+    Opaque to the agent, so that an older one need not know all of them.
+    """
+    return hashlib.sha256(encode((run.host, run.port, settings))).hexdigest()[:16]
 
 
 def task_for(store: Store, job: Job | None, run: Run | None, receiver: Receiver, said: Progress) -> Task:

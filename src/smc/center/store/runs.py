@@ -68,6 +68,7 @@ class Runs:
     def set_endpoint(self, run: Run, host: str, port: int) -> None:
         """Where the agent reaches the receiver."""
         self._write(run.job, run.number, host=host, port=port)
+        self._bell.ring()
 
     def order_receiver(self, run: Run, task: TaskKind) -> None:
         """What the receiver should do from its next report on."""
