@@ -311,6 +311,7 @@ def test_an_agent_is_told_at_once_that_the_receiver_has_another_address(
         began = time.monotonic()
         order = control.post("/agent/v1/orders", holding, OrdersReply).order
     assert time.monotonic() - began < 5
+    assert order is not None
     assert order == msgspec.structs.replace(held, host="192.0.2.7", port=18701, revision=order.revision)
 
 
