@@ -1,0 +1,1 @@
+"""The copied system as a container image: layers, their description, and the registry they go to."""
