@@ -4,6 +4,7 @@ receiver_program.py CENTER FINGERPRINT STATE MOUNTS [INDEX=DEVICE ...]
 """
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from smc.guest.convert import Converted
 from smc.guest.journal import Journal
 from smc.guest.volumes import Copy
 from smc.model.plan import Plan, TargetDisk
+from smc.receiver.containers.layers import LAYER_BYTES
 from smc.receiver.enrol import enrol
 from smc.receiver.home import Home
 from smc.receiver.loop import Loop
@@ -55,7 +57,14 @@ def main(center: str, fingerprint: str, state: str, mounts: str, *given: str) ->
         stop = threading.Event()
         enrolment = enrol(center, fingerprint, TICKET, home, stop)
         assert enrolment
-        bench = Bench(home=home, mounts=Path(mounts), find=find, convert=convert, host="127.0.0.1")
+        bench = Bench(
+            home=home,
+            mounts=Path(mounts),
+            find=find,
+            convert=convert,
+            layer_bytes=int(os.environ.get("LAYER_BYTES", LAYER_BYTES)),
+            host="127.0.0.1",
+        )
         with Control(enrolment.url, enrolment.ca, enrolment.credential) as control:
             Loop(control, enrolment.job, bench).run(stop)
 

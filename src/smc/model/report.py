@@ -65,6 +65,15 @@ class Moving(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class ContainerImage(msgspec.Struct, frozen=True, kw_only=True):
+    """What was pushed: `reference` as `HOST/REPOSITORY:TAG`, `digest` of its manifest, `size` compressed."""
+
+    reference: str
+    digest: str
+    size: int
+    layers: int
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     version: int = VERSION
@@ -77,3 +86,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float] = {}  # by stage
     resent: int = 0  # bytes of content that were sent again after a cut
     wire: int = 0  # bytes on the network
+    container: ContainerImage | None = None

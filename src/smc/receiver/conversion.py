@@ -9,25 +9,16 @@ import msgspec
 from smc.base.errors import Broken
 from smc.guest.journal import Journal
 from smc.guest.volumes import Copy
-from smc.model.progress import Phase
 from smc.model.report import Check, Level, Report
 from smc.receiver import filesystems, layout, mounts
 from smc.receiver.home import Kept
-from smc.receiver.work import Bench, Work, partition_nodes
-from smc.wire.orders import Task
+from smc.receiver.work import Reporting, partition_nodes
 
 FINDINGS_KEPT = 1000  # characters of what e2fsck says
 
 
-class Conversion(Work):
-    """Ends with `report` in the phase CONVERTING: CONVERTED is what the center has the report of.
-
-    While it works the receiver's key is on no disk: a copied system may be hostile.
-    """
-
-    def __init__(self, task: Task, bench: Bench) -> None:
-        super().__init__(task, bench, Phase.CONVERTING)
-        self.report: Report | None = None
+class Conversion(Reporting):
+    """While it works the receiver's key is on no disk: a copied system may be hostile."""
 
     def work(self) -> None:
         kept = self.bench.home.kept(self.task.run)

@@ -15,6 +15,7 @@ from smc.base.errors import Broken, UserError
 from smc.base.files import sync_folder, write_atomic
 from smc.model.codec import decode, encode
 from smc.model.report import Change, Proof, Report
+from smc.receiver.containers.layers import Layer
 from smc.wire.trust import Key
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """run.json: how far the disks are.
 
     `proof` is there when all was received, `report` when it was converted; `changes` are those of a
-    conversion that did not end.
+    conversion that did not end, `layers` those of a container image that are at the registry.
     """
 
     run: str
@@ -45,6 +46,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float] = {}
     resent: int = 0  # bytes of content that were sent again after a cut
     report: Report | None = None
+    layers: tuple[Layer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

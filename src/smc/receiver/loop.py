@@ -6,9 +6,10 @@ import threading
 from smc.base.errors import SmcError, Transient, UserError
 from smc.model.job import run_job, run_number
 from smc.model.progress import Phase, Progress
+from smc.receiver.containment import Containment
 from smc.receiver.conversion import Conversion
 from smc.receiver.session import Session
-from smc.receiver.work import Bench, Work
+from smc.receiver.work import Bench, Reporting, Work
 from smc.transfer.failures import describe
 from smc.wire.backoff import delays
 from smc.wire.control import Control
@@ -19,9 +20,10 @@ log = logging.getLogger(__name__)
 PROGRESS_PATH = "/receiver/v1/progress"
 REPORT_PATH = "/receiver/v1/report"
 END_SECONDS = 60.0  # for unmounting, when the program is told to end
-KINDS: dict[TaskKind, type[Session] | type[Conversion]] = {
+KINDS: dict[TaskKind, type[Session] | type[Conversion] | type[Containment]] = {
     TaskKind.REPLICATE: Session,
     TaskKind.CONVERT: Conversion,
+    TaskKind.CONTAIN: Containment,
 }
 
 
@@ -53,7 +55,7 @@ class Loop:
 
     def turn(self) -> None:
         """One report and what the center answers to it. Raises what the control connection raises."""
-        if isinstance(self._work, Conversion):
+        if isinstance(self._work, Reporting):
             self._deliver(self._work)
         self._follow(self._control.post(PROGRESS_PATH, self.progress, Task))
 
@@ -102,7 +104,7 @@ class Loop:
         log.warning("a task of run %r is refused: this is job %s, run %d", task.run, self._job, self._newest)
         return False
 
-    def _deliver(self, work: Conversion) -> None:
+    def _deliver(self, work: Reporting) -> None:
         """The report, until the center has it; only then the phase is CONVERTED."""
         if work.report is None or not work.ended or self._delivered is work:
             return

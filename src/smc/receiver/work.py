@@ -15,7 +15,9 @@ from smc.base.run import Run, run
 from smc.guest.convert import Converted, convert
 from smc.model.plan import Plan
 from smc.model.progress import Phase, Progress
+from smc.model.report import Report
 from smc.receiver import disks, layout
+from smc.receiver.containers.layers import LAYER_BYTES
 from smc.receiver.home import Home
 from smc.transfer.failures import describe
 from smc.wire.orders import Task
@@ -36,6 +38,7 @@ class Bench:
     find: disks.Find = disks.find
     run: Run = run
     convert: Convert = convert
+    layer_bytes: int = LAYER_BYTES  # of a container image, before compression
     host: str = "0.0.0.0"  # listens on every address: which one the agent dials is the cloud's matter
 
     def devices(self, plan: Plan) -> dict[int, Path]:
@@ -101,6 +104,17 @@ class Work:
         except Exception as e:
             log.error("run %s failed: %s", self.task.run, e, exc_info=not isinstance(e, SmcError))
             self.show(phase=Phase.FAILED, failure=describe(e), note="")
+
+
+class Reporting(Work):
+    """What is done with a complete copy. It ends with `report`, in the phase CONVERTING.
+
+    CONVERTED is what the center has the report of.
+    """
+
+    def __init__(self, task: Task, bench: Bench) -> None:
+        super().__init__(task, bench, Phase.CONVERTING)
+        self.report: Report | None = None
 
 
 class Speed:

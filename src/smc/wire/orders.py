@@ -146,6 +146,22 @@ class TaskKind(Enum):
     REST = "rest"  # drop what you do; the disks stay as they are
     REPLICATE = "replicate"  # lay out if needed, mount, listen, take the data; phase SYNCED at the end
     CONVERT = "convert"  # make the copy bootable; phase CONVERTED and a report at the end
+    CONTAIN = "contain"  # push the copy as a container image; the same phase and report at the end
+
+
+class ContainerTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a container image goes. `url` "": to the center itself, with the receiver's credential."""
+
+    repository: str
+    tag: str
+    url: str = ""  # https://HOST[:PORT] of a registry
+    ca: str = ""  # PEM; "": the authorities of the system
+    user: str = ""
+    password: str = ""
+    labels: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"ContainerTarget({self.url} {self.repository}:{self.tag}, ***)"
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +173,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     ca: str = ""  # PEM of the run CA
     certificate: str = ""  # PEM, for the key of the receiver's CSR
+    container: ContainerTarget | None = None  # with CONTAIN
 
 
 class ReceiverReport(msgspec.Struct, frozen=True, kw_only=True):

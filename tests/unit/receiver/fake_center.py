@@ -11,6 +11,7 @@ from smc.model.progress import Phase, Progress
 from smc.model.report import Report
 from smc.wire.orders import (
     Accepted,
+    ContainerTarget,
     ReceiverEnrol,
     ReceiverEnrolled,
     ReceiverReport,
@@ -37,7 +38,9 @@ class ReceiverCenter(FakeCenter):
         self.reports: list[Report] = []
         self.report_error: SmcError | None = None
 
-    def give(self, kind: TaskKind, run: str, plan: Plan, port: int) -> None:
+    def give(
+        self, kind: TaskKind, run: str, plan: Plan, port: int, container: ContainerTarget | None = None
+    ) -> None:
         """Needs the receiver's certificate request: it must have enrolled."""
         self.wait(lambda: bool(self.csr))
         with self.changed:
@@ -48,6 +51,7 @@ class ReceiverCenter(FakeCenter):
                 port=port,
                 ca=self.run_ca.pem,
                 certificate=self.run_ca.sign(self.csr),
+                container=container,
             )
 
     def await_phase(self, phase: Phase, run: str, seconds: float = 60.0) -> Progress:

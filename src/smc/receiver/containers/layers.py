@@ -49,10 +49,11 @@ def write_layers(
 ) -> Iterator[Layer]:
     """Each layer when its blob is kept; those of `done` are not written again.
 
-    `check` is told how many plain bytes the layer has; what it raises ends the work. A tree that changed
-    since `done` was written gives an image of neither state: the copy must not be touched meanwhile.
+    `check` is told how many plain bytes were read so far, of all layers; what it raises ends the work. A
+    tree that changed since `done` was written gives an image of neither state: nobody may touch the copy.
     """
     skip = bytes.fromhex(done[-1].last) if done else None
+    read = sum(layer.plain for layer in done)
     writing: _Writing | None = None
     for member in found:
         if skip is not None:
@@ -60,15 +61,17 @@ def write_layers(
             if member.path == skip:
                 skip = None
             continue
-        if writing is None:
-            writing = _Writing(begin())
         try:
+            if writing is None:
+                writing = _Writing(begin())
             writing.add(member)
         finally:
             member.close()
-        check(writing.plain)
+        check(read + writing.plain)
         if writing.plain >= most:
-            yield writing.end()
+            layer = writing.end()
+            read += layer.plain
+            yield layer
             writing = None
     if writing is not None:
         yield writing.end()

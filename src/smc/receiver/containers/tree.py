@@ -6,7 +6,7 @@ The copy may be hostile: each filesystem is walked by itself, folder by folder, 
 import os
 import stat
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -17,8 +17,8 @@ from smc.wire.messages import Entry, Kind
 
 # What a running system mounts there is not of the image; the folders themselves are.
 EMPTY = frozenset({b"dev", b"proc", b"run", b"sys"})
-# Attributes that a runtime can set again; a label or a trusted attribute is of one machine.
-KEPT_XATTRS = (b"user.", b"security.capability", b"system.posix_acl_")
+# Labels are the runtime's matter, and overlay's attributes would hide files of the image.
+DROPPED_XATTRS = (b"security.selinux", b"trusted.overlay.")
 XATTR = "SCHILY.xattr."  # the record that all runtimes read
 SECOND_NS = 1_000_000_000
 
@@ -44,8 +44,8 @@ class Member(NamedTuple):
             self.content.close()
 
 
-def members(trees: Mapping[str, Path]) -> Iterator[Member]:
-    """Of the filesystems by mount point, each mounted by itself. The caller closes each member."""
+def members(trees: Mapping[str, Path]) -> Generator[Member, None, None]:
+    """Of the filesystems by mount point, each mounted by itself; whoever asks closes each member and the walk."""
     places = {_relative(mount_point): path for mount_point, path in trees.items()}
     if b"" not in places:
         raise Broken("the copy has no root filesystem", code="Container.NoRoot")
@@ -109,7 +109,7 @@ def _info(path: bytes, entry: Entry) -> tarfile.TarInfo:
     records = {
         XATTR + os.fsdecode(name): os.fsdecode(value)
         for name, value in entry.xattrs
-        if name.startswith(KEPT_XATTRS)
+        if value and not name.startswith(DROPPED_XATTRS)  # an empty value of a record means "none"
     }
     if nanoseconds and seconds >= 0:
         records["mtime"] = f"{seconds}.{nanoseconds:09}"
