@@ -54,7 +54,7 @@ def is_known(line: str) -> bool:
         in (
             ".f........x attributes/able",  # security.selinux
             ".f........x attributes/plain",  # user.empty
-            ".L........x attributes/labelled link -> plain",  # it is in the archive; umoci sets none of a link
+            ".L........x attributes/labelled link -> plain",  # umoci sets none of a link
         )
     )
 

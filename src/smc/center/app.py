@@ -71,7 +71,7 @@ def api_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Starlette:
 
 def agents_of(parts: Parts) -> Starlette:
     """What is on --agent-listen."""
-    return agents_app(parts.store, parts.trust, parts.agent)
+    return agents_app(parts.store, parts.trust, parts.agent, parts.settings.containers)
 
 
 def upkeep_of(parts: Parts) -> Upkeep:

@@ -31,6 +31,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     region_code: str = "lcl"  # three characters within ids
     event_days: float = 90.0  # for so long events are kept
 
+    @property
+    def containers(self) -> Path:
+        """A folder for each job that delivered its container image here."""
+        return self.data_dir / "containers"
+
 
 def read_address(text: str) -> Address:
     """`127.0.0.1:8700`, `[::1]:8700`. Raises `UserError` (`InvalidAddress`)."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -14,13 +15,15 @@ from smc.center.agents.attempts import Attempts
 from smc.center.agents.downloads import AgentFile
 from smc.center.agents.pulse import FLUSH_SECONDS, Pulse
 from smc.center.agents.receiver_side import ReceiverSide
+from smc.center.agents.registry_side import RegistrySide
 from smc.center.store.store import Store
 from smc.center.trust.center_ca import CenterTrust
 
 log = logging.getLogger(__name__)
 
 
-def agents_app(store: Store, trust: CenterTrust, agent: AgentFile) -> Starlette:
+def agents_app(store: Store, trust: CenterTrust, agent: AgentFile, containers: Path) -> Starlette:
+    """`containers` is where container images are kept."""
     pulse = Pulse(store)
     attempts = Attempts(store.clock)
 
@@ -38,6 +41,7 @@ def agents_app(store: Store, trust: CenterTrust, agent: AgentFile) -> Starlette:
             *downloads.routes(trust, agent),
             *AgentSide(store, pulse, attempts).routes(),
             *ReceiverSide(store, pulse, attempts).routes(),
+            *RegistrySide(store, containers).routes(),
         ],
         lifespan=lifespan,
     )

@@ -94,7 +94,7 @@ class Registry:
     ) -> Answer:
         """One request, with credentials as the registry asks for them."""
         answer = self._exchange(method, url, body, headers or {})
-        if answer.status == http.client.UNAUTHORIZED and self._credentials:
+        if answer.status == http.client.UNAUTHORIZED and self._credentials and self._credentials.user:
             self._authorization = authorization(self._credentials, answer.headers, self._token)
             answer = self._exchange(method, url, body, headers or {})
         if answer.status not in fine:

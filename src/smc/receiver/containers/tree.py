@@ -45,7 +45,7 @@ class Member(NamedTuple):
 
 
 def members(trees: Mapping[str, Path]) -> Generator[Member, None, None]:
-    """Of the filesystems by mount point, each mounted by itself; whoever asks closes each member and the walk."""
+    """Of the filesystems by mount point, each mounted by itself. Whoever asks closes members and walk."""
     places = {_relative(mount_point): path for mount_point, path in trees.items()}
     if b"" not in places:
         raise Broken("the copy has no root filesystem", code="Container.NoRoot")

@@ -1,0 +1,1 @@
+"""Container images that this center keeps itself, where no registry was named."""
