@@ -71,7 +71,8 @@ def api_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Starlette:
 
 def agents_of(parts: Parts) -> Starlette:
     """What is on --agent-listen."""
-    return agents_app(parts.store, parts.trust, parts.agent, parts.settings.containers)
+    settings = parts.settings
+    return agents_app(parts.store, parts.trust, parts.agent, settings.containers, settings.registry)
 
 
 def upkeep_of(parts: Parts) -> Upkeep:

@@ -6,6 +6,7 @@ import msgspec
 
 from smc.base.errors import UserError
 from smc.center.quotas import Quotas
+from smc.base.secret import Secret
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,6 +16,15 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def url_host(self) -> str:
         return f"[{self.host}]" if ":" in self.host else self.host
+
+
+class Registry(msgspec.Struct, frozen=True, kw_only=True):
+    """Where container images are pushed. `url` "": the center keeps them. `ca` is PEM."""
+
+    url: str = ""
+    user: str = ""
+    password: Secret = Secret("")
+    ca: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quotas: Quotas = Quotas()
     region_code: str = "lcl"  # three characters within ids
     event_days: float = 90.0  # for so long events are kept
+    registry: Registry = Registry()
 
     @property
     def containers(self) -> Path:
@@ -45,3 +56,29 @@ def read_address(text: str) -> Address:
             f"{text!r} is not an address to listen on", code="InvalidAddress", hint="Give HOST:PORT."
         )
     return Address(host=host.removeprefix("[").removesuffix("]"), port=int(port))
+
+
+def read_registry(url: str, user: str, password_file: Path | None, ca_file: Path | None) -> Registry:
+    """Raises `UserError` (`InvalidRegistry`)."""
+    try:
+        password = password_file.read_text().strip() if password_file else ""
+        ca = ca_file.read_text() if ca_file else ""
+    except (OSError, UnicodeDecodeError) as e:
+        raise UserError(
+            f"a file of the registry cannot be read: {e}",
+            code="InvalidRegistry",
+            hint="Look at --registry-password-file and --registry-ca.",
+        ) from e
+    if url and not url.startswith(("https://", "http://")):
+        raise UserError(
+            f"{url!r} is not the address of a registry",
+            code="InvalidRegistry",
+            hint="Give it as https://HOST[:PORT].",
+        )
+    if not url and (user or password or ca):
+        raise UserError(
+            "An account of a registry is given without its address.",
+            code="InvalidRegistry",
+            hint="Give --registry https://HOST[:PORT] too.",
+        )
+    return Registry(url=url, user=user, password=Secret(password), ca=ca)

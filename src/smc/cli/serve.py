@@ -15,7 +15,7 @@ from smc.center.jobs.runner import Runner, journal_url
 from smc.center.jobs.work import JobSettings, Work
 from smc.center.quotas import Quotas, with_changes
 from smc.center.serve import serve as serve_center
-from smc.center.settings import Settings, read_address
+from smc.center.settings import Settings, read_address, read_registry
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
 from smc.cli.destination import open_cloud
 from smc.cli.output import out
@@ -50,6 +50,14 @@ def serve(
             metavar="NAME=NUMBER", help=f"Another limit; names: {', '.join(Quotas.__struct_fields__)}."
         ),
     ] = None,
+    registry: Annotated[
+        str, typer.Option(help="Where container images are pushed; default: they stay in the data folder.")
+    ] = "",
+    registry_user: Annotated[str, typer.Option(help="Account that may push.")] = "",
+    registry_password_file: Annotated[
+        Path | None, typer.Option(help="File that holds the account's password.")
+    ] = None,
+    registry_ca: Annotated[Path | None, typer.Option(help="PEM of the registry's own authority.")] = None,
 ) -> None:
     """Run the center until Ctrl-C: API, agents' endpoint, jobs, and the embedded local cloud.
 
@@ -65,6 +73,7 @@ def serve(
         region=region,
         event_days=event_days,
         quotas=with_changes(Quotas(), quota or []),
+        registry=read_registry(registry, registry_user, registry_password_file, registry_ca),
     )
     with ExitStack() as stack:
         stack.enter_context(_sole_use(data_dir))
@@ -102,6 +111,7 @@ def _work(parts: Parts, driver: Driver, *, embedded: bool) -> Work:
             agent_port=settings.agent_listen.port,
             ca_fingerprint=parts.trust.fingerprint,
             agent_sha256=parts.agent.sha256(),
+            containers=settings.containers,
         ),
     )
 

@@ -20,7 +20,7 @@ from smc.cloud.driver import Power
 from smc.cloud.memory import MemoryCloud
 from smc.model.job import JobStatus
 from smc.model.progress import DiskProgress, Failure, Phase, Progress
-from smc.model.report import Check, Report
+from smc.model.report import Check, ContainerImage, Report
 from smc.wire.orders import Task, TaskKind
 
 TOTAL = 1000
@@ -100,6 +100,16 @@ class Ends(threading.Thread):
             case TaskKind.CONVERT if phase is not Phase.CONVERTED:
                 report = Report(run=run.id, checks=self.checks)
                 self.store.runs.record_report(run.job, run.number, report)
+                phase = Phase.CONVERTED
+            case TaskKind.CONTAIN if phase is not Phase.CONVERTED:
+                assert task.container
+                image = ContainerImage(
+                    reference=f"{task.container.repository}:{task.container.tag}",
+                    digest="sha256:1",
+                    size=1,
+                    layers=1,
+                )
+                self.store.runs.record_report(run.job, run.number, Report(run=run.id, container=image))
                 phase = Phase.CONVERTED
             case _:
                 pass

@@ -7,6 +7,7 @@ from tests.unit.jobs.center import Center, until
 from tests.unit.jobs.ends import Ends
 from tests.unit.jobs.test_story import made_once, only_the_image_is_left
 
+from smc.center.jobs.migrate import STORY
 from smc.cloud.memory import MemoryCloud
 from smc.model.job import JobStatus
 
@@ -46,7 +47,7 @@ def test_a_center_with_another_story_goes_on_with_a_new_run(tmp_path: Path) -> N
     cloud = MemoryCloud()
     center, job = held(tmp_path, cloud)
     center.close()
-    center = Center(tmp_path, cloud, story="2", before_open=copied_300)
+    center = Center(tmp_path, cloud, story=f"{STORY}-next", before_open=copied_300)
     try:
         done = center.ends_as(job, JobStatus.FINISHED)
         assert done.run_number == 2

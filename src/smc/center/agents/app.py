@@ -16,14 +16,17 @@ from smc.center.agents.downloads import AgentFile
 from smc.center.agents.pulse import FLUSH_SECONDS, Pulse
 from smc.center.agents.receiver_side import ReceiverSide
 from smc.center.agents.registry_side import RegistrySide
+from smc.center.settings import Registry
 from smc.center.store.store import Store
 from smc.center.trust.center_ca import CenterTrust
 
 log = logging.getLogger(__name__)
 
 
-def agents_app(store: Store, trust: CenterTrust, agent: AgentFile, containers: Path) -> Starlette:
-    """`containers` is where container images are kept."""
+def agents_app(
+    store: Store, trust: CenterTrust, agent: AgentFile, containers: Path, registry: Registry
+) -> Starlette:
+    """`containers` is where container images are kept, unless a `registry` has a URL."""
     pulse = Pulse(store)
     attempts = Attempts(store.clock)
 
@@ -40,7 +43,7 @@ def agents_app(store: Store, trust: CenterTrust, agent: AgentFile, containers: P
         routes=[
             *downloads.routes(trust, agent),
             *AgentSide(store, pulse, attempts).routes(),
-            *ReceiverSide(store, pulse, attempts).routes(),
+            *ReceiverSide(store, pulse, attempts, registry).routes(),
             *RegistrySide(store, containers).routes(),
         ],
         lifespan=lifespan,

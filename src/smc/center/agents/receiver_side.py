@@ -9,6 +9,7 @@ from smc.center.agents.attempts import Attempts
 from smc.center.agents.exchange import UNAUTHORIZED, address_of, credential_of, post
 from smc.center.agents.pulse import Pulse
 from smc.center.agents.work import task_for
+from smc.center.settings import Registry
 from smc.center.store.store import Store
 from smc.center.store.values import Receiver
 from smc.center.trust.run_ca import read_csr
@@ -21,7 +22,8 @@ LARGEST_REPORT = 64 << 20  # texts of changed files and the list of files that m
 
 
 class ReceiverSide:
-    def __init__(self, store: Store, pulse: Pulse, attempts: Attempts) -> None:
+    def __init__(self, store: Store, pulse: Pulse, attempts: Attempts, registry: Registry) -> None:
+        self._registry = registry
         self._store = store
         self._pulse = pulse
         self._attempts = attempts
@@ -59,7 +61,7 @@ class ReceiverSide:
         run = self._store.runs.current(receiver.job)
         if job and run and said.run == run.id and run.ended is None and job.status is JobStatus.RUNNING:
             self._pulse.progress(run, said, self._store.clock.now())
-        return task_for(self._store, job, run, receiver, said)
+        return task_for(self._store, job, run, receiver, said, self._registry)
 
     def _take_report(self, credential: str, message: ReceiverReport) -> None:
         receiver = self._receiver(credential)

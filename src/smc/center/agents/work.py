@@ -2,15 +2,17 @@
 
 import hashlib
 
+from smc.center.settings import Registry
 from smc.center.store.store import Store
 from smc.center.store.values import Job, Receiver, Run, Source
 from smc.center.trust.run_ca import AGENT, RECEIVER, Authority, issue
 from smc.model.codec import encode
 from smc.model.job import JobStatus
 from smc.model.progress import Phase, Progress
-from smc.wire.orders import Order, OrdersRequest, Task, TaskKind, TransferSettings
+from smc.wire.orders import ContainerTarget, Order, OrdersRequest, Task, TaskKind, TransferSettings
 
 REST = Task(kind=TaskKind.REST)
+OURSELVES = Registry()
 
 
 def order_for(store: Store, source: Source) -> Order | None:
@@ -50,7 +52,14 @@ def _revision(run: Run, settings: TransferSettings) -> str:
     return hashlib.sha256(encode((run.host, run.port, settings))).hexdigest()[:16]
 
 
-def task_for(store: Store, job: Job | None, run: Run | None, receiver: Receiver, said: Progress) -> Task:
+def task_for(
+    store: Store,
+    job: Job | None,
+    run: Run | None,
+    receiver: Receiver,
+    said: Progress,
+    registry: Registry = OURSELVES,
+) -> Task:
     """What a receiver that reports `said` should do; busy with an older run it first drops that."""
     if job is None or run is None or job.status is not JobStatus.RUNNING or run.ended is not None:
         return REST
@@ -69,4 +78,19 @@ def task_for(store: Store, job: Job | None, run: Run | None, receiver: Receiver,
         port=run.port,
         ca=run.ca,
         certificate=certificate,
+        container=_container(job, registry) if run.receiver_task is TaskKind.CONTAIN else None,
+    )
+
+
+def _container(job: Job, registry: Registry) -> ContainerTarget:
+    asked = job.request
+    own = {tag.key: tag.value for tag in asked.tags}
+    return ContainerTarget(
+        repository="/".join(part for part in (asked.container_namespace, asked.container_repository) if part),
+        tag=asked.container_tag,
+        url=registry.url,
+        ca=registry.ca,
+        user=registry.user,
+        password=registry.password.reveal(),
+        labels={**own, "smc.job": job.id, "smc.source": job.source_id},
     )

@@ -6,9 +6,12 @@ from functools import partial
 from dbos import DBOS
 
 from smc.base.errors import SmcError
+from smc.center.containers.layout import Layout
+from smc.center.containers.pushed import pushed
 from smc.center.jobs.steps.clean import image_parts, release
 from smc.center.jobs.work import Work
 from smc.center.store.job_log import ERROR
+from smc.center.store.values import Job
 from smc.model.job import JobStatus
 
 log = logging.getLogger(__name__)
@@ -38,5 +41,12 @@ def remove(work: Work, job_id: str) -> list[str]:
             hint="Release it in the cloud, then delete the job again.",
         )
     if not left:
+        _drop_half_pushed(work, job)
         work.store.jobs.remove(job_id)
     return left
+
+
+def _drop_half_pushed(work: Work, job: Job) -> None:
+    """Layers of a container image that was never whole; a delivered one stays, as images do."""
+    if work.settings.containers is not None and pushed(work.store, job) is None:
+        Layout(work.settings.containers / job.id).remove()

@@ -12,7 +12,7 @@ from dbos import DBOS
 
 from smc.base.errors import Broken, SmcError
 from smc.center.jobs.steps.clean import clean
-from smc.center.jobs.steps.convert import convert
+from smc.center.jobs.steps.convert import contain, convert, is_contained
 from smc.center.jobs.steps.deliver import deliver, make_image, name_image, snapshot_disks, switch_off
 from smc.center.jobs.steps.ending import fail, finish, halt, is_delivered
 from smc.center.jobs.steps.machine import launch, locate_disks
@@ -23,7 +23,7 @@ from smc.center.jobs.values import Overtaken, Synced
 from smc.center.jobs.work import Work
 from smc.model.progress import Failure
 
-STORY = "1"
+STORY = "2"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,12 +43,15 @@ def migrate(work: Work, run: str) -> str:
             step(await_receiver, machine)
             if step(sync, machine) == Synced.STOPPED.value:
                 return step(halt)
-            step(convert, machine)
-            step(switch_off, machine)
-            snapshots = step(snapshot_disks, machine)
-            name = step(name_image)
-            image = step(make_image, name, snapshots)
-            step(deliver, image)
+            if step(is_contained):
+                step(contain, machine)
+            else:
+                step(convert, machine)
+                step(switch_off, machine)
+                snapshots = step(snapshot_disks, machine)
+                name = step(name_image)
+                image = step(make_image, name, snapshots)
+                step(deliver, image)
         step(clean)
         return step(finish)
     except Overtaken:

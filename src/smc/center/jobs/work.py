@@ -4,6 +4,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -30,6 +31,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     agent_port: int
     ca_fingerprint: str  # SHA-256 of the center's CA, hexadecimal
     agent_sha256: str
+    containers: Path | None = None  # where this center keeps container images
     admit: str = ""  # the CIDR that may reach receivers; "": the source's own address alone
     poll_seconds: float = 1.0  # between two looks into the store
     cloud_seconds: float = 2.0  # between two questions to the cloud
@@ -39,6 +41,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     patience_seconds: float = 900.0  # what may work later is tried for so long
     receiver_seconds: float = 1800.0  # from launch to a listening receiver; minutes under emulation
     convert_seconds: float = 7200.0
+    contain_seconds: float = 86400.0  # to push a container image; a registry may be behind a thin line
     stall_seconds: float = 1800.0  # without a single byte
     ticket_seconds: float = 3600.0
 

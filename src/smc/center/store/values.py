@@ -86,6 +86,9 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     instance_id: str = ""  # the target instance, where that is the destination
     target_disks: dict[int, str] = {}  # disk index -> the target's disk, of the data disks
     private_ip_address: str = ""  # of the target afterwards; "" : as it is
+    container_namespace: str = ""
+    container_repository: str = ""
+    container_tag: str = ""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

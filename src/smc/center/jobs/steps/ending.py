@@ -1,5 +1,6 @@
 """How a run ends: finished, stopped by the operator, or in error with what to do about it."""
 
+from smc.center.containers.pushed import is_container, pushed
 from smc.center.jobs.steps.report import warning
 from smc.center.jobs.values import Ending, Overtaken
 from smc.center.jobs.work import Work
@@ -14,12 +15,17 @@ NEXT = "Start the job again: it continues where it stopped."
 def is_delivered(work: Work, run: str) -> bool:
     """An earlier run made the image and was cut off before everything was clean."""
     job, _ = work.current(run)
+    if is_container(job):
+        return pushed(work.store, job) is not None
     return bool(job.image_id) and work.driver.image(job.image_id) is not None
 
 
 def finish(work: Work, run: str) -> str:
     job, now = work.current(run)
-    work.store.log.add(job.id, f"Finished: the image is {job.image_id}.")
+    container = pushed(work.store, job)
+    work.store.log.add(
+        job.id, f"Finished: the image is {container.reference if container else job.image_id}."
+    )
     return _end(work, now, JobStatus.FINISHED, Ending.FINISHED, note=warning(work, run))
 
 
