@@ -40,7 +40,19 @@ WHEELS = ("msgspec", "zstandard", "xxhash")
 NOT_TAKEN = {".so", ".pyi"}  # compiled for this checkout, and read by type checkers alone
 OURS = ("base", "model", "wire", "transfer", "guest", "agent", "receiver")
 NEEDED = (
-    *("ssl", "hashlib", "json", "socket", "mmap", "fcntl", "resource", "select", "http.client", "argparse"),
+    *(
+        "ssl",
+        "hashlib",
+        "json",
+        "socket",
+        "mmap",
+        "fcntl",
+        "resource",
+        "select",
+        "http.client",
+        "argparse",
+        "tarfile",
+    ),
     *("msgspec", "zstandard", "xxhash", "compileall"),
 )
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,11 @@ from tests.kernel.nasty_tree import make_nasty_tree
 from tests.kernel.registries import PASSWORD, USER, registry, run_in, unpack
 from tests.kernel.test_receiver import World, free_port, world
 
+from smc.center.containers.layout import Layout
 from smc.model.progress import Phase
+from smc.receiver.containers.image import MANIFEST_TYPE, describe
+from smc.receiver.containers.layers import write_layers
+from smc.receiver.containers.tree import members
 from smc.wire.orders import ContainerTarget, TaskKind
 
 pytestmark = pytest.mark.kernel
@@ -120,3 +124,38 @@ def test_a_registry_that_refuses_ends_the_run_with_what_to_do(copied: World) -> 
     assert failure is not None
     assert (failure.kind, failure.code) == ("UserError", "Registry.Forbidden")
     assert NAMES in failure.hint
+
+
+def test_what_the_center_keeps_is_a_layout_that_others_read(tmp_path: Path) -> None:
+    """Pushed in chunks over its own registry interface (tests/unit/center has that), read by skopeo."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    make_small_system(tree)
+    (tree / "etc").mkdir()
+    (tree / "etc" / "hostname").write_text("source\n")
+    kept = Layout(tmp_path / "kept")
+
+    def put(data: bytes, digest: str) -> None:
+        upload = kept.begin()
+        kept.append(upload, 0, data)
+        kept.finish(upload, digest)
+
+    layers = tuple(write_layers(members({"/": tree}), lambda: Put(put)))
+    image = describe(layers, created="2026-11-26T10:00:00Z", labels={})
+    put(image.config, image.config_digest)
+    assert kept.tag("v1", image.manifest, MANIFEST_TYPE) == image.digest
+    bundle = unpack("", "copy:v1", tmp_path, layout=kept.folder)
+    assert (bundle / "rootfs" / "etc" / "hostname").read_text() == "source\n"
+
+
+class Put:
+    """An upload that goes out in one piece."""
+
+    def __init__(self, put: Callable[[bytes, str], None]) -> None:
+        self._put, self._data = put, b""
+
+    def write(self, data: bytes) -> None:
+        self._data += data
+
+    def finish(self, digest: str) -> None:
+        self._put(self._data, digest)

@@ -7,6 +7,7 @@ import typer
 
 from smc.base.errors import UserError
 from smc.cli.connection import AsJson, connect
+from smc.cli.container_option import Container, target
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
 from smc.cli.job_report import print_report
 from smc.cli.output import out, show_json, show_table
@@ -54,18 +55,19 @@ def create(
     checksum: Checksum = None,
     ssl: Ssl = None,
     ip_mode: Annotated[str, typer.Option(help="dhcp, or keep the source's addresses.")] = "dhcp",
+    container: Container = "",
     start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
     wait: Wait = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Plan the migration of a source to an image; a plan that cannot work is refused here."""
+    """Plan the migration of a source to an image or container image; what cannot work is refused here."""
     api = connect(data_dir)
     made = api.call(
         "CreateReplicationJob",
         {
             "SourceId": source,
-            "TargetType": "Image",
+            **target(container),
             "RegionId": _region(api.call("DescribeRegions")),
             "Name": name or None,
             "ImageName": image_name or None,

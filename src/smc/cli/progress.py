@@ -32,7 +32,11 @@ def follow(api: Api, job_id: str, *, seconds: float, quiet: bool = False) -> Non
                 f"  -> mend the cause, then `smc job start {job_id}` goes on where it stopped", markup=False
             )
         raise typer.Exit(1)
-    out.print(f"finished: image {last.job.image_id} ({last.job.image_name})")
+    container = last.job.container_image
+    named = f"container image {container.reference}" if container else ""
+    out.print(f"finished: {named or f'image {last.job.image_id} ({last.job.image_name})'}")
+    if container and container.layout:
+        out.print(f"  an OCI image layout at the center: {container.layout}", markup=False)
 
 
 class _Lines:

@@ -40,6 +40,15 @@ class JobRuns(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     replication_job_run: list[JobRun] = []
 
 
+class ContainerImage(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """`layout` is the folder at the center that holds it, "" when a registry does."""
+
+    reference: str
+    digest: str
+    size: int = 0
+    layout: str = ""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     job_id: str
     name: str = ""
@@ -53,6 +62,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     image_name: str = ""
     target_type: str = ""
     transition_instance_id: str = ""
+    container_image: ContainerImage | None = None
     creation_time: str = ""
     start_time: str = ""
     end_time: str = ""

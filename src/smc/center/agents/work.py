@@ -4,6 +4,7 @@ import hashlib
 
 from smc.center.settings import Registry
 from smc.center.store.store import Store
+from smc.center.store.tags import Tagged
 from smc.center.store.values import Job, Receiver, Run, Source
 from smc.center.trust.run_ca import AGENT, RECEIVER, Authority, issue
 from smc.model.codec import encode
@@ -78,13 +79,13 @@ def task_for(
         port=run.port,
         ca=run.ca,
         certificate=certificate,
-        container=_container(job, registry) if run.receiver_task is TaskKind.CONTAIN else None,
+        container=_container(store, job, registry) if run.receiver_task is TaskKind.CONTAIN else None,
     )
 
 
-def _container(job: Job, registry: Registry) -> ContainerTarget:
+def _container(store: Store, job: Job, registry: Registry) -> ContainerTarget:
     asked = job.request
-    own = {tag.key: tag.value for tag in asked.tags}
+    own = {tag.key: tag.value for tag in store.tags.of(Tagged.JOB, [job.id])[job.id]}
     return ContainerTarget(
         repository="/".join(part for part in (asked.container_namespace, asked.container_repository) if part),
         tag=asked.container_tag,

@@ -122,7 +122,6 @@ class Parameter(msgspec.Struct, frozen=True):
 
 _ONCE = "jobs run once."
 _IMAGES = "jobs make images only."
-_DISKS = "jobs make images of disks only."
 _TEMPLATES = "images are not put into launch templates yet."
 PARAMETERS: Mapping[str, Parameter] = {
     "name": Parameter(When.ANY_TIME),
@@ -144,12 +143,12 @@ PARAMETERS: Mapping[str, Parameter] = {
     "frequency": Parameter(When.WAITING, refused=_ONCE),
     "max_number_of_image_to_keep": Parameter(When.WAITING, refused=_ONCE),
     "instance_type": Parameter(),
-    "instance_ram_role": Parameter(refused="it is for container images only."),
+    "instance_ram_role": Parameter(),
     "launch_template_id": Parameter(refused=_TEMPLATES),
     "launch_template_version": Parameter(refused=_TEMPLATES),
-    "container_namespace": Parameter(refused=_DISKS),
-    "container_repository": Parameter(refused=_DISKS),
-    "container_tag": Parameter(refused=_DISKS),
+    "container_namespace": Parameter(),
+    "container_repository": Parameter(),
+    "container_tag": Parameter(),
     "license_type": Parameter(),
     "tag": Parameter(),
     "execution_method": Parameter(),

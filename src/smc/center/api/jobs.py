@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from smc.center.api import layout, tag_rules
+from smc.center.api.containers import told_container
 from smc.center.api.context import Context
 from smc.center.api.create_job import create_job
 from smc.center.api.job_parameters import CreateReplicationJob, ModifyReplicationJobAttribute
@@ -106,6 +107,7 @@ class JobActions:
                         workgroups[job.source_id],
                         tags[job.id],
                     )
+                    | told_container(self._context, job)
                     for job in found
                 ]
             },
@@ -156,9 +158,9 @@ def _described(
         "LicenseType": asked.license_type,
         "LaunchTemplateId": asked.launch_template_id,
         "LaunchTemplateVersion": asked.launch_template_version,
-        "ContainerNamespace": "",
-        "ContainerRepository": "",
-        "ContainerTag": "",
+        "ContainerNamespace": asked.container_namespace,
+        "ContainerRepository": asked.container_repository,
+        "ContainerTag": asked.container_tag,
         "RunOnce": asked.run_once,
         "Frequency": 0,
         "MaxNumberOfImageToKeep": 0,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from smc.center.api.asked.container import check_container
 from smc.center.api.asked.disks import check_disks
 from smc.center.api.asked.draft import Asking, Draft
 from smc.center.api.asked.names import check_names
@@ -16,6 +17,7 @@ from smc.rpc.params import api_name
 
 CHECKS: Sequence[Callable[[Asking, Draft], Draft]] = (
     check_target,
+    check_container,
     check_names,
     check_times,
     check_network,

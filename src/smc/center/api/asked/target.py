@@ -34,7 +34,7 @@ def _target_type(text: str) -> str:
     target = TARGET_TYPES.get(text.lower())
     if target is None:
         raise invalid("TargetType", f"TargetType must be one of {', '.join(set(TARGET_TYPES.values()))}.")
-    if target != "Image":
+    if target == "TargetInstance":
         raise unsupported("TargetType", "jobs make images only, so far.")
     return target
 
