@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from smc.base.errors import UserError
-from smc.center.quotas import Quotas
 from smc.base.secret import Secret
+from smc.center.quotas import Quotas
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
