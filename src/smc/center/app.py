@@ -10,6 +10,7 @@ from smc.center.agents.app import agents_app
 from smc.center.agents.downloads import AgentFile
 from smc.center.api.context import Context
 from smc.center.api.service import service
+from smc.center.batching import go_on_with_batches
 from smc.center.clock import SYSTEM, Clock
 from smc.center.jobs_port import JobsPort
 from smc.center.notify.deliver import deliver_due
@@ -22,6 +23,7 @@ from smc.center.upkeep import Chore, Upkeep
 from smc.cloud.driver import Driver
 from smc.rpc.dispatch import application
 
+BATCH_SECONDS = 2.0  # how late the next job of a batch begins
 PRESENCE_SECONDS = 10.0  # how late it is noticed that a source is silent
 DELIVERY_SECONDS = 1.0
 RETENTION_SECONDS = 3600.0
@@ -58,7 +60,11 @@ def open_parts(settings: Settings, clock: Clock = SYSTEM) -> Parts:
 
 def api_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Starlette:
     """What is on --listen."""
-    context = Context(
+    return application(service(context_of(parts, driver, jobs)))
+
+
+def context_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Context:
+    return Context(
         settings=parts.settings,
         store=parts.store,
         driver=driver,
@@ -66,7 +72,6 @@ def api_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Starlette:
         trust=parts.trust,
         agent=parts.agent,
     )
-    return application(service(context))
 
 
 def agents_of(parts: Parts) -> Starlette:
@@ -75,9 +80,10 @@ def agents_of(parts: Parts) -> Starlette:
     return agents_app(parts.store, parts.trust, parts.agent, settings.containers, settings.registry)
 
 
-def upkeep_of(parts: Parts) -> Upkeep:
+def upkeep_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Upkeep:
     """What the center does by itself, for as long as it serves."""
     store = parts.store
+    context = context_of(parts, driver, jobs)
 
     def forget() -> None:
         before = store.clock.now() - parts.settings.event_days * 86400.0
@@ -86,6 +92,7 @@ def upkeep_of(parts: Parts) -> Upkeep:
 
     return Upkeep(
         (
+            Chore("batches", BATCH_SECONDS, lambda: go_on_with_batches(context)),
             Chore("presence", PRESENCE_SECONDS, store.presence.look),
             Chore("notifications", DELIVERY_SECONDS, lambda: deliver_due(store)),
             Chore("retention", RETENTION_SECONDS, forget),

@@ -43,9 +43,13 @@ def exceeded(quota: Quota, most: int) -> UserError:
     what, cure = _TEXTS[quota]
     return UserError(
         f"There are {most} {what}, and there may be no more.",
-        code=f"QuotaExceeded.{quota.value}",
+        code=code_of(quota),
         hint=f"{cure}, or raise the limit ({option(quota)}).",
     )
+
+
+def code_of(quota: Quota) -> str:
+    return f"QuotaExceeded.{quota.value}"
 
 
 def option(quota: Quota) -> str:

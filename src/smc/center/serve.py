@@ -46,7 +46,7 @@ def serve(parts: Parts, driver: Driver, jobs: JobsPort, *, ready: Callable[[Admi
             (_server(api_of(parts, driver, jobs), trust), api),
             (_server(agents_of(parts), parts.trust), agents),
         ]
-        stack.enter_context(upkeep_of(parts))
+        stack.enter_context(upkeep_of(parts, driver, jobs))
         asyncio.run(_run(servers, stopping=parts.store.bell.close, ready=lambda: ready(admin, is_new)))
 
 

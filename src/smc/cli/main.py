@@ -5,7 +5,19 @@ import sys
 import typer
 
 from smc.base.errors import SmcError
-from smc.cli import events, images, jobs, keys, sources, subscriptions, target, tokens, users
+from smc.cli import (
+    events,
+    images,
+    jobs,
+    keys,
+    sources,
+    subscriptions,
+    tags,
+    target,
+    tokens,
+    users,
+    workgroups,
+)
 from smc.cli.appliance import appliance
 from smc.cli.cloud import cloud
 from smc.cli.output import show_error
@@ -21,6 +33,8 @@ app.command()(appliance)
 app.command()(cloud)
 app.add_typer(tokens.app, name="token")
 app.add_typer(sources.app, name="source")
+app.add_typer(workgroups.app, name="workgroup")
+app.add_typer(tags.app, name="tag")
 app.add_typer(jobs.app, name="job")
 app.add_typer(keys.app, name="key")
 app.add_typer(users.app, name="user")

@@ -23,6 +23,7 @@ def create(
         str,
         typer.Option(help="Address by which the sources reach this center; the public host if not given."),
     ] = "",
+    workgroup: Annotated[str, typer.Option(help="Workgroup (w-...) that the sources join.")] = "",
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -30,7 +31,12 @@ def create(
     api = connect(data_dir)
     made = api.call(
         "CreateAccessToken",
-        {"Name": name or None, "Count": str(count), "TimeToLiveInDays": str(days)},
+        {
+            "Name": name or None,
+            "Count": str(count),
+            "TimeToLiveInDays": str(days),
+            "WorkgroupId": workgroup or None,
+        },
     )
     command = api.call(
         "DescribeImportCommand",

@@ -79,6 +79,27 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     creation_time: str = ""
 
 
+class WarnedSources(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    source_id: list[str] = []
+
+
+class WorkgroupWarning(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    warning_type: str
+    source_ids: WarnedSources = WarnedSources()
+
+
+class WorkgroupWarnings(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    warning: list[WorkgroupWarning] = []
+
+
+class Workgroup(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    workgroup_id: str
+    name: str = ""
+    description: str = ""
+    status: str
+    warnings: WorkgroupWarnings = WorkgroupWarnings()
+
+
 OPERATOR_WORDS = {  # public word -> what an operator sees (contracts section 2)
     "Available": "Online",
     "InUse": "In use",
@@ -129,3 +150,20 @@ def jobs(api: Api, **filters: object) -> list[Job]:
 def tokens(api: Api) -> list[Token]:
     answer = api.call("ListAccessTokens")
     return [parse(row, Token) for row in answer["AccessTokens"]["AccessToken"]]
+
+
+def workgroups(api: Api, **filters: object) -> list[Workgroup]:
+    rows = _pages(api, "DescribeWorkgroups", "Workgroups", "Workgroup", filters)
+    return [parse(row, Workgroup) for row in rows]
+
+
+def tag_rows(api: Api, **filters: object) -> list[Json]:
+    """All pages of ListTagResources."""
+    rows: list[Json] = []
+    token = ""
+    while True:
+        answer = api.call("ListTagResources", {**filters, "NextToken": token or None})
+        rows += answer["TagResources"]["TagResource"]
+        token = answer["NextToken"]
+        if not token:
+            return rows

@@ -2,6 +2,7 @@
 
 from smc.center.api.access import AccessActions
 from smc.center.api.audit import Gate
+from smc.center.api.batches import BatchActions
 from smc.center.api.catalogue import CatalogueActions
 from smc.center.api.context import Context
 from smc.center.api.events import EventActions
@@ -26,6 +27,7 @@ def actions(context: Context) -> Actions:
         SourceActions,
         WorkgroupActions,
         TagActions,
+        BatchActions,
         JobActions,
         ProgressActions,
         ImageActions,

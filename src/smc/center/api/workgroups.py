@@ -102,7 +102,7 @@ class WorkgroupActions:
         )
         found = self._store.workgroups.list(wanted)
         members = self._store.workgroups.members([workgroup.id for workgroup in found])
-        cutting: frozenset[str] = frozenset()
+        cutting = self._store.batches.cutting_over()
         stand = {workgroup.id: (workgroup, status_of(members[workgroup.id], cutting)) for workgroup in found}
         fitting = [pair for pair in stand.values() if request.status in (None, pair[1])]
         begin = offset(request.page_number, request.page_size)

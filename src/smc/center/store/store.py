@@ -4,6 +4,7 @@ from smc.center.bell import Bell
 from smc.center.clock import SYSTEM, Clock
 from smc.center.quotas import Quotas
 from smc.center.store.access_keys import AccessKeys
+from smc.center.store.batches import Batches
 from smc.center.store.database import Database, open_database
 from smc.center.store.events import Events
 from smc.center.store.history import History
@@ -49,6 +50,7 @@ class Store:
         self.subscriptions = Subscriptions(database, region, clock)
         self.outbox = Outbox(database)
         self.tags = Tags(database)
+        self.batches = Batches(database, region, clock)
         self.workgroups = Workgroups(database, region, clock, quotas)
         self._database = database
 

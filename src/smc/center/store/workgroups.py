@@ -124,6 +124,12 @@ class Workgroups:
                 found[row.workgroup].append(_member(row))
         return found
 
+    def require(self, workgroup: str) -> None:
+        """Raises `UserError` (`InvalidWorkgroupId.NotFound`)."""
+        with self._database.read() as connection:
+            if connection.execute(select(table.c.id).where(table.c.id == workgroup)).first() is None:
+                raise no_such_workgroup(workgroup)
+
     def of_sources(self, ids: Collection[str]) -> Mapping[str, str]:
         """The workgroup of each of `ids`, "" when it is in none."""
         query = select(members.c.source, members.c.workgroup).where(members.c.source.in_(ids))
