@@ -18,7 +18,7 @@ from smc.wire.messages import Alive, Message, decode_head, encode_head
 from smc.wire.tls import AT_ONCE, HANDSHAKE_SECONDS, Identity, Tls, context_of, cut, prepare
 
 PULSE_SECONDS = 10.0  # a peer that has nothing to say says so
-SILENCE_SECONDS = 60.0  # no byte from the peer for so long: the connection is dead
+SILENCE_SECONDS = 60.0  # no whole message for so long, be there bytes or not: the connection is dead
 TICK_SECONDS = 0.25  # how soon a waiting call looks at the clock
 
 
@@ -69,7 +69,8 @@ class Channel:
         self._received: deque[Message] = deque()
         self._sending = threading.Lock()
         self._closed = threading.Event()
-        self._last_sent = self._last_heard = time.monotonic()
+        # Heard: the last whole message; what lies between two calls of `receive` counts as no time.
+        self._last_sent = self._last_heard = self._left = time.monotonic()
         self._pulse = threading.Thread(target=self._keep_alive, name="pulse", daemon=True)
         sock.settimeout(TICK_SECONDS)
         self._pulse.start()
@@ -80,16 +81,11 @@ class Channel:
 
     def receive(self, timeout: float | None = None) -> Message | None:
         """The next message; None when none came within `timeout` seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._received:
-            if deadline is not None and time.monotonic() >= deadline:
-                return None
-            if self._fresh:  # what came together with the handshake's last message is with TLS already
-                self._fresh = False
-                self._decode([self._begun, *self._tls.open(b"")])
-            elif data := self._pull():
-                self._decode(self._tls.open(data))
-        return self._received.popleft()
+        self._last_heard += time.monotonic() - self._left
+        try:
+            return self._next(None if timeout is None else time.monotonic() + timeout)
+        finally:
+            self._left = time.monotonic()
 
     def close(self) -> None:
         """Say goodbye, if that is still possible, and let go of the socket; no thread may be using it."""
@@ -111,11 +107,24 @@ class Channel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _next(self, deadline: float | None) -> Message | None:
+        while not self._received:
+            if deadline is not None and time.monotonic() >= deadline:
+                return None
+            if self._fresh:  # what came together with the handshake's last message is with TLS already
+                self._fresh = False
+                self._decode([self._begun, *self._tls.open(b"")])
+            elif data := self._pull():
+                self._decode(self._tls.open(data))
+                self._check_silence()
+        return self._received.popleft()
+
     def _decode(self, pieces: Sequence[bytes]) -> None:
         for frame in self._decoder.feed(pieces):
             if frame.content:
                 raise WireError("content came over the control connection")
             message = decode_head(frame.kind, frame.head)
+            self._last_heard = time.monotonic()
             if not isinstance(message, Alive):
                 self._received.append(message)
 
@@ -144,13 +153,12 @@ class Channel:
             raise cut(e) from e
         if not data:
             raise cut("the peer hung up")
-        self._last_heard = time.monotonic()
         self.received_bytes += len(data)
         return data
 
     def _check_silence(self) -> None:
         if time.monotonic() - self._last_heard > SILENCE_SECONDS:
-            raise cut(f"nothing was heard for {SILENCE_SECONDS:g} s")
+            raise cut(f"no message came for {SILENCE_SECONDS:g} s")
 
     def _keep_alive(self) -> None:
         while not self._closed.wait(PULSE_SECONDS / 2):

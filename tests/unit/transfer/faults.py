@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from smc.transfer import native
 
 AT_ONCE = 64 * 1024
-HEADER = 5  # bytes of a TLS record: type, version, length (RFC 8446, 5.1)
 SECONDS = 20.0
 HANDLES = ("dir_fd", "src_dir_fd")  # of calls that take a name
 WRITE = 2  # the step of native.write_files
@@ -27,36 +26,13 @@ R = TypeVar("R")
 class Fault:
     """At byte `at` of the connection made as number `connection`, on its way to the receiver or `back`.
 
-    `twist` is mixed into that byte; 0 cuts the connection before it. On the control connection (number 0) the
-    lengths of TLS records are spared: a peer that waits for a longer record cannot know better for a minute.
+    `twist` is mixed into that byte; 0 cuts the connection before it.
     """
 
     connection: int
     at: int
     twist: int = 0
     back: bool = False
-
-
-class _Records:
-    """Tells which bytes of a TLS connection are in the headers of records."""
-
-    def __init__(self) -> None:
-        self._next = 0  # offset of the next header
-        self._header = b""
-
-    def headers(self, position: int, data: bytes) -> set[int]:
-        """Offsets in `data`, which follows what was told before and begins at `position`."""
-        found: set[int] = set()
-        end = position + len(data)
-        while self._next + len(self._header) < end:
-            at = self._next + len(self._header) - position
-            more = data[at : at + HEADER - len(self._header)]
-            found.update(range(at, at + len(more)))
-            self._header += more
-            if len(self._header) == HEADER:
-                self._next += HEADER + int.from_bytes(self._header[3:], "big")
-                self._header = b""
-        return found
 
 
 class Line:
@@ -101,16 +77,13 @@ class Line:
                 mine = [fault for fault in self._faults if fault.connection == number]
                 for ends, back in (((near, far), False), ((far, near), True)):
                     faults = [fault for fault in mine if fault.back is back]
-                    self._start(self._pump, *ends, faults, _Records() if not number else None)
+                    self._start(self._pump, *ends, faults)
                 number += 1
 
-    def _pump(
-        self, source: socket.socket, target: socket.socket, faults: Sequence[Fault], records: _Records | None
-    ) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket, faults: Sequence[Fault]) -> None:
         position = 0
         with suppress(OSError):  # the other end has gone
             while data := bytearray(source.recv(AT_ONCE)):
-                spared = records.headers(position, bytes(data)) if records else set()
                 for fault in faults:
                     at = fault.at - position
                     if not 0 <= at < len(data):
@@ -120,8 +93,7 @@ class Line:
                         target.sendall(data[:at])
                         _hang_up(source)
                         return _hang_up(target)
-                    if at not in spared:
-                        data[at] ^= fault.twist
+                    data[at] ^= fault.twist
                 target.sendall(data)
                 position += len(data)
         _hang_up(target)

@@ -31,7 +31,7 @@ from smc.transfer.contents import Contents
 from smc.transfer.files.walk import is_fresh
 from smc.transfer.memory import Memory
 from smc.transfer.sender import Sent
-from smc.wire import listener, stream
+from smc.wire import channel, listener, stream
 from smc.wire import messages as m
 from smc.wire.channel import Channel
 from smc.wire.orders import Ssl, TransferSettings
@@ -49,6 +49,8 @@ def _short_patience() -> Iterator[None]:
         patch.setattr(stream, "HANDSHAKE_SECONDS", 1.0)
         patch.setattr(writer, "STALLED_SECONDS", 1.0)
         patch.setattr(writer, "STREAM_SECONDS", 1.0)
+        patch.setattr(channel, "SILENCE_SECONDS", 4.0)
+        patch.setattr(channel, "PULSE_SECONDS", 1.0)
         patch.setattr(native, "sync_filesystem", lambda handle: None)
         yield
 

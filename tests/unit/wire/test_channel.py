@@ -2,6 +2,7 @@
 
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 from tests.unit.wire.ends import AGENT, HOST, RECEIVER, in_background
@@ -130,8 +131,46 @@ def test_abort_frees_a_thread_that_waits() -> None:
 
 def test_a_peer_that_says_nothing_at_all_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smc.wire.channel.SILENCE_SECONDS", 0.0)
-    with pair() as (agent, _), pytest.raises(Transient, match="nothing was heard"):
+    with pair() as (agent, _), pytest.raises(Transient, match="no message"):
         agent.receive(10)
+
+
+def test_a_peer_whose_bytes_make_no_message_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the length of a record was twisted: what comes then is taken for its rest."""
+    monkeypatch.setattr("smc.wire.channel.SILENCE_SECONDS", 0.5)
+    with pair() as (agent, receiver):
+        record = bytearray(agent._tls.seal(*agent._encoder.encode(*m.encode_head(m.Alive())).buffers))
+        record[3] ^= 0x10  # 4 KiB longer
+        agent._push(bytes(record))
+        ended: list[SmcError] = []
+        thread = in_background(lambda: ended.append(failure_of(receiver)))
+        for _ in range(100):
+            if not thread.is_alive():
+                break
+            with suppress(Transient):
+                agent.send(m.Alive())
+            thread.join(0.05)
+        thread.join(10)
+        assert "no message" in ended[0].message
+
+
+def failure_of(channel: Channel) -> SmcError:
+    with pytest.raises(SmcError) as raised:
+        channel.receive(20)
+    return raised.value
+
+
+def test_time_in_which_nobody_listens_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smc.wire.channel.SILENCE_SECONDS", 0.5)
+    with pair() as (agent, receiver):
+        assert receiver.receive(0) is None
+        kind, head = m.encode_head(m.Listing(0, 0, (m.Folder(b"", LISTING),)))
+        whole = agent._tls.seal(*agent._encoder.encode(kind, head).buffers)
+        agent._push(whole[:5000])
+        time.sleep(0.6)  # it is the time that is judged
+        rest = in_background(lambda: agent._push(whole[5000:]))
+        assert isinstance(receiver.receive(10), m.Listing)
+        rest.join(10)
 
 
 def test_a_channel_with_nothing_to_say_keeps_the_peer_at_ease(monkeypatch: pytest.MonkeyPatch) -> None:
