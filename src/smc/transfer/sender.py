@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from smc.base.errors import SourceReadError, WireError
+from smc.base.errors import SourceReadError, Transient, WireError
 from smc.model.report import Moving
 from smc.transfer.closing import find_moved
 from smc.transfer.compression import Compression
@@ -271,7 +271,10 @@ class _Sender:
         while True:
             self._crew.check()
             message = self._channel.receive(timeout=TICK_SECONDS)
-            if message is None or self._outgoing.hear(message):
+            if message is None:
+                self._look_at_streams()
+                continue
+            if self._outgoing.hear(message):
                 continue
             if isinstance(message, m.Failed):
                 raise PeerFailed(message.failure)
@@ -284,6 +287,11 @@ class _Sender:
             self._heard.put(message)
             if isinstance(message, m.Finished):
                 return
+
+    def _look_at_streams(self) -> None:
+        """One that was turned away, or lost before it was greeted, is missed by the receiver for a minute."""
+        if self._due is not m.Finished and any(stream.is_cut() for stream in tuple(self._streams)):
+            raise Transient("the receiver hung up on a data stream", code="Wire.Cut")
 
 
 def _open(tree: SourceTree) -> Folders:

@@ -140,6 +140,16 @@ class SendingStream:
         self._put(packed.buffers)
         return Sending(packed.plain, packed.wire, packed.compress_seconds, time.perf_counter() - began)
 
+    def is_cut(self) -> bool:
+        """Whether the receiver hung up, or turned the stream away: it says nothing else here. For any thread."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return not self._closed
+
     def abort(self) -> None:
         """Cut the connection: a `send` that waits, and every later one, raises `Transient`."""
         self._aborted.set()

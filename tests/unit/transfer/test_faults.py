@@ -170,6 +170,23 @@ def test_a_line_that_cuts_and_twists_costs_tries_and_nothing_else(
     ends.memory.close()
 
 
+@pytest.mark.parametrize("ssl", [Ssl.ON, Ssl.OFF])
+def test_a_stream_that_is_turned_away_ends_both_ends_soon(
+    fresh: Fresh, ssl: Ssl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receiver cannot tell it from a stranger; the sender sees that it was closed."""
+    monkeypatch.setattr(writer, "STREAM_SECONDS", 60.0)
+    ends = fresh()
+    ends.settings = TransferSettings(ssl=ssl)
+    began = time.monotonic()
+    outcome = ends.copy(Fault(2, 20 if ssl is Ssl.OFF else 700, twist=1))
+    assert time.monotonic() - began < 15
+    for end in (outcome.sent, outcome.received):
+        assert isinstance(end, Transient), repr(end)
+    until_right(ends, 1)
+    ends.memory.close()
+
+
 @pytest.mark.parametrize("name", ["read_files", "read_piece", "next_data", "names", "survey", "listing"])
 @MAP
 @given(numbers=NUMBERS)

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -27,6 +28,21 @@ def piece(number: int) -> m.Piece:
 def take(receiver: ReceivingStream) -> tuple[m.Message, bytes] | None:
     received = receiver.receive()
     return received and (received[0], bytes(received[1]))
+
+
+@BOTH
+def test_a_sender_sees_that_the_receiver_hung_up_without_sending(*, secure: bool) -> None:
+    with data(secure=secure) as (sender, receiver):
+        sender.send(m.Missing(0, 0))
+        assert receiver.receive() is not None
+        assert not sender.is_cut()
+        receiver.abort()
+        deadline = time.monotonic() + 10
+        while not sender.is_cut():
+            assert time.monotonic() < deadline
+        sender.abort()
+        sender.close()
+        assert not sender.is_cut()  # it ended at this end
 
 
 @contextmanager
