@@ -141,7 +141,7 @@ class SendingStream:
         return Sending(packed.plain, packed.wire, packed.compress_seconds, time.perf_counter() - began)
 
     def is_cut(self) -> bool:
-        """Whether the receiver hung up, or turned the stream away: it says nothing else here. For any thread."""
+        """Whether the receiver hung up, or turned the stream away: it never says anything. For any thread."""
         try:
             self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
