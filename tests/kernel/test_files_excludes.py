@@ -4,11 +4,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.unit.transfer.two_folders import TwoFolders
 
 from smc.agent.excludes import within
+from smc.base.errors import TargetWriteError
 from smc.transfer.files.folders import Folders, join
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.walk import list_folder, look_over
+from smc.transfer.writer import Received
 
 pytestmark = pytest.mark.kernel
 
@@ -102,3 +105,60 @@ def holder(name: str) -> str:
 def test_several_patterns_leave_what_rsync_leaves(tree: Path) -> None:
     patterns = ("/tmp/*", "*.o", "/x/**/bar", "lost+found/*")
     assert left_by_us(tree, *patterns) == left_by_rsync(tree, *patterns)
+
+
+GONE = (
+    "gone/a.log", "gone/b", "gone/sub/c.log", "gone/sub/deep/d", "gone/empty/", "plain/e", "plain/f/g",
+    "logs/x.log", "logs/y.log", "whole/in/it", "stays/z.log", "stays/w",
+)  # fmt: skip
+
+
+def fill(root: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir() if name.endswith("/") else path.write_text(name)
+
+
+def names_in(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [("*.log",), ("/gone/sub/deep",), ("deep/",), ("/whole/in/*", "*.log"), ("**/d",), ("/gone",), ()],
+)
+def test_below_what_is_gone_at_the_source_stays_what_rsync_lets_stay(
+    tmp_path: Path, patterns: tuple[str, ...]
+) -> None:
+    source = tmp_path / "source"
+    fill(source, ("stays/w", "new"))
+    for place in ("ours", "theirs"):
+        fill(tmp_path / place, GONE)
+    options = [word for pattern in patterns for word in ("--exclude", pattern)]
+    words = ["rsync", "-a", "--delete", *options, f"{source}/", f"{tmp_path}/theirs/"]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 0
+    ends = TwoFolders(source, tmp_path / "ours", excludes=patterns)
+    assert ends.copy().is_right
+    assert names_in(tmp_path / "ours") == names_in(tmp_path / "theirs")
+    again = ends.copy()
+    assert isinstance(again.received, Received)
+    assert names_in(tmp_path / "ours") == names_in(tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("kind", ["file", "symlink"])
+def test_a_folder_with_excluded_names_does_not_make_way(tmp_path: Path, kind: str) -> None:
+    """As with rsync, which fails too."""
+    source = tmp_path / "source"
+    fill(source, ("app",) if kind == "file" else ("app-2/",))
+    if kind == "symlink":
+        (source / "app").symlink_to("app-2")
+    for place in ("ours", "theirs"):
+        fill(tmp_path / place, ("app/x.log", "app/y"))
+    words = ["rsync", "-a", "--delete", "--exclude=*.log", f"{source}/", f"{tmp_path}/theirs/"]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 23
+    assert (tmp_path / "theirs" / "app" / "x.log").exists()
+    outcome = TwoFolders(source, tmp_path / "ours", excludes=("*.log",)).copy()
+    assert isinstance(outcome.sent, TargetWriteError)
+    assert outcome.sent.code == "Target.Excluded"
+    assert (tmp_path / "ours" / "app" / "x.log").exists()

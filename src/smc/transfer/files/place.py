@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from smc.transfer.files.entry import (
     DEVICES,
@@ -26,6 +27,8 @@ from smc.wire.messages import Entry, Kind
 
 PRIVATE = 0o600  # until its owner and mode are set
 PRIVATE_FOLDER = 0o700
+
+Keep = Callable[[bytes, bool], bool]  # by path, and whether it is a folder
 
 
 def make(folder: int, entry: Entry) -> None:
@@ -103,40 +106,62 @@ def unlock_open(handle: int) -> int:
     return flags
 
 
-def remove(folder: int, path: bytes, name: bytes, removed: Callable[[bytes], None]) -> None:
+def remove(
+    folder: int, path: bytes, name: bytes, removed: Callable[[bytes], None], keep: Keep | None = None
+) -> bool:
     """Remove `name` in the folder `path` with all that is below; `removed` is told each path.
 
+    What `keep` says of what is below stays, with the folders that hold it: False when `name` is one of them.
     Raises OSError EXDEV at a mount point: what is mounted there is never touched.
     """
     mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     if stat.S_ISDIR(mode):
-        _remove_folder(folder, join(path, name), name, removed)
+        if not _remove_folder(folder, join(path, name), name, removed, keep):
+            return False
     else:
         _unlink(folder, name, regular=stat.S_ISREG(mode))
     removed(join(path, name))
+    return True
 
 
-def _remove_folder(parent: int, path: bytes, name: bytes, removed: Callable[[bytes], None]) -> None:
+@dataclass
+class _Going:
+    """A folder that is being emptied; `flags` are those that were taken from it."""
+
+    path: bytes
+    name: bytes
+    flags: int
+    names: list[bytes]
+    kept: bool = False  # something in it stays
+
+
+def _remove_folder(
+    parent: int, path: bytes, name: bytes, removed: Callable[[bytes], None], keep: Keep | None
+) -> bool:
     """Goes down and up with one handle: a tree may be deeper than calls or handles reach."""
     device = os.fstat(parent).st_dev
-    stack: list[tuple[bytes, bytes, list[bytes]]] = []
+    stack: list[_Going] = []
     here, below = os.dup(parent), name
     try:
         while True:
             here = _move(here, below)
             if os.fstat(here).st_dev != device:
                 raise OSError(errno.EXDEV, "another filesystem is mounted here", path)
-            unlock_open(here)
-            stack.append((path, below, names_in(here)))
-            while not (below := _remove_files(here, path, stack[-1][2], removed)):
-                _, gone_name, _ = stack.pop()
+            stack.append(_Going(path, below, unlock_open(here), names_in(here)))
+            while not (below := _remove_files(here, stack[-1], removed, keep)):
+                going = stack.pop()
+                if going.kept and going.flags:
+                    write_flags(here, going.flags)
                 here = _move(here, b"..")
-                os.rmdir(gone_name, dir_fd=here)
+                if not going.kept:
+                    os.rmdir(going.name, dir_fd=here)
                 if not stack:
-                    return
-                removed(path)
-                path = stack[-1][0]
-            path = join(path, below)
+                    return not going.kept
+                if going.kept:
+                    stack[-1].kept = True
+                else:
+                    removed(going.path)
+            path = join(stack[-1].path, below)
     finally:
         os.close(here)
 
@@ -147,15 +172,19 @@ def _move(here: int, name: bytes) -> int:
     return there
 
 
-def _remove_files(folder: int, path: bytes, names: list[bytes], removed: Callable[[bytes], None]) -> bytes:
+def _remove_files(folder: int, going: _Going, removed: Callable[[bytes], None], keep: Keep | None) -> bytes:
     """Remove what is no folder, up to the first folder, whose name is returned."""
-    while names:
-        name = names.pop()
+    while going.names:
+        name = going.names.pop()
+        path = join(going.path, name)
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        if keep is not None and keep(path, stat.S_ISDIR(mode)):
+            going.kept = True
+            continue
         if stat.S_ISDIR(mode):
             return name
         _unlink(folder, name, regular=stat.S_ISREG(mode))
-        removed(join(path, name))
+        removed(path)
     return b""
 
 

@@ -71,6 +71,7 @@ class Reconciler:
         self.taken_up: dict[bytes, Incoming] = {}  # half received, answered with GO_ON
         self._links: list[tuple[bytes, Entry]] = []
         self._claimed: dict[int, bytes] = {}
+        self._removed = 0  # names, in all
         self._unlocked: dict[bytes, int] = {}  # folders with the flags that they had
 
     def begin_pass(self) -> None:
@@ -210,7 +211,7 @@ class Reconciler:
             mine = self._claimed.setdefault(state.st_ino, path) == path
         if ours.kind is entry.kind and mine:
             return ours
-        self._remove(handle, entry.name)
+        self._make_way(handle, entry.name)
         return None
 
     def _answer(self, handle: int, path: bytes, entry: Entry, ours: Entry | None) -> FileAnswer:
@@ -248,7 +249,7 @@ class Reconciler:
             self._names.there.discard(temporary)
             return FileAnswer(Answer.DIFFER)
         self._memory.resent += state.st_blocks * SECTOR if stat.S_ISREG(state.st_mode) else 0
-        self._remove(handle, temporary)
+        self._make_way(handle, temporary)
         self._names.there.discard(temporary)
         return None
 
@@ -262,7 +263,7 @@ class Reconciler:
                 change(handle, entry.name, entry)
                 self.changes += 1
                 return
-            self._remove(handle, entry.name)
+            self._make_way(handle, entry.name)
         make(handle, entry)
         self.changes += 1
 
@@ -277,15 +278,36 @@ class Reconciler:
                 is_folder = read_entry(handle, name)[0].kind is Kind.FOLDER
                 if self._excludes.match(join(names.path, name), folder=is_folder):
                     continue
-            self._remove(handle, name, names.path)
-            self.changes += 1
+            before = self._removed
+            self._remove(handle, names.path, name)
+            self.changes += self._removed > before
 
-    def _remove(self, handle: int, name: bytes, folder: bytes | None = None) -> None:
+    def _make_way(self, handle: int, name: bytes, folder: bytes | None = None) -> None:
+        """Remove what is in the way of something else of this name; None: in the folder that is listed."""
         if folder is None:
             assert self._names is not None
             folder = self._names.path
+        if not self._remove(handle, folder, name):
+            path = join(folder, name).decode(errors="backslashreplace")
+            raise TargetWriteError(
+                f"{path!r} in the target of {self.name} is a folder that holds excluded names, "
+                "and something else at the source",
+                code="Target.Excluded",
+                hint="Change the exclude patterns, so that the folder can be removed.",
+            )
+
+    def _remove(self, handle: int, folder: bytes, name: bytes) -> bool:
+        """With all below it that is not excluded; False when something of it stays."""
         self.folders.forget(join(folder, name))
-        remove(handle, folder, name, self._index.forget)
+        keep = self._is_excluded if self._excludes else None
+        return remove(handle, folder, name, self._is_gone, keep)
+
+    def _is_gone(self, path: bytes) -> None:
+        self._removed += 1
+        self._index.forget(path)
+
+    def _is_excluded(self, path: bytes, is_folder: bool) -> bool:
+        return self._excludes.match(path, folder=is_folder)
 
     def _link(self, path: bytes, entry: Entry) -> None:
         folder, _ = split(path)
@@ -313,8 +335,7 @@ class Reconciler:
         else:
             if (ours.st_dev, ours.st_ino) == (first.st_dev, first.st_ino):
                 return
-            self.folders.forget(path)
-            remove(here, folder, name, self._index.forget)
+            self._make_way(here, name, folder)
         _link_to(there, first_name, here, name)
         self.changes += 1
 
