@@ -146,6 +146,9 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     state: ImageState
     percent: int = 0
     snapshots: tuple[str, ...] = ()
+    platform: str = ""
+    architecture: Architecture = Architecture.X86_64
+    firmware: Firmware = Firmware.BIOS
 
 
 class Driver(Protocol):
@@ -224,9 +227,10 @@ class Driver(Protocol):
         """Everything that carries all of `tags`, in an order in which it can be deleted."""
         ...
 
-    def endpoint(self, instance: str, port: int) -> tuple[str, int]:
+    def endpoint(self, instance: str, port: int, *, private: bool = False) -> tuple[str, int]:
         """Where a connection to `port` of the instance has to go; the only way to an address.
 
+        `private`: its private address, also when it has a public one.
         Raises `Transient` while the instance has no address yet.
         """
         ...

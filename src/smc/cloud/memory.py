@@ -23,9 +23,10 @@ from smc.cloud.driver import (
     Tags,
 )
 from smc.cloud.memory_alterations import MemoryAlterations
-from smc.cloud.memory_catalogue import DEFAULT_TYPES, ZONES, MemoryCatalogue, intermediate
+from smc.cloud.memory_catalogue import ZONES, MemoryCatalogue, intermediate
 from smc.cloud.memory_desk import Desk
 from smc.cloud.memory_desk import no_hook as no_hook
+from smc.cloud.memory_views import image_of, instance_of, snapshot_of
 from smc.cloud.memory_world import AVAILABLE, GONE, Thing
 
 PORT = 8703
@@ -88,6 +89,12 @@ class MemoryCloud:
     def content(self, disk: str) -> str:
         """What is on it: "" blank, an image, or what was written."""
         return self._desk.world.things[disk].content
+
+    def system(self, instance: str) -> str:
+        """What is on its system disk."""
+        with self._desk.lock:
+            disks = self._desk.world.disks_of(instance)
+            return disks[0].content if disks else ""
 
     def write(self, disk: str, content: str) -> None:
         """Somebody writes to the disk."""
@@ -204,12 +211,12 @@ class MemoryCloud:
     def instance(self, instance: str) -> Instance | None:
         with self._desk.call("instance"):
             thing = self._desk.seen(instance)
-            return None if thing is None else self._instance(thing)
+            return None if thing is None else instance_of(self._desk.world, thing)
 
     def instances(self) -> Sequence[Instance]:
         with self._desk.call("instances") as world:
             found = [thing for thing in world.things.values() if thing.kind is Kind.INSTANCE]
-            return [seen for thing in found if (seen := self._instance(thing))]
+            return [seen for thing in found if (seen := instance_of(self._desk.world, thing))]
 
     def disks(self, instance: str) -> Sequence[CloudDisk]:
         with self._desk.call("disks"):
@@ -261,12 +268,12 @@ class MemoryCloud:
     def snapshot(self, snapshot: str) -> Snapshot | None:
         with self._desk.call("snapshot"):
             thing = self._desk.seen(snapshot)
-            return None if thing is None else self._snapshot(thing)
+            return None if thing is None else snapshot_of(thing)
 
     def automatic_snapshots(self, disk: str) -> Sequence[Snapshot]:
         with self._desk.call("automatic_snapshots") as world:
             found = [t for t in world.things.values() if t.kind is Kind.SNAPSHOT and t.parent == disk]
-            return [self._snapshot(thing) for thing in found if thing.automatic]
+            return [snapshot_of(thing) for thing in found if thing.automatic]
 
     def create_image(self, spec: ImageSpec, tags: Tags, token: str) -> str:
         with self._desk.lock:
@@ -285,6 +292,7 @@ class MemoryCloud:
                 uses=[snapshot.id for snapshot in snapshots],
                 size_gib=snapshots[0].size_gib,
                 content=snapshots[0].content,
+                image_spec=spec,
             )
             image = self._desk.make("create_image", token, spec, thing)
             for snapshot in snapshots:
@@ -295,7 +303,7 @@ class MemoryCloud:
     def image(self, image: str) -> Image | None:
         with self._desk.call("image"):
             thing = self._desk.seen(image)
-            return None if thing is None else self._image(thing)
+            return None if thing is None else image_of(thing)
 
     def image_named(self, name: str) -> Image | None:
         with self._desk.call("image_named"):
@@ -323,11 +331,11 @@ class MemoryCloud:
         with self._desk.call("find"):
             return self._tagged(tags)
 
-    def endpoint(self, instance: str, port: int) -> tuple[str, int]:
+    def endpoint(self, instance: str, port: int, *, private: bool = False) -> tuple[str, int]:
         seen = self.instance(instance)
         if seen is None or seen.power is not Power.RUNNING:
             raise Transient(f"instance {instance} has no address yet", code="NoAddress")
-        return seen.public_address or seen.private_address, port
+        return (not private and seen.public_address) or seen.private_address, port
 
     def receiver_port(self, taken: Sequence[int]) -> int:  # noqa: ARG002 (the contract's)
         return PORT
@@ -348,36 +356,4 @@ class MemoryCloud:
 
     def _named(self, name: str) -> Image | None:
         named = [t for t in self._desk.world.things.values() if t.kind is Kind.IMAGE and t.name == name]
-        return self._image(named[0]) if named else None
-
-    @staticmethod
-    def _image(thing: Thing) -> Image:
-        state = ImageState(thing.state)
-        percent = 100 if state is ImageState.AVAILABLE else 50
-        return Image(id=thing.id, name=thing.name, state=state, percent=percent, snapshots=tuple(thing.uses))
-
-    @staticmethod
-    def _snapshot(thing: Thing) -> Snapshot:
-        ready = thing.state == AVAILABLE
-        percent = 100 if ready else int(thing.state)
-        return Snapshot(id=thing.id, name=thing.name, disk=thing.parent, ready=ready, percent=percent)
-
-    def _instance(self, thing: Thing) -> Instance | None:
-        spec, number = thing.spec, int(thing.id.rsplit("-", 1)[1])
-        if spec is None:
-            return None
-        return Instance(
-            id=thing.id,
-            name=thing.name,
-            power=Power(thing.state),
-            image=thing.image,
-            public_address=f"192.0.2.{number % 256}" if spec.public_address else "",
-            private_address=thing.address,
-            security_groups=tuple(self._desk.world.groups_of(thing)),
-            vswitch=thing.parent,
-            vpc=self._desk.world.things[thing.parent].parent,
-            zone=thing.zone,
-            mac=f"00:16:3e:00:{number >> 8:02x}:{number & 255:02x}",
-            instance_type=spec.instance_type or DEFAULT_TYPES[spec.architecture],
-            tags=dict(thing.tags),
-        )
+        return image_of(named[0]) if named else None

@@ -4,7 +4,7 @@ import ipaddress
 
 import msgspec
 
-from smc.cloud.driver import InstanceSpec, Kind
+from smc.cloud.driver import ImageSpec, InstanceSpec, Kind
 
 PREFIX = {
     Kind.VPC: "vpc",
@@ -34,6 +34,7 @@ class Thing(msgspec.Struct, kw_only=True):
     system: bool = False
     stays: bool = False  # a disk that outlives its instance
     spec: InstanceSpec | None = None
+    image_spec: ImageSpec | None = None
     admitted: list[str] = []
     cidr: str = ""
     zone: str = ""

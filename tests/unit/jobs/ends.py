@@ -19,6 +19,7 @@ from smc.center.store.values import Receiver, Run
 from smc.cloud.driver import Power
 from smc.cloud.memory import MemoryCloud
 from smc.model.job import JobStatus
+from smc.model.plan import TargetDisk
 from smc.model.progress import DiskProgress, Failure, Phase, Progress
 from smc.model.report import Check, ContainerImage, Report
 from smc.wire.orders import Task, TaskKind
@@ -64,6 +65,8 @@ class Ends(threading.Thread):
         """It is there while its instance runs; it enrols once with the ticket of its user data."""
         if not instance or self.cloud.state(instance) != Power.RUNNING.value:
             return None
+        if not self.cloud.system(instance).startswith("m-intermediate"):
+            return None  # another system: it knows nothing of us
         receiver = self.store.receivers.find(job)
         if receiver is None or not receiver.enrolled:
             script = self.cloud.user_data(instance)
@@ -94,10 +97,15 @@ class Ends(threading.Thread):
             case TaskKind.REPLICATE if phase is Phase.IDLE:
                 assert task.plan
                 assert all(disk.serial for disk in task.plan.disks)
+                for disk in task.plan.disks:
+                    self._write(disk, "a part")
                 phase = Phase.LISTENING
             case TaskKind.REPLICATE if phase in (Phase.LISTENING, Phase.SYNCING):
                 phase = self._copy(run, phase)
             case TaskKind.CONVERT if phase is not Phase.CONVERTED:
+                assert task.plan
+                for disk in task.plan.disks:
+                    self._write(disk, f"copy of disk {disk.index}")
                 report = Report(run=run.id, checks=self.checks)
                 self.store.runs.record_report(run.job, run.number, report)
                 phase = Phase.CONVERTED
@@ -115,6 +123,9 @@ class Ends(threading.Thread):
                 pass
         disks = (DiskProgress(index=0, done=self.copied, total=TOTAL),)
         return Progress(run=run.id, phase=phase, disks=disks, speed=1.0)
+
+    def _write(self, disk: TargetDisk, content: str) -> None:
+        self.cloud.write(f"d-{disk.serial}", content)
 
     def _copy(self, run: Run, phase: Phase) -> Phase:
         job = self.store.jobs.find(run.job)

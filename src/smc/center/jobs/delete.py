@@ -1,4 +1,4 @@
-"""Deleting a job: what is temporary is released, then the job is forgotten; its image stays."""
+"""Deleting a job: its target instance is brought back, what is temporary released; its image stays."""
 
 import logging
 from functools import partial
@@ -9,6 +9,8 @@ from smc.base.errors import SmcError
 from smc.center.containers.layout import Layout
 from smc.center.containers.pushed import pushed
 from smc.center.jobs.steps.clean import image_parts, release
+from smc.center.jobs.steps.install import EVERYTHING
+from smc.center.jobs.steps.restore import restore
 from smc.center.jobs.work import Work
 from smc.center.store.job_log import ERROR
 from smc.center.store.values import Job
@@ -28,7 +30,9 @@ def remove(work: Work, job_id: str) -> list[str]:
     if job is None or job.status is not JobStatus.DELETING:
         return []
     try:
-        left = release(work, job_id, keep=image_parts(work, job.image_id))
+        restore(work, job_id)
+        keep = image_parts(work, job.image_id)
+        left = release(work, job_id, keep=keep, purposes=EVERYTHING)
     except Exception as e:  # the edge of a step: without a line in its log the job would be Deleting for ever
         log.exception("%s could not be cleaned", job_id)
         left = [e.message if isinstance(e, SmcError) else f"{type(e).__name__}: {e}"]

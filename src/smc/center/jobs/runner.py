@@ -13,11 +13,12 @@ from smc.center.jobs.delete import delete
 from smc.center.jobs.journal import Journal
 from smc.center.jobs.migrate import STORY, migrate
 from smc.center.jobs.steps.ending import NEXT
+from smc.center.jobs.take_over import take_over
 from smc.center.jobs.values import Ending, Overtaken
 from smc.center.jobs.work import Work
 from smc.center.store.values import Job
 from smc.center.trust.run_ca import new_authority
-from smc.model.job import JobStatus
+from smc.model.job import JobStatus, run_job
 from smc.model.progress import Failure
 
 UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]  # what DBOS calls a workflow that is not at its end
@@ -127,7 +128,7 @@ def register(work: Work) -> tuple[Callable[[str], str], Callable[[str], list[str
     @DBOS.workflow(name="migrate", max_recovery_attempts=None)
     def tell(run: str) -> str:
         try:
-            return migrate(work, run)
+            return take_over(work, run) if onto_instance(work, run) else migrate(work, run)
         except Overtaken:
             return Ending.OVERTAKEN.value
 
@@ -136,6 +137,12 @@ def register(work: Work) -> tuple[Callable[[str], str], Callable[[str], list[str
         return delete(work, job)
 
     return tell, remove
+
+
+def onto_instance(work: Work, run: str) -> bool:
+    """Which story is told is settled when the job is first started."""
+    job = work.store.jobs.find(run_job(run))
+    return job is not None and bool(job.request.instance_id)
 
 
 def journal_url(data_dir: Path) -> str:

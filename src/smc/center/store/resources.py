@@ -14,6 +14,7 @@ from smc.cloud.driver import Kind
 
 TEMPORARY = "temporary"  # goes with the job
 IMAGE = "image"  # what a job delivers
+ROLLBACK = "rollback"  # brings a target instance back to what it was
 INSTANCE = "instance"  # made from a delivered image, and what was made for it
 
 

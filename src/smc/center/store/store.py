@@ -19,6 +19,7 @@ from smc.center.store.runs import Runs
 from smc.center.store.sources import OFFLINE_SECONDS, Sources
 from smc.center.store.subscriptions import Subscriptions
 from smc.center.store.tags import Tags
+from smc.center.store.takeovers import Takeovers
 from smc.center.store.tokens import ActivationCodes
 from smc.center.store.users import Users
 from smc.center.store.workgroups import Workgroups
@@ -44,6 +45,7 @@ class Store:
         self.history = History(database)
         self.receivers = Receivers(database, clock)
         self.resources = Resources(database, clock)
+        self.takeovers = Takeovers(database)
         self.log = JobLog(database, clock)
         self.events = Events(database, clock)
         self.presence = Presence(database, clock, OFFLINE_SECONDS)

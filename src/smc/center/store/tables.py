@@ -168,6 +168,14 @@ def _job_column(*, primary: bool = False, indexed: bool = False) -> Column[str]:
     )
 
 
+takeovers = Table(
+    "takeovers",
+    METADATA,
+    _job_column(primary=True),
+    Column("document", Text, nullable=False),
+    Column("user_data", Text, nullable=False),
+)
+
 runs = Table(
     "runs",
     METADATA,

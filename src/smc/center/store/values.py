@@ -121,6 +121,29 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return run_id(self.id, self.run_number)
 
 
+class Takeover(msgspec.Struct, frozen=True, kw_only=True):
+    """A job's target instance. Each change of it is written here before and after it is made.
+
+    Which system it has now is told by its system disk and its image, whatever a crash left unwritten.
+    """
+
+    instance: str
+    vpc: str
+    zone: str
+    ran: bool  # whether it ran when it was taken over
+    system_disk: str  # the one it had
+    system_gib: int
+    snapshots: dict[str, str] = {}  # disk -> snapshot, of all disks it had
+    old_image: str = ""  # of the system it had
+    saved_by: int = 0  # the run that made these
+    intermediate: str = ""  # the image of the intermediate system
+    borrowed: bool = False  # it had the intermediate system once: data disks may be written
+    temp_disk: str = ""
+    image: str = ""  # of the copied system
+    delivered: bool = False
+    restored: bool = False
+
+
 class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     """What the agent said about a run; `compress_level` is what it compresses at now, where it said so."""
 

@@ -199,9 +199,10 @@ class EcsDriver:
     def find(self, tags: Tags) -> Sequence[Resource]:
         return self._inventory.find(tags)
 
-    def endpoint(self, instance: str, port: int) -> tuple[str, int]:
+    def endpoint(self, instance: str, port: int, *, private: bool = False) -> tuple[str, int]:
         seen = self.instance(instance)
-        host = (seen.public_address or seen.private_address) if seen else ""
+        public = seen.public_address if seen and not private else ""
+        host = public or (seen.private_address if seen else "")
         if seen is None or not host:
             raise Transient(f"The instance {instance} has no address yet.", code="Instance.NoAddress")
         return host, int(seen.tags.get(f"{TAG_FORWARD}{port}", port))

@@ -3,8 +3,10 @@
 from typing import Any
 
 from smc.cloud.driver import CloudDisk, Image, ImageState, Instance, Power, Snapshot, Tags
+from smc.model.server import Architecture, Firmware
 
 IMAGE_STATES = {"Available": ImageState.AVAILABLE, "CreateFailed": ImageState.FAILED}
+ARCHITECTURES = {architecture.value: architecture for architecture in Architecture}
 POWERS = {power.value: power for power in Power}
 
 
@@ -68,6 +70,9 @@ def image(row: Any) -> Image:
         state=IMAGE_STATES.get(row.status, ImageState.CREATING),
         percent=_percent(row.progress),
         snapshots=tuple(part.snapshot_id for part in disks if part.snapshot_id),
+        platform=row.platform or "",
+        architecture=ARCHITECTURES.get(row.architecture, Architecture.X86_64),
+        firmware=Firmware.UEFI if (row.boot_mode or "").startswith("UEFI") else Firmware.BIOS,
     )
 
 

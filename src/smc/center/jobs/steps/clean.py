@@ -1,6 +1,7 @@
 """Releasing everything temporary, found by its tags; what an image needs stays with the image."""
 
 import logging
+from collections.abc import Sequence
 
 from smc.base.errors import Broken, SmcError, Transient
 from smc.center.jobs.work import Work
@@ -33,17 +34,19 @@ def image_parts(work: Work, image: str) -> set[str]:
     return {image, *(found.snapshots if found else ())}
 
 
-def release(work: Work, job: str, *, keep: set[str]) -> list[str]:
+def release(
+    work: Work, job: str, *, keep: set[str], purposes: Sequence[str] = (TEMPORARY, IMAGE)
+) -> list[str]:
     """Ask for everything the job's tags find until it is gone; a sentence for each thing that stays."""
     end = work.clock.monotonic() + work.settings.patience_seconds
     while True:
         try:
-            found = _found(work, job, keep)
+            found = _found(work, job, keep, purposes)
         except Transient as e:
             left = [f"what is left could not be listed: {e.message}"]
         else:
             if not found:
-                _note_released(work, job, keep)
+                _note_released(work, job, keep, purposes)
                 return []
             refused = [why for resource in found if (why := _ask(work, resource))]
             left = refused or [_named(resource) for resource in found]
@@ -52,10 +55,10 @@ def release(work: Work, job: str, *, keep: set[str]) -> list[str]:
         work.rest()
 
 
-def _found(work: Work, job: str, keep: set[str]) -> list[Resource]:
+def _found(work: Work, job: str, keep: set[str], purposes: Sequence[str]) -> list[Resource]:
     return [
         resource
-        for purpose in (TEMPORARY, IMAGE)
+        for purpose in purposes
         for resource in work.driver.find({TAG_JOB: job, TAG_PURPOSE: purpose})
         if resource.id not in keep
     ]
@@ -77,9 +80,10 @@ def _named(resource: Resource) -> str:
     return f"{resource.kind.value} {resource.id} ({resource.name})"
 
 
-def _note_released(work: Work, job: str, keep: set[str]) -> None:
-    for purpose in (TEMPORARY, IMAGE):
+def _note_released(work: Work, job: str, keep: set[str], purposes: Sequence[str]) -> None:
+    for purpose in purposes:
         for made in work.store.resources.kept(job=job, purpose=purpose):
             if made.id not in keep:
                 work.store.resources.released(made.kind, made.id)
-    work.store.receivers.dismiss(job)
+    if TEMPORARY in purposes:
+        work.store.receivers.dismiss(job)

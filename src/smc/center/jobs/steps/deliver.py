@@ -1,5 +1,7 @@
 """From converted disks to an image: switch the instance off, snapshot each disk, make the image."""
 
+from collections.abc import Callable
+
 from smc.base.errors import Broken, UserError
 from smc.center.jobs.steps.machine import disk_name, target_disks, target_gib
 from smc.center.jobs.values import Machine, lost
@@ -22,19 +24,24 @@ def switch_off(work: Work, run: str, machine: Machine) -> None:
     work.store.jobs.reach(
         now, BusinessStatus.PROCESSING, note="Stopping the intermediate instance", progress=86.0
     )
+    power_off(work, run, machine.instance)
+
+
+def power_off(work: Work, run: str, instance: str) -> None:
+    """Ends when it is Stopped; it keeps its address. Raises `InstanceLost`."""
     force_at = work.clock.monotonic() + FORCE_AFTER
 
     def off() -> bool | None:
-        seen = work.driver.instance(machine.instance)
+        seen = work.driver.instance(instance)
         if seen is None:
-            raise lost(machine.instance)
+            raise lost(instance)
         if seen.power is Power.STOPPED:
             return True
         if seen.power is not Power.STOPPING or work.clock.monotonic() > force_at:
-            work.driver.stop(machine.instance, force=work.clock.monotonic() > force_at)
+            work.driver.stop(instance, force=work.clock.monotonic() > force_at)
         return None
 
-    work.wait_for(run, off, f"stopping {machine.instance}")
+    work.wait_for(run, off, f"stopping {instance}")
 
 
 def snapshot_disks(work: Work, run: str, machine: Machine) -> list[str]:
@@ -43,11 +50,11 @@ def snapshot_disks(work: Work, run: str, machine: Machine) -> list[str]:
     work.store.jobs.reach(now, BusinessStatus.PROCESSING, note="Taking snapshots", progress=88.0)
     disks = target_disks(work, job, machine.instance)
     made = [
-        _snapshot(work, run, planned.index, disk.id)
+        take_snapshot(work, run, disk.id, disk_name(run_job(run), planned.index), f"snapshot-{planned.index}")
         for planned, disk in zip(job.plan.disks, disks, strict=True)
     ]
     for snapshot in made:
-        _wait_ready(work, run, snapshot)
+        wait_ready(work, run, snapshot)
     return made
 
 
@@ -79,25 +86,36 @@ def make_image(work: Work, run: str, name: str, snapshots: list[str]) -> str:
         firmware=job.plan.firmware,
         disks=tuple(
             ImageDisk(snapshot=snapshot, size_gib=target_gib(disk))
-            for snapshot, disk in zip(snapshots, job.plan.disks, strict=True)
+            for snapshot, disk in zip(snapshots, job.plan.disks[: len(snapshots)], strict=True)
         ),
     )
+
+    def tell(percent: int) -> None:
+        note = f"Making the image {name}: {percent} %"
+        work.store.jobs.reach(now, BusinessStatus.PROCESSING, note=note, progress=90 + percent * 0.06)
+
+    return create_image(work, run, spec, "image", tell)
+
+
+def create_image(
+    work: Work, run: str, spec: ImageSpec, what: str, tell: Callable[[int], None], purpose: str = IMAGE
+) -> str:
+    """Ends when it is Available; `what` makes the token, `tell` hears how many percent are made."""
     image = work.wait_for(
         run,
-        lambda: work.driver.create_image(spec, tags(run, IMAGE), token(run, "image")),
-        "making the image",
+        lambda: work.driver.create_image(spec, tags(run, purpose), token(run, what)),
+        f"making the image {spec.name}",
     )
-    work.record(run, Kind.IMAGE, image, name, purpose=IMAGE)
+    work.record(run, Kind.IMAGE, image, spec.name, purpose=purpose)
 
     def available() -> bool | None:
         seen = work.driver.image(image)
         if seen is None or seen.state is ImageState.FAILED:
-            raise Broken(f"The cloud could not make the image {name}.", code="Image.CreateFailed")
-        note = f"Making the image {name}: {seen.percent} %"
-        work.store.jobs.reach(now, BusinessStatus.PROCESSING, note=note, progress=90 + seen.percent * 0.06)
+            raise Broken(f"The cloud could not make the image {spec.name}.", code="Image.CreateFailed")
+        tell(seen.percent)
         return seen.state is ImageState.AVAILABLE or None
 
-    work.wait_for(run, available, f"the image {name}", limit=IMAGE_SECONDS)
+    work.wait_for(run, available, f"the image {spec.name}", limit=IMAGE_SECONDS)
     return image
 
 
@@ -108,18 +126,18 @@ def deliver(work: Work, run: str, image: str) -> None:
     work.store.log.add(run_job(run), f"The image {image} is there.")
 
 
-def _snapshot(work: Work, run: str, index: int, disk: str) -> str:
-    name = disk_name(run_job(run), index)
+def take_snapshot(work: Work, run: str, disk: str, name: str, what: str, purpose: str = IMAGE) -> str:
+    """Asked for, and not yet ready. `what` makes the token."""
     snapshot = work.wait_for(
         run,
-        lambda: work.driver.create_snapshot(disk, name, tags(run, IMAGE), token(run, f"snapshot-{index}")),
+        lambda: work.driver.create_snapshot(disk, name, tags(run, purpose), token(run, what)),
         f"taking a snapshot of {disk}",
     )
-    work.record(run, Kind.SNAPSHOT, snapshot, name, purpose=IMAGE)
+    work.record(run, Kind.SNAPSHOT, snapshot, name, purpose=purpose)
     return snapshot
 
 
-def _wait_ready(work: Work, run: str, snapshot: str) -> None:
+def wait_ready(work: Work, run: str, snapshot: str) -> None:
     def ready() -> bool | None:
         seen = work.driver.snapshot(snapshot)
         if seen is None:

@@ -22,10 +22,11 @@ def is_delivered(work: Work, run: str) -> bool:
 
 def finish(work: Work, run: str) -> str:
     job, now = work.current(run)
-    container = pushed(work.store, job)
-    work.store.log.add(
-        job.id, f"Finished: the image is {container.reference if container else job.image_id}."
-    )
+    container, instance = pushed(work.store, job), job.request.instance_id
+    what = f"the image is {container.reference if container else job.image_id}"
+    if instance:
+        what = f"the instance {instance} is the source now"
+    work.store.log.add(job.id, f"Finished: {what}.")
     return _end(work, now, JobStatus.FINISHED, Ending.FINISHED, note=warning(work, run))
 
 
@@ -41,6 +42,9 @@ def fail(work: Work, run: str, failure: Failure) -> str:
     job, now = work.current(run)
     instance = work.kept(run, Kind.INSTANCE)
     kept = f"The intermediate instance {instance} is kept until the job is deleted." if instance else ""
+    taken = work.store.takeovers.find(job.id)
+    if taken is not None and not taken.delivered:
+        kept = f"Deleting the job brings {job.request.instance_id} back to what it was."
     hint = " ".join(part for part in (failure.hint or NEXT, kept) if part)
     told = Failure(kind=failure.kind, code=failure.code, message=failure.message, hint=hint)
     work.store.log.add_failure(job.id, told)

@@ -30,8 +30,8 @@ def launch(work: Work, run: str, network: Network, group: str) -> Machine:
     work.store.jobs.reach(
         now, BusinessStatus.PREPARING, note="Starting the intermediate instance", progress=2.0
     )
-    port = _choose_port(work, run)
-    _admit(work, run, group, port)
+    port = choose_port(work, run)
+    admit(work, run, group, port)
     adopt(work, run)  # this step may have made one and been cut off before it was written down
     instance = work.kept(run, Kind.INSTANCE) or _make(work, run, network, group)
     work.store.jobs.hold_instance(now, instance)
@@ -73,7 +73,7 @@ def target_gib(disk: TargetDisk) -> int:
 
 def running(work: Work, run: str, instance: str) -> bool:
     """Whether it runs; started again when somebody stopped it. Raises `InstanceLost`."""
-    seen = _seen(work, instance)
+    seen = look(work, instance)
     if seen is None:
         raise lost(instance)
     if seen.power is Power.STOPPED:
@@ -83,7 +83,7 @@ def running(work: Work, run: str, instance: str) -> bool:
     return seen.power is Power.RUNNING
 
 
-def _seen(work: Work, instance: str) -> Instance | None:
+def look(work: Work, instance: str) -> Instance | None:
     """A cloud's answers may lag behind what was just made: it is asked again before a job is given up."""
     for _ in range(LOOKS):
         seen = work.driver.instance(instance)
@@ -93,7 +93,7 @@ def _seen(work: Work, instance: str) -> Instance | None:
     return None
 
 
-def _choose_port(work: Work, run: str) -> int:
+def choose_port(work: Work, run: str) -> int:
     """The port of an earlier run where there was one: the receiver and its rules may live on."""
     job, now = work.current(run)
     with work.choosing_port:
@@ -105,27 +105,20 @@ def _choose_port(work: Work, run: str) -> int:
 
 def _make(work: Work, run: str, network: Network, group: str) -> str:
     job, _ = work.current(run)
-    ticket = work.tickets.ticket(run)
-    work.store.receivers.expect(job.id, ticket.reveal(), valid_seconds=work.settings.ticket_seconds)
+    script = invite(work, run)
     spec = InstanceSpec(
         name=NAME,
         zone=network.zone,
         vswitch=network.vswitch,
         security_group=group,
-        architecture=_able_to_run(job.plan.architecture),
+        architecture=able_to_run(job.plan.architecture),
         instance_type=job.request.instance_type,
         system_disk_gib=SYSTEM_DISK_GIB,
         data_disks=tuple(
             DiskSpec(name=disk_name(job.id, disk.index), size_gib=target_gib(disk)) for disk in job.plan.disks
         ),
         public_address=job.request.net_mode != PRIVATE,
-        user_data=user_data(
-            host=work.settings.receiver_host,
-            port=work.settings.agent_port,
-            fingerprint=work.settings.ca_fingerprint,
-            agent_sha256=work.settings.agent_sha256,
-            ticket=ticket,
-        ),
+        user_data=script,
     )
     instance = work.wait_for(
         run,
@@ -137,7 +130,20 @@ def _make(work: Work, run: str, network: Network, group: str) -> str:
     return instance
 
 
-def _admit(work: Work, run: str, group: str, port: int) -> None:
+def invite(work: Work, run: str) -> str:
+    """What a new intermediate system runs at its first boot; its receiver is expected from now on."""
+    ticket = work.tickets.ticket(run)
+    work.store.receivers.expect(run_job(run), ticket.reveal(), valid_seconds=work.settings.ticket_seconds)
+    return user_data(
+        host=work.settings.receiver_host,
+        port=work.settings.agent_port,
+        fingerprint=work.settings.ca_fingerprint,
+        agent_sha256=work.settings.agent_sha256,
+        ticket=ticket,
+    )
+
+
+def admit(work: Work, run: str, group: str, port: int) -> None:
     cidr = admitted(work, run)
 
     def ask() -> bool:
@@ -147,6 +153,6 @@ def _admit(work: Work, run: str, group: str, port: int) -> None:
     work.wait_for(run, ask, f"admitting {cidr} to port {port}")
 
 
-def _able_to_run(architecture: Architecture) -> Architecture:
+def able_to_run(architecture: Architecture) -> Architecture:
     """Of the intermediate: programs of the copy run on it; x86_64 runs those of i386 as well."""
     return Architecture.X86_64 if architecture is Architecture.I386 else architecture

@@ -4,7 +4,7 @@ import logging
 
 from smc.base.errors import Broken, Transient
 from smc.base.units import readable_seconds
-from smc.center.jobs.steps.machine import running
+from smc.center.jobs.steps.machine import PRIVATE, running
 from smc.center.jobs.values import Machine
 from smc.center.jobs.work import Work
 from smc.center.store.values import Run
@@ -68,8 +68,10 @@ def phase(now: Run) -> Phase:
 
 def _set_endpoint(work: Work, run: str, machine: Machine) -> tuple[str, int]:
     """Where the agent reaches the receiver; another place after the instance was stopped and started."""
-    _, now = work.current(run)
-    endpoint = work.driver.endpoint(machine.instance, machine.port)
+    job, now = work.current(run)
+    # an intermediate instance has one of the two addresses; an instance that was there may have both
+    private = job.request.net_mode == PRIVATE and bool(job.request.instance_id)
+    endpoint = work.driver.endpoint(machine.instance, machine.port, private=private)
     if endpoint != (now.host, now.port):
         work.store.runs.set_endpoint(now, *endpoint)
     return endpoint

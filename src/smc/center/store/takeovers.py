@@ -1,0 +1,64 @@
+"""Target instances that jobs have taken over: what they were, and what has become of them."""
+
+from msgspec import structs
+from sqlalchemy import Select, delete, insert, select, update
+
+from smc.base.secret import Secret
+from smc.center.store.database import Database
+from smc.center.store.tables import jobs
+from smc.center.store.tables import takeovers as table
+from smc.center.store.values import Run, Takeover
+from smc.model.codec import decode, encode
+from smc.model.job import JobStatus
+
+
+class Takeovers:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, job: str) -> Takeover | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(table.c.document).where(table.c.job == job)).scalar()
+        return decode(row, Takeover) if row else None
+
+    def user_data(self, job: str) -> Secret:
+        """Of the instance before it was taken over."""
+        with self._database.read() as connection:
+            text = connection.execute(select(table.c.user_data).where(table.c.job == job)).scalar()
+        return Secret(text or "")
+
+    def begin(self, run: Run, takeover: Takeover, user_data: Secret) -> bool:
+        """In place of what was known before. False, and nothing changes, when a newer run has begun."""
+        with self._database.write() as connection:
+            if not connection.execute(_current(run)).first():
+                return False
+            connection.execute(delete(table).where(table.c.job == run.job))
+            values = {"document": encode(takeover).decode(), "user_data": user_data.reveal()}
+            connection.execute(insert(table).values(job=run.job, **values))
+        return True
+
+    def note(self, run: Run, takeover: Takeover) -> bool:
+        """False, and nothing changes, when a newer run has begun."""
+        with self._database.write() as connection:
+            if not connection.execute(_current(run)).first():
+                return False
+            here = update(table).where(table.c.job == run.job)
+            connection.execute(here.values(document=encode(takeover).decode()))
+        return True
+
+    def note_restored(self, job: str) -> None:
+        """The instance is again what it was; for a job that is being deleted."""
+        with self._database.write() as connection:
+            row = connection.execute(select(table.c.document).where(table.c.job == job)).scalar()
+            if row:
+                known = structs.replace(decode(row, Takeover), restored=True)
+                here = update(table).where(table.c.job == job)
+                connection.execute(here.values(document=encode(known).decode()))
+
+
+def _current(run: Run) -> Select[tuple[str]]:
+    return select(jobs.c.id).where(
+        jobs.c.id == run.job,
+        jobs.c.run_number == run.number,
+        jobs.c.status == JobStatus.RUNNING.value,
+    )
