@@ -75,15 +75,17 @@ class AgentSide:
                 code="Source.OtherMachine",
                 hint="Import this machine with an activation code of its own.",
             )
+        now = self._store.clock.now()
         sign = Sign(
-            time=self._store.clock.now(),
+            time=now,
+            clock_ahead=message.clock - now,
             address=address_of(request),
             cpu_usage=message.cpu_usage,
             memory_usage=message.memory_usage,
             server=message.server,
         )
         await run_in_threadpool(self._pulse.beat, source.id, sign)
-        return Beaten(clock=self._store.clock.now())
+        return Beaten(clock=now)
 
     async def _orders(self, message: OrdersRequest, request: Request) -> OrdersReply:
         """Answered at once when run or settings are not what the agent holds, else when they change.

@@ -39,7 +39,10 @@ class Pulse:
             before = self._signs.get(source)
             if before and not (sign.cpu_usage or sign.memory_usage):
                 sign = msgspec.structs.replace(
-                    sign, cpu_usage=before.cpu_usage, memory_usage=before.memory_usage
+                    sign,
+                    cpu_usage=before.cpu_usage,
+                    memory_usage=before.memory_usage,
+                    clock_ahead=before.clock_ahead,
                 )
             self._signs[source] = sign
 

@@ -58,6 +58,7 @@ class Sign(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     cpu_usage: float = 0.0
     memory_usage: float = 0.0
+    clock_ahead: float = 0.0  # by how many seconds its clock is before the center's
     server: Server | None = None
 
 
@@ -170,7 +171,11 @@ class Sources:
             for source_id, sign in signs.items():
                 values: dict[str, object] = {"last_beat": sign.time, "address": sign.address}
                 if sign.cpu_usage or sign.memory_usage:
-                    values |= {"cpu_usage": sign.cpu_usage, "memory_usage": sign.memory_usage}
+                    values |= {
+                        "cpu_usage": sign.cpu_usage,
+                        "memory_usage": sign.memory_usage,
+                        "clock_ahead": sign.clock_ahead,
+                    }
                 here = table.c.id == source_id
                 connection.execute(update(table).where(here, table.c.last_beat <= sign.time).values(**values))
                 if sign.server is not None:

@@ -6,6 +6,7 @@ from smc.center.quotas import Quotas
 from smc.center.store.access_keys import AccessKeys
 from smc.center.store.batches import Batches
 from smc.center.store.database import Database, open_database
+from smc.center.store.drills import Drills
 from smc.center.store.events import Events
 from smc.center.store.history import History
 from smc.center.store.job_changes import JobChanges
@@ -43,6 +44,7 @@ class Store:
         self.changes = JobChanges(database, self.bell)
         self.runs = Runs(database, self.bell)
         self.history = History(database)
+        self.drills = Drills(database)
         self.receivers = Receivers(database, clock)
         self.resources = Resources(database, clock)
         self.takeovers = Takeovers(database)

@@ -102,6 +102,7 @@ sources = Table(
     Column("address", String(64), nullable=False),  # as the center saw it last
     Column("created", TIME, nullable=False),
     Column("last_beat", TIME, nullable=False),
+    Column("clock_ahead", Float, nullable=False, server_default="0"),  # seconds before the center's
     Column("cpu_usage", Float, nullable=False),
     Column("memory_usage", Float, nullable=False),
     Column("deleting", Boolean, nullable=False),
@@ -246,4 +247,12 @@ job_log = Table(
     Column("code", String(128), nullable=False),
     Column("message", Text, nullable=False),
     Column("hint", Text, nullable=False),
+)
+
+drills = Table(  # a row for each run that was a drill
+    "drills",
+    METADATA,
+    _job_column(primary=True),
+    Column("run", Integer, primary_key=True),
+    Column("report", Text, nullable=False),
 )

@@ -53,6 +53,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     last_beat: float
     cpu_usage: float
     memory_usage: float
+    clock_ahead: float
     deleting: bool
     resource_group: str
     job: str

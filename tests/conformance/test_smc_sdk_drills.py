@@ -1,0 +1,91 @@
+"""Reports of drills and estimates, by the SDK's generic call."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alibabacloud_smc20190601.client import Client
+from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.test_smc_sdk_jobs import create
+from tests.unit.center.running import Center, center
+
+from smc.model.drill import DrillReport, Group, Item
+from smc.model.report import Level
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Center]:
+    with center(tmp_path, agents=False) as running:
+        yield running
+
+
+@pytest.fixture
+def sdk(running: Center) -> Client:
+    return client_of(running)
+
+
+@pytest.fixture
+def source(running: Center) -> str:
+    return running.import_server().source_id
+
+
+def report(run: str, speed: float = 0.0) -> DrillReport:
+    items = (
+        Item(
+            group=Group.SOURCE, name="Firewall", level=Level.WARNING, finding="active: ufw", cure="Open it."
+        ),
+        Item(group=Group.SOURCE, name="Fstab", level=Level.INFORMATION, finding="by name"),
+    )
+    return DrillReport(
+        run=run, started=1e9, ended=1e9 + 60, size=1000, speed=speed, seconds={"transfer": 10.0}, items=items
+    )
+
+
+def test_reports_of_drills_are_told_newest_first(running: Center, sdk: Client, source: str) -> None:
+    job = create(sdk, source)
+    assert call(sdk, "DescribeDrillReports", JobId=job)["DrillReports"] == {"DrillReport": []}
+    for run in (1, 3):
+        running.parts.store.drills.put(job, run, report(f"{job}.{run}"))
+    running.parts.store.drills.put(job, 3, report(f"{job}.3", speed=5.0))
+    newest, oldest = call(sdk, "DescribeDrillReports", JobId=job)["DrillReports"]["DrillReport"]
+    assert (newest["Run"], oldest["Run"]) == (f"{job}.3", f"{job}.1")
+    assert newest["Status"] == "Warning"
+    assert newest["Speed"] == 5.0
+    assert newest["StartTime"] == "2001-09-09T01:46:40Z"
+    assert newest["Stages"]["Stage"] == [{"Name": "transfer", "Seconds": 10.0}]
+    assert newest["Items"]["Item"] == [
+        {
+            "Group": "SourceEnvironment",
+            "Name": "Firewall",
+            "Level": "Warning",
+            "Description": "active: ufw",
+            "Solution": "Open it.",
+        },
+        {
+            "Group": "SourceEnvironment",
+            "Name": "Fstab",
+            "Level": "Passed",
+            "Description": "by name",
+            "Solution": "",
+        },
+    ]
+
+
+def test_a_migration_is_estimated_by_line_or_by_what_was_measured(
+    running: Center, sdk: Client, source: str
+) -> None:
+    with refused("MissingParameter.Bandwidth"):
+        call(sdk, "EstimateMigration", SourceId=source)
+    with refused("InvalidSourceId.NotFound"):
+        call(sdk, "EstimateMigration", SourceId="s-none")
+    guessed = call(sdk, "EstimateMigration", SourceId=source, Bandwidth=80)
+    assert guessed["DataVolume"] == 3 << 30
+    assert (guessed["Speed"], guessed["Measured"]) == (1e7, False)
+    stages = {stage["Name"]: stage["Seconds"] for stage in guessed["Stages"]["Stage"]}
+    assert list(stages) == ["prepare", "transfer", "process", "clean"]
+    assert stages["transfer"] == pytest.approx(322.1)
+    assert guessed["TotalSeconds"] == pytest.approx(sum(stages.values()))
+    job = create(sdk, source)
+    running.parts.store.drills.put(job, 1, report(f"{job}.1", speed=5e7))
+    measured = call(sdk, "EstimateMigration", SourceId=source)
+    assert (measured["Speed"], measured["Measured"]) == (5e7, True)
