@@ -20,6 +20,7 @@ from smc.transfer.verify import hash_of_pieces, hash_piece
 from smc.wire import messages as m
 
 FEW = 64  # hashes told at once
+HELD_BACK = 16 << 20  # bytes hashed before a hash is told: a moment, on a slow disk a second
 BLOCKS = 1 << 20  # bytes of a signature in one message
 
 
@@ -48,7 +49,9 @@ class Examiner:
         self._say = say
         self._crew = crew
         self._tasks: Pipe[_Task | None] = Pipe(crew, 0)
-        self._hashed: list[tuple[int, bytes]] = []
+        self._hashed: list[tuple[int, bytes]] = []  # of one listing, not told yet
+        self._since = 0  # bytes that they took
+        self._listing = -1
 
     def examine(self, ledger: Ledger, answers: Sequence[m.FileAnswer], target: TargetTree) -> None:
         """What was promised with the answers to a listing."""
@@ -80,8 +83,12 @@ class Examiner:
         self._tasks.put(None)
 
     def _examine(self, task: _Task, folders: Folders) -> None:
-        folders.forget(task.folder)  # it may have been replaced since it was opened
+        if task.listing != self._listing:
+            folders.begin_again()  # any folder may have been replaced since it was opened
+            self._listing = task.listing
         folder = folders.open(task.folder)
+        if task.answer is m.Answer.DIFFER or self._since + task.entry.size > HELD_BACK:
+            self._tell()
         if task.answer is m.Answer.DIFFER:
             self._sign(task, folder)
         else:
@@ -92,9 +99,14 @@ class Examiner:
                 os.close(handle)
             self._contents.offer_hash(task.listing, task.entry_index, content)
             self._hashed.append((task.entry_index, content))
-        if self._hashed and (task.last or len(self._hashed) == FEW):
-            self._say(m.Examined(task.listing, tuple(self._hashed)))
-            self._hashed = []
+            self._since += task.entry.size
+        if task.last or len(self._hashed) == FEW:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._hashed:
+            self._say(m.Examined(self._listing, tuple(self._hashed)))
+        self._hashed, self._since = [], 0
 
     def _hash(self, handle: int, size: int) -> bytes:
         hashes: dict[int, bytes] = {}

@@ -17,7 +17,8 @@ from tests.unit.transfer.hostile import (
 )
 
 from smc.base.errors import SmcError, Transient
-from smc.transfer import native, pipeline, writer
+from smc.transfer import examiner, native, pipeline, writer
+from smc.transfer.files.pieces import Pieces
 from smc.transfer.memory import Memory
 from smc.transfer.verify import hash_bytes
 from smc.wire import messages as m
@@ -341,6 +342,56 @@ def test_a_file_is_not_the_same_before_it_was_compared(root: Path) -> None:
         peer.put(m.Same(0, sent(b"", size=3, hash=b"")))
         assert isinstance(peer.hear(), m.Examined | m.Failed)
         peer.end()
+
+
+def test_a_hash_is_told_before_a_large_file_is_hashed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the sender's streams wait for it, with nothing to do."""
+    heard = threading.Event()
+
+    class SlowPieces(Pieces):
+        def read(self, number: int) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+            assert heard.wait(10.0) or number == 0
+            return super().read(number)
+
+    monkeypatch.setattr(examiner, "Pieces", SlowPieces)
+    (root / "a").write_bytes(b"abc")
+    with (root / "b").open("wb") as file:
+        file.truncate(examiner.HELD_BACK)
+        file.seek(MIB)
+        file.write(b"data")
+    for name in ("a", "b"):
+        os.utime(root / name, ns=(0, 0))
+    with hostile(root) as peer:
+        offer(peer, entry(b"a", size=3), entry(b"b", size=examiner.HELD_BACK))
+        assert peer.hear() == m.Examined(0, ((0, digest(b"abc")),))
+        heard.set()
+        assert peer.hear() == m.Examined(0, ((1, hash_bytes((root / "b").read_bytes())),))
+
+
+def test_a_folder_that_was_replaced_in_an_earlier_pass_is_examined_as_it_is(root: Path) -> None:
+    (root / "a" / "b").mkdir(parents=True)
+    (root / "a" / "b" / "file").write_bytes(b"old")
+    above = m.Folder(b"", (entry(b"a", m.Kind.FOLDER),))
+    below = m.Folder(b"a", (entry(b"b", m.Kind.FOLDER),)), m.Folder(b"a/b", (entry(b"file", size=3),))
+
+    def end_pass(number: int) -> None:
+        peer.say(m.PassEnd(number))
+        assert isinstance(peer.hear(), m.PassDone)
+        peer.say(m.PassBegin(number + 1))
+
+    with hostile(root) as peer:
+        peer.begin(m.Hello(m.PROTOCOL, (m.Tree("0_1"),), checksum=True))
+        peer.list(above, *below)
+        assert peer.hear() == m.Examined(0, ((2, digest(b"old")),))
+        peer.put(m.Same(0, sent(b"old", 2)))
+        end_pass(1)
+        peer.say(m.Listing(1, 0, (m.Folder(b"", (entry(b"a", m.Kind.FIFO),)),)))
+        end_pass(2)
+        peer.list(above, *below, number=2)
+        peer.put(m.Small(2, (sent(b"new", 2),)), b"new")
+        end_pass(3)
+        peer.list(above, *below, number=3)
+        assert peer.hear() == m.Examined(3, ((2, digest(b"new")),))
 
 
 def test_pieces_that_are_here_are_kept_only_as_they_are(root: Path) -> None:
