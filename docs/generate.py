@@ -1,6 +1,6 @@
 """Writes the reference pages that are made from the code: `python -m docs.generate`.
 
-What is public is not listed here: an action or a parameter that the official SDK has no name for is ours.
+What is ours is listed in smc/center/api/ours.py; a test holds that to the official SDK.
 """
 
 import inspect
@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
-from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 
+from smc.center.api import ours
 from smc.center.api.context import Context
 from smc.center.api.job_parameters import (
     PARAMETERS,
@@ -22,6 +22,7 @@ from smc.center.api.job_parameters import (
     changeable,
     refused_so_far,
 )
+from smc.center.api.public_gaps import IGNORED, REFUSED_ACTIONS
 from smc.center.api.service import VERSION, actions
 from smc.center.app import open_parts
 from smc.center.settings import Settings
@@ -53,10 +54,14 @@ def main() -> None:
 def api_page() -> str:
     table = dispatch_table()
     public = {name for name in table if hasattr(Client, _snake(name))}
-    lines = [API_HEAD, "## Public actions\n", "| action | parameters of ours |", "|---|---|"]
-    for name in sorted(public):
-        hidden = _known_to_sdk(name) | NOT_YET.get(name, {}).keys()
-        lines.append(f"| {name} | {_parameters(table[name], hidden)} |")
+    lines = [API_HEAD, "## Public actions\n", "| action | `smc` | parameters of ours |", "|---|---|---|"]
+    for name in sorted(public - REFUSED_ACTIONS.keys()):
+        refused = {_encoded(table[name], field) for field in NOT_YET.get(name, {})}
+        meanings = {key: text for key, text in ours.PARAMETERS.get(name, {}).items() if key not in refused}
+        lines.append(f"| {name} | {_verbs(name)} | {_parameters(table[name], meanings)} |")
+    lines += ["", "## Not supported\n", "| action or parameter | why |", "|---|---|"]
+    lines += [f"| {name} | {why} |" for name, why in REFUSED_ACTIONS.items()]
+    lines += [f"| `{name}` of any action is ignored | {why} |" for name, why in IGNORED.items()]
     lines += ["", "## Refused so far\n", "| action | parameter | why |", "|---|---|---|"]
     lines += [
         f"| {name} | `{_encoded(table[name], field)}` | {why} |"
@@ -68,9 +73,14 @@ def api_page() -> str:
         f"| `{_encoded(table['ModifyReplicationJobAttribute'], field)}` | {PARAMETERS[field].changes.value} |"
         for field in changeable()
     ]
-    lines += ["", "## Actions of ours\n", "| action | parameters | what it does |", "|---|---|---|"]
     lines += [
-        f"| {name} | {_parameters(table[name], set())} | {_meaning(name, table[name])} |"
+        "",
+        "## Actions of ours\n",
+        "| action | `smc` | parameters | what it does |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {_verbs(name)} | {_parameters(table[name])} | {_meaning(name, table[name])} |"
         for name in sorted(table.keys() - public)
     ]
     return "\n".join(lines) + "\n"
@@ -133,18 +143,19 @@ def _encoded(action: Action, attribute: str) -> str:
     return next(field.encode_name for field in fields if field.name == attribute)
 
 
-def _known_to_sdk(action: str) -> set[str]:
-    """Attribute names of the SDK's request."""
-    return set(inspect.signature(getattr(models, f"{action}Request")).parameters)
+def _verbs(action: str) -> str:
+    return ", ".join(f"`{verb}`" for verb in ours.VERBS.get(action, ())) or "-"
 
 
-def _parameters(action: Action, without: set[str]) -> str:
+def _parameters(action: Action, meanings: Mapping[str, str] | None = None) -> str:
+    """Those with a meaning, all where none are given."""
     info = msgspec.inspect.type_info(action.request)
     assert isinstance(info, msgspec.inspect.StructType)
     told = [
         f"`{field.encode_name}`: {allowed(field.type)}{_default(field)}"
+        + (f". {meanings[field.encode_name]}" if meanings else "")
         for field in info.fields
-        if field.name not in without
+        if meanings is None or field.encode_name in meanings
     ]
     return "<br>".join(told) or "-"
 

@@ -51,6 +51,20 @@ def instances(
             out.print(f"  {row['InstanceId']}: {reason['Message']} {reason['Cure']}", markup=False)
 
 
+@app.command("regions")
+def regions(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """Regions that a source can be moved to."""
+    answer = connect(data_dir).call("DescribeRegions")
+    _show(answer, answer["Regions"]["Region"], as_json, RegionId="ID")
+
+
+@app.command("zones")
+def zones(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """Zones, those first in which an intermediate instance is in stock."""
+    answer = _ask(data_dir, "DescribeZones", {})
+    _show(answer, answer["Zones"]["Zone"], as_json, ZoneId="ID")
+
+
 @app.command("vpcs")
 def vpcs(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """VPCs with their ranges."""

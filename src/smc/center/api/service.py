@@ -5,6 +5,7 @@ from smc.center.api.audit import Gate
 from smc.center.api.batches import BatchActions
 from smc.center.api.catalogue import CatalogueActions
 from smc.center.api.context import Context
+from smc.center.api.cross_zone import CrossZoneActions
 from smc.center.api.drills import DrillActions
 from smc.center.api.events import EventActions
 from smc.center.api.images import ImageActions
@@ -30,6 +31,7 @@ def actions(context: Context) -> Actions:
         TagActions,
         BatchActions,
         JobActions,
+        CrossZoneActions,
         ProgressActions,
         DrillActions,
         ImageActions,

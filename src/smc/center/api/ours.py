@@ -1,0 +1,108 @@
+"""The table of what this API has beside the public one, and by which verb the command line does each action.
+
+docs/reference/api.md is made from it; a test holds it to the actions that are served, to their parameters and
+to the command line. A new action or parameter gets its row here.
+"""
+
+from collections.abc import Mapping
+
+# By action the verbs of `smc` that ask for it, its own one first.
+VERBS: Mapping[str, tuple[str, ...]] = {
+    # public
+    "AssociateSourceServers": ("workgroup add", "workgroup create"),
+    "CreateAccessToken": ("token create",),
+    "CreateReplicationJob": ("job create",),
+    "CreateWorkgroup": ("workgroup create",),
+    "DeleteAccessToken": ("token delete",),
+    "DeleteReplicationJob": ("job delete",),
+    "DeleteSourceServer": ("source delete",),
+    "DeleteWorkgroup": ("workgroup delete",),
+    "DescribeReplicationJobs": ("job list", "job show"),
+    "DescribeSourceServers": ("source list",),
+    "DescribeWorkgroups": ("workgroup list",),
+    "DisableAccessToken": ("token disable",),
+    "DisassociateSourceServers": ("workgroup remove",),
+    "ListAccessTokens": ("token list",),
+    "ListTagResources": ("tag list",),
+    "ModifyReplicationJobAttribute": ("job modify",),
+    "ModifySourceServerAttribute": ("source rename",),
+    "ModifyWorkgroupAttribute": ("workgroup modify",),
+    "StartReplicationJob": ("job start",),
+    "StopReplicationJob": ("job stop",),
+    "TagResources": ("tag add",),
+    "UntagResources": ("tag remove",),
+    # ours
+    "CancelBatch": ("workgroup cancel",),
+    "CreateAccessKey": ("key create",),
+    "CreateInstanceFromImage": ("instance create",),
+    "CreateSubscription": ("subscription create",),
+    "CreateUser": ("user create",),
+    "DeleteAccessKey": ("key delete",),
+    "DeleteImage": ("image delete",),
+    "DeleteInstanceFromImage": ("instance delete",),
+    "DeleteSubscription": ("subscription delete",),
+    "DeleteUser": ("user delete",),
+    "DescribeAccessKeys": ("key list",),
+    "DescribeBatches": ("workgroup batches",),
+    "DescribeEvents": ("event list",),
+    "DescribeImages": ("image list",),
+    "DescribeImportCommand": ("token create",),
+    "DescribeInstanceTypes": ("target types",),
+    "DescribeJobLog": ("job log",),
+    "DescribeJobProgress": ("job progress", "job watch"),
+    "DescribeRegions": ("target regions",),
+    "DescribeReports": ("job report",),
+    "DescribeSecurityGroups": ("target groups",),
+    "DescribeSubscriptions": ("subscription list",),
+    "DescribeTargetInstances": ("target instances",),
+    "DescribeUsers": ("user list",),
+    "DescribeVSwitches": ("target vswitches",),
+    "DescribeVpcs": ("target vpcs",),
+    "DescribeZones": ("target zones",),
+    "DisableAccessKey": ("key disable",),
+    "EnableAccessKey": ("key enable",),
+    "ModifySubscription": ("subscription modify",),
+    "SetPassword": ("user password",),
+    "StartWorkgroupJobs": ("workgroup start",),
+    "TestSubscription": ("subscription test",),
+}
+NO_VERB_YET = ("DescribeDrillReports", "EstimateMigration")
+LOCAL_VERBS = ("serve", "appliance", "cloud")  # they ask no center
+
+_NAME_PREFIX = "The image is named prefix_JOBID, cut to 128 characters; not together with ImageName"
+_METHOD = "What begins by itself; without it the job waits for StartReplicationJob or its ScheduledStartTime"
+_EXCLUDES = "Patterns of what is left behind, as rsync excludes; with Disk of that disk alone"
+_IP_MODE = "Whether the copy asks for its addresses or keeps those of the source"
+_PRIVATE_IP = "Of the target instance afterwards; without it as it is"
+_IMAGE_CHECK = "Whether the cloud checks the image; what it finds never fails the job"
+_DIAGNOSTICS = "Whether the agent sends its logs when the job fails"
+_TEMPLATE = "A template; what the request itself gives goes first. For images only"
+_NOT_PUBLIC = "As in CreateReplicationJob; the public API has it there alone"
+
+PARAMETERS: Mapping[str, Mapping[str, str]] = {  # public action -> parameter of ours -> what it means
+    "CreateAccessToken": {"WorkgroupId": "The workgroup that imported servers join"},
+    "CreateReplicationJob": {
+        "ExecutionMethod": _METHOD,
+        "Excludes": _EXCLUDES,
+        "ImageCheck": _IMAGE_CHECK,
+        "ImageNamePrefix": _NAME_PREFIX,
+        "IpMode": _IP_MODE,
+        "PrivateIpAddress": _PRIVATE_IP,
+        "TemplateId": _TEMPLATE,
+        "UploadDiagnosticLogs": _DIAGNOSTICS,
+    },
+    "ModifyReplicationJobAttribute": {
+        "Disks": _NOT_PUBLIC,
+        "ExecutionMethod": _METHOD,
+        "Excludes": f"{_EXCLUDES}; they replace all those before",
+        "ImageCheck": _IMAGE_CHECK,
+        "ImageNamePrefix": _NAME_PREFIX,
+        "IpMode": _IP_MODE,
+        "LicenseType": _NOT_PUBLIC,
+        "PrivateIpAddress": _PRIVATE_IP,
+        "Tag": f"{_NOT_PUBLIC}; they replace all those before",
+        "TemplateId": _TEMPLATE,
+        "UploadDiagnosticLogs": _DIAGNOSTICS,
+    },
+    "ModifySourceServerAttribute": {"ResourceGroupId": "The resource group of the source"},
+}
