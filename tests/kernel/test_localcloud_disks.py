@@ -9,8 +9,11 @@ import pytest
 from tests.unit.localcloud.conftest import World
 
 from smc.base.run import run
-from smc.localcloud.api import images, instances, launch, replacing
-from smc.localcloud.things import Disk, SecurityGroup, Vpc, VSwitch
+from smc.localcloud.api import exports, images, instances, launch, replacing
+from smc.localcloud.exports import FORMATS, Exporter
+from smc.localcloud.layers import of_snapshot
+from smc.localcloud.things import Disk, Export, Image, ImageDisk, ImageStatus, SecurityGroup, Vpc, VSwitch
+from smc.model.server import Architecture, Firmware
 
 pytestmark = pytest.mark.kernel
 
@@ -154,3 +157,39 @@ def test_a_reset_disk_holds_what_its_snapshot_does_and_a_replaced_one_what_the_i
         assert [holds(path, pattern, block) for block, pattern in enumerate(patterns)] == [True, True]
     assert not (world.folder / "disks" / f"{disk}.qcow2").exists()
     check(world)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_exported_image_reads_the_same(world: World, kind: str) -> None:
+    layer = of_snapshot("s-1")
+    path = world.cloud.layers.path(layer)
+    tool("qemu-img", "create", "-q", "-f", "qcow2", path, "2G")
+    write(path, 7, 3)
+    disk = ImageDisk(device="/dev/xvda", size_gib=2, layer=layer, snapshot="s-1")
+    world.cloud.store.put(
+        Image(
+            id="m-1",
+            status=ImageStatus.AVAILABLE,
+            platform="Debian",
+            architecture=Architecture.X86_64,
+            firmware=Firmware.BIOS,
+            disks=(disk,),
+        )
+    )
+    wanted = {"image_format": kind, "oss_bucket": "moved", "oss_prefix": "web"}
+    asked = exports.ExportImage(image_id="m-1", **wanted)  # type: ignore[arg-type]  # one of FORMATS
+    task = exports.export_image(world.cloud, asked)["TaskId"]
+    Exporter(world.cloud).step()
+    told = exports.describe_task_attribute(world.cloud, exports.DescribeTaskAttribute(task_id=str(task)))
+    assert (told["TaskStatus"], told["TaskProcess"]) == ("Finished", "100%")
+    file = world.cloud.exports / "moved" / f"web_m-1_system.{kind}"
+    compared = tool("qemu-img", "compare", "-f", "qcow2", "-F", FORMATS[kind], path, file)
+    assert "Images are identical" in compared
+
+
+def test_an_export_that_fails_says_why(world: World) -> None:
+    world.cloud.store.put(Export(id="t-1", image="m-gone", format="raw", bucket="moved"))
+    Exporter(world.cloud).step()
+    told = exports.describe_task_attribute(world.cloud, exports.DescribeTaskAttribute(task_id="t-1"))
+    assert told["TaskStatus"] == "Failed"
+    assert "deleted" in str(told["OperationProgressSet"])

@@ -15,6 +15,7 @@ import msgspec
 
 from smc.cloud.alterations import Alterations
 from smc.cloud.catalogue import Catalogue
+from smc.cloud.exports import Exports
 from smc.model.server import Architecture, Firmware
 
 TAG_JOB = "smc:job"
@@ -159,6 +160,9 @@ class Driver(Protocol):
 
     @property
     def alterations(self) -> Alterations: ...
+
+    @property
+    def exports(self) -> Exports: ...
 
     def zones(self) -> Sequence[str]:
         """Zone ids, those first where an intermediate instance is in stock."""

@@ -26,6 +26,7 @@ from smc.cloud.memory_alterations import MemoryAlterations
 from smc.cloud.memory_catalogue import ZONES, MemoryCatalogue, intermediate
 from smc.cloud.memory_desk import Desk
 from smc.cloud.memory_desk import no_hook as no_hook
+from smc.cloud.memory_exports import MemoryExports
 from smc.cloud.memory_views import image_of, instance_of, snapshot_of
 from smc.cloud.memory_world import AVAILABLE, GONE, Thing
 
@@ -55,6 +56,7 @@ class MemoryCloud:
         self._desk = Desk(file, patient=patient, hook=hook)
         self.catalogue = MemoryCatalogue(self._desk)
         self.alterations = MemoryAlterations(self._desk)
+        self.exports = MemoryExports(self._desk)
 
     # What a test asks and does
 

@@ -10,6 +10,7 @@ from smc.base.errors import UserError
 from smc.localcloud.api import (
     alterations,
     disks,
+    exports,
     groups,
     images,
     instances,
@@ -88,6 +89,8 @@ def _ecs(cloud: Cloud) -> Actions:
         "CreateImage": on(images.CreateImage, images.create_image),
         "DescribeImages": on(images.DescribeImages, images.describe_images),
         "DeleteImage": on(images.DeleteImage, images.delete_image),
+        "ExportImage": on(exports.ExportImage, exports.export_image),
+        "DescribeTaskAttribute": on(exports.DescribeTaskAttribute, exports.describe_task_attribute),
         "TagResources": on(tags.TagResources, tags.tag_resources),
         "UntagResources": on(tags.UntagResources, tags.untag_resources),
         "ListTagResources": on(tags.ListTagResources, tags.list_tag_resources),

@@ -41,6 +41,11 @@ class Cloud:
         """Tell the workers that there is something to do."""
         self.bell.ring()
 
+    @property
+    def exports(self) -> Path:
+        """A folder for each bucket."""
+        return self.folder / "exports"
+
     def machine_folder(self, instance: str) -> Path:
         return self.folder / "instances" / instance
 

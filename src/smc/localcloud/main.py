@@ -19,6 +19,7 @@ from smc.base.run import Run, run
 from smc.localcloud import app
 from smc.localcloud.catalogue import SystemImage, register
 from smc.localcloud.cloud import Cloud
+from smc.localcloud.exports import Exporter
 from smc.localcloud.hypervisor import Hypervisor, Qemu
 from smc.localcloud.layers import Layers
 from smc.localcloud.machine import Accelerator
@@ -87,7 +88,12 @@ def running(
         )
         for image in images:
             log.info("image %s is %s", image.name, register(store, layers, image, cloud.now(), run))
-        for name, step in (("storage", Storage(cloud).step), ("power", Power(cloud).step)):
+        steps = {
+            "storage": Storage(cloud).step,
+            "power": Power(cloud).step,
+            "exports": Exporter(cloud, run).step,
+        }
+        for name, step in steps.items():
             worker = Worker(name, step, cloud.bell)
             worker.start()
             stack.callback(worker.stop)

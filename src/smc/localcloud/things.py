@@ -182,6 +182,24 @@ class Image(Thing, frozen=True, kw_only=True):
     origin: str = ""
 
 
+class ExportStatus(Enum):
+    PROCESSING = "Processing"
+    FINISHED = "Finished"
+    FAILED = "Failed"
+
+
+class Export(Thing, frozen=True, kw_only=True):
+    """An image that is written out as files; `why` is told of one that failed."""
+
+    image: str
+    format: str
+    bucket: str
+    prefix: str = ""
+    status: ExportStatus = ExportStatus.PROCESSING
+    percent: int = 0
+    why: str = ""
+
+
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """A qcow2 file by its path in the cloud's folder, and the layer it stands on ("" for none)."""
 

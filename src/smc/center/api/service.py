@@ -8,6 +8,7 @@ from smc.center.api.context import Context
 from smc.center.api.cross_zone import CrossZoneActions
 from smc.center.api.drills import DrillActions
 from smc.center.api.events import EventActions
+from smc.center.api.exports import ExportActions
 from smc.center.api.images import ImageActions
 from smc.center.api.jobs import JobActions
 from smc.center.api.progress import ProgressActions
@@ -35,6 +36,7 @@ def actions(context: Context) -> Actions:
         ProgressActions,
         DrillActions,
         ImageActions,
+        ExportActions,
         RegionActions,
         EventActions,
         SubscriptionActions,

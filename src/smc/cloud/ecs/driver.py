@@ -27,6 +27,7 @@ from smc.cloud.ecs import rows
 from smc.cloud.ecs.alterations import EcsAlterations
 from smc.cloud.ecs.calls import Calls, EcsAccess
 from smc.cloud.ecs.catalogue import EcsCatalogue
+from smc.cloud.ecs.exports import EcsExports
 from smc.cloud.ecs.inventory import EVERY_STATUS, Inventory
 from smc.cloud.ecs.launch import Launcher
 from smc.cloud.ecs.stock import Stock
@@ -55,6 +56,7 @@ class EcsDriver:
         self._region = access.region
         self.catalogue = EcsCatalogue(self._inventory, self._stock)
         self.alterations = EcsAlterations(self._calls, self._inventory)
+        self.exports = EcsExports(self._calls)
 
     def zones(self) -> Sequence[str]:
         return self._stock.zones()

@@ -10,6 +10,7 @@ from smc.base.errors import UserError
 from smc.localcloud.cloud import Cloud
 from smc.localcloud.things import (
     Disk,
+    Export,
     Image,
     Instance,
     SecurityGroup,
@@ -34,6 +35,7 @@ NOT_FOUND: Mapping[type[Thing], str] = {
     Disk: "InvalidDiskId.NotFound",
     Snapshot: "InvalidSnapshotId.NotFound",
     Image: "InvalidImageId.NotFound",
+    Export: "InvalidTaskId.NotFound",
 }
 
 

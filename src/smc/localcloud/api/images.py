@@ -26,6 +26,8 @@ from smc.localcloud.layers import of_snapshot
 from smc.localcloud.things import (
     Disk,
     DiskStatus,
+    Export,
+    ExportStatus,
     Image,
     ImageDisk,
     ImageStatus,
@@ -218,6 +220,15 @@ def delete_image(cloud: Cloud, request: DeleteImage) -> Reply:
                 f"Image {image.id} is used by {', '.join(users)}.",
                 code="ImageUsingByInstance",
                 hint="Release the instances, or pass Force=true: they keep their disks.",
+            )
+        if any(
+            item.image == image.id and item.status is ExportStatus.PROCESSING
+            for item in cloud.store.all(Export)
+        ):
+            raise UserError(
+                f"Image {image.id} is being exported.",
+                code="IncorrectImageStatus",
+                hint="Wait until it is done.",
             )
         cloud.store.remove(image)
     cloud.stir()
