@@ -169,7 +169,7 @@ def test_a_disk_that_is_too_small_is_refused_with_the_size_that_works(running: C
         ({"system_disk_size": 19}, "InvalidParameter.SystemDiskSize"),
         ({"system_disk_size": 2049}, "InvalidParameter.SystemDiskSize"),
         ({"target_type": "Floppy"}, "InvalidParameter.TargetType"),
-        ({"target_type": "TargetInstance"}, "UnsupportedParameter.TargetType"),
+        ({"target_type": "TargetInstance"}, "MissingParameter.InstanceId"),
         ({"target_type": "ContainerImage"}, "MissingParameter.ContainerNamespace"),
         ({"run_once": False}, "UnsupportedParameter.RunOnce"),
         ({"job_type": 3}, "UnsupportedParameter.JobType"),
@@ -221,7 +221,7 @@ def test_parameters_of_ours_are_checked_as_the_public_ones(running: Center, sdk:
         ("ExecutionMethod", "Never", "InvalidParameter.ExecutionMethod"),
         ("TemplateId", "t-1", "UnsupportedParameter.TemplateId"),
         ("IpMode", "static", "InvalidParameter.IpMode"),
-        ("PrivateIpAddress", "10.0.0.1", "UnsupportedParameter.PrivateIpAddress"),
+        ("PrivateIpAddress", "10.0.0.1", "InvalidParameter.PrivateIpAddress"),
     ):
         with refused(code):
             call(sdk, "CreateReplicationJob", **common, **{parameter: value})

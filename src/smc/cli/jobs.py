@@ -9,6 +9,7 @@ from smc.base.errors import UserError
 from smc.cli.connection import AsJson, connect
 from smc.cli.container_option import Container, target
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
+from smc.cli.instance_options import Private, PrivateIp, TargetDisk, TargetInstance, YesErase, onto
 from smc.cli.job_report import print_report
 from smc.cli.output import out, show_json, show_table
 from smc.cli.progress import describe, details, follow
@@ -56,18 +57,36 @@ def create(
     ssl: Ssl = None,
     ip_mode: Annotated[str, typer.Option(help="dhcp, or keep the source's addresses.")] = "dhcp",
     container: Container = "",
+    target_instance: TargetInstance = "",
+    yes_erase: YesErase = "",
+    target_disk: TargetDisk = None,
+    private_ip: PrivateIp = "",
+    private: Private = False,
     start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
     wait: Wait = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Plan the migration of a source to an image or container image; what cannot work is refused here."""
+    """Plan the migration of a source to an image, a container image, or onto an instance.
+
+    What cannot work is refused here.
+    """
     api = connect(data_dir)
+    instance = onto(
+        api,
+        source,
+        target_instance,
+        yes_erase=yes_erase,
+        disks=target_disk or [],
+        private_ip=private_ip,
+        private=private,
+    )
     made = api.call(
         "CreateReplicationJob",
         {
             "SourceId": source,
             **target(container),
+            **instance,
             "RegionId": _region(api.call("DescribeRegions")),
             "Name": name or None,
             "ImageName": image_name or None,

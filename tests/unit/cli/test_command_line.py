@@ -111,6 +111,42 @@ def test_the_destination_is_listed_with_reasons_and_cures(smc: Smc, running: Cen
     assert "mem.small" not in smc("target", "types", "--architecture", "arm64")[1]
 
 
+def test_a_job_onto_an_instance_is_confirmed_by_its_id(smc: Smc, running: Center) -> None:
+    source = running.import_server().source_id
+    instance = target(running.cloud, 9, 4)
+    _, first, second = [disk.id for disk in running.cloud.disks(instance)]
+    words = ("job", "create", source, "--target-instance", instance)
+    status, _, said = smc(*words)
+    assert status == 1
+    assert "[ConfirmErase.Missing]" in said
+    assert second in said
+    assert f"--yes-erase {instance}" in said
+    more = ("--yes-erase", instance, "--target-disk", f"1={first}", "--private-ip", "10.7.1.50", "--json")
+    status, printed, said = smc(*words, *more)
+    assert status == 0, said
+    stored = running.parts.store.jobs.find(json.loads(printed)["JobId"])
+    assert stored
+    assert (stored.request.instance_id, stored.request.target_disks) == (instance, {1: first})
+    assert stored.request.private_ip_address == "10.7.1.50"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--yes-erase", "i-1"), "MissingParameter.InstanceId"),
+        (("--target-instance", "i-1", "--target-disk", "first"), "InvalidParameter.DiskId"),
+        (("--target-instance", "i-1", "--target-disk", "7=d-1"), "ReplicationJobDataDiskIndex.Invalid"),
+        (("--target-instance", "i-1"), "InvalidInstanceId.NotFound"),
+    ],
+)
+def test_options_of_an_instance_are_checked(
+    smc: Smc, running: Center, words: tuple[str, ...], code: str
+) -> None:
+    status, _, said = smc("job", "create", running.import_server().source_id, *words)
+    assert status == 1
+    assert f"[{code}]" in said
+
+
 def test_a_refusal_says_what_to_do_and_ends_with_one(smc: Smc, running: Center) -> None:
     source = running.import_server().source_id
     status, printed, said = smc("job", "create", source, "--data-disk", "1=1")

@@ -91,6 +91,7 @@ class JobParameters(Request, frozen=True, kw_only=True):
     excludes: tuple[Item, ...] = ()
     ip_mode: IpMode | None = None
     private_ip_address: str = ""
+    confirm_erase: Short = ""
     image_check: str = ""
     upload_diagnostic_logs: str = ""
     template_id: str = ""
@@ -121,7 +122,6 @@ class Parameter(msgspec.Struct, frozen=True):
 
 
 _ONCE = "jobs run once."
-_IMAGES = "jobs make images only."
 _TEMPLATES = "images are not put into launch templates yet."
 PARAMETERS: Mapping[str, Parameter] = {
     "name": Parameter(When.ANY_TIME),
@@ -131,7 +131,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "valid_time": Parameter(When.ALIVE),
     "image_name": Parameter(),
     "image_name_prefix": Parameter(),
-    "instance_id": Parameter(refused=_IMAGES),
+    "instance_id": Parameter(),
     "system_disk_size": Parameter(),
     "system_disk_part": Parameter(),
     "data_disk": Parameter(),
@@ -154,7 +154,8 @@ PARAMETERS: Mapping[str, Parameter] = {
     "execution_method": Parameter(),
     "excludes": Parameter(),
     "ip_mode": Parameter(),
-    "private_ip_address": Parameter(refused=_IMAGES),
+    "private_ip_address": Parameter(),
+    "confirm_erase": Parameter(),
     "image_check": Parameter(refused="images are not checked by the cloud yet."),
     "upload_diagnostic_logs": Parameter(refused="agents do not send their logs yet."),
     "template_id": Parameter(refused="there are no templates here yet."),

@@ -83,6 +83,7 @@ class JobActions:
         wanted = JobFilter(
             ids=check_ids(request.job_id, "JobId"),
             source_ids=check_ids(request.source_id, "SourceId"),
+            instance_ids=check_ids(request.instance_id, "InstanceId"),
             name=request.name,
             region_id=request.region_id,
             statuses=(request.status,) if request.status else (),
@@ -92,8 +93,8 @@ class JobActions:
         )
         start_at = offset(request.page_number, request.page_size)
         total, found = self._store.jobs.page(wanted, offset=start_at, limit=request.page_size)
-        if request.instance_id or request.job_type not in (None, 0):
-            total, found = 0, []  # no job here has a target instance or is of another type than 0
+        if request.job_type not in (None, 0):
+            total, found = 0, []  # no job here is of another type
         tags = self._store.tags.of(Tagged.JOB, [job.id for job in found])
         workgroups = self._store.workgroups.of_sources({job.source_id for job in found})
         return {
@@ -151,7 +152,7 @@ def _described(
         "TargetType": asked.target_type,
         "ImageName": image_name,
         "ImageId": job.image_id,
-        "InstanceId": "",
+        "InstanceId": asked.instance_id,
         "TransitionInstanceId": job.transition_instance_id,
         "InstanceType": asked.instance_type,
         "InstanceRamRole": asked.instance_ram_role,
@@ -171,7 +172,7 @@ def _described(
         "WorkgroupId": workgroup,
         **layout.planned_system_disk(job.plan),
         "DataDisks": {"DataDisk": layout.planned_data_disks(job.plan)},
-        "Disks": layout.planned_disks(job.plan),
+        "Disks": layout.planned_disks(job.plan, asked.target_disks),
         "ReplicationJobRuns": {"ReplicationJobRun": [_run(run) for run in runs]},
         "Tags": tags_shown(tags),
     }

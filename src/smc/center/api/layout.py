@@ -3,7 +3,7 @@
 The older one names a partition `<disk>_<partition>`, the newer one by its mount point.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from smc.base.units import GIB, gib_rounded_up
 from smc.model.disk import Disk, Partition
@@ -71,10 +71,11 @@ def planned_data_disks(plan: Plan) -> list[Fields]:
     ]
 
 
-def planned_disks(plan: Plan) -> Fields:
+def planned_disks(plan: Plan, disk_ids: Mapping[int, str]) -> Fields:
+    """`disk_ids`: the target instance's disks that take data disks of the source, by their index."""
     return {
-        "System": _planned_disk(plan.disks[0]),
-        "Data": {"Data": [_planned_disk(disk) for disk in plan.disks[1:]]},
+        "System": _planned_disk(plan.disks[0], ""),
+        "Data": {"Data": [_planned_disk(disk, disk_ids.get(disk.index, "")) for disk in plan.disks[1:]]},
     }
 
 
@@ -127,9 +128,9 @@ def _planned_part(part: TargetPartition) -> Fields:
     return {"Device": part.source, "SizeBytes": part.size, "Block": False}
 
 
-def _planned_disk(disk: TargetDisk) -> Fields:
+def _planned_disk(disk: TargetDisk, disk_id: str) -> Fields:
     return {
-        "DiskId": "",
+        "DiskId": disk_id,
         "Size": disk.size // GIB,
         "LVM": False,
         "Parts": {

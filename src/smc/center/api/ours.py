@@ -73,6 +73,7 @@ _NAME_PREFIX = "The image is named prefix_JOBID, cut to 128 characters; not toge
 _METHOD = "What begins by itself; without it the job waits for StartReplicationJob or its ScheduledStartTime"
 _EXCLUDES = "Patterns of what is left behind, as rsync excludes; with Disk of that disk alone"
 _IP_MODE = "Whether the copy asks for its addresses or keeps those of the source"
+_CONFIRM_ERASE = "The target instance's id: that what its disks hold is erased is meant"
 _PRIVATE_IP = "Of the target instance afterwards; without it as it is"
 _IMAGE_CHECK = "Whether the cloud checks the image; what it finds never fails the job"
 _DIAGNOSTICS = "Whether the agent sends its logs when the job fails"
@@ -82,6 +83,7 @@ _NOT_PUBLIC = "As in CreateReplicationJob; the public API has it there alone"
 PARAMETERS: Mapping[str, Mapping[str, str]] = {  # public action -> parameter of ours -> what it means
     "CreateAccessToken": {"WorkgroupId": "The workgroup that imported servers join"},
     "CreateReplicationJob": {
+        "ConfirmErase": _CONFIRM_ERASE,
         "ExecutionMethod": _METHOD,
         "Excludes": _EXCLUDES,
         "ImageCheck": _IMAGE_CHECK,
@@ -92,6 +94,7 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {  # public action -> parameter of
         "UploadDiagnosticLogs": _DIAGNOSTICS,
     },
     "ModifyReplicationJobAttribute": {
+        "ConfirmErase": _CONFIRM_ERASE,
         "Disks": _NOT_PUBLIC,
         "ExecutionMethod": _METHOD,
         "Excludes": f"{_EXCLUDES}; they replace all those before",

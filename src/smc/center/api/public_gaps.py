@@ -17,9 +17,8 @@ NOT_BUILT_YET: Mapping[str, str] = {"CutOverReplicationJob": "jobs run once, so 
 _JOB = "ReplicationJobs.ReplicationJob"
 EMPTY_FIELDS: Mapping[str, Mapping[str, str]] = {  # action -> field of the answer -> why it has no value
     "DescribeReplicationJobs": {
-        f"{_JOB}.Disks.Data.Data.DiskId": "it is of jobs to an instance.",
-        f"{_JOB}.Disks.System.DiskId": "it is of jobs to an instance.",
-        f"{_JOB}.InstanceId": "it is of jobs to an instance.",
+        f"{_JOB}.Disks.Data.Data.DiskId": "it is of jobs onto an instance alone.",
+        f"{_JOB}.Disks.System.DiskId": "an instance that is the target gets another system disk.",
         f"{_JOB}.ScheduledStartTime": "jobs cannot be scheduled yet.",
     },
 }

@@ -1,7 +1,7 @@
 """Which replication jobs are asked for."""
 
 import msgspec
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_
 
 from smc.center.store import tags
 from smc.center.store.tables import jobs as table
@@ -14,6 +14,7 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     ids: tuple[str, ...] = ()
     source_ids: tuple[str, ...] = ()
+    instance_ids: tuple[str, ...] = ()  # target instances
     name: str = ""
     region_id: str = ""
     statuses: tuple[JobStatus, ...] = ()
@@ -31,6 +32,9 @@ def conditions_of(wanted: JobFilter) -> list[ColumnElement[bool]]:
     ):
         if values:
             conditions.append(column.in_(values))
+    if wanted.instance_ids:
+        named = [f'"instance_id":"{instance}"' for instance in wanted.instance_ids]
+        conditions.append(or_(*(table.c.request.contains(text, autoescape=True) for text in named)))
     if wanted.name:
         conditions.append(table.c.name == wanted.name)
     if wanted.resource_group:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from smc.center.api.asked.container import check_container
 from smc.center.api.asked.disks import check_disks
 from smc.center.api.asked.draft import Asking, Draft
+from smc.center.api.asked.instance import check_instance
 from smc.center.api.asked.names import check_names
 from smc.center.api.asked.network import check_network
 from smc.center.api.asked.tags import check_tags
@@ -23,6 +24,7 @@ CHECKS: Sequence[Callable[[Asking, Draft], Draft]] = (
     check_network,
     check_transfer,
     check_disks,
+    check_instance,
     check_tags,
 )
 

@@ -12,7 +12,7 @@ from smc.model.server import Server
 
 def check_disks(asking: Asking, draft: Draft) -> Draft:
     _refuse_parts(asking.sent)
-    return replace(draft, sizes_gib=draft.sizes_gib | _sizes(asking.sent, asking.source.server))
+    return replace(draft, sizes_gib=draft.sizes_gib | sizes_sent(asking.sent, asking.source.server))
 
 
 def _refuse_parts(sent: JobParameters) -> None:
@@ -27,11 +27,9 @@ def _refuse_parts(sent: JobParameters) -> None:
         raise unsupported("Part", "partitions are laid out by this center: choose sizes of disks only.")
     if any(disk.lvm for disk in disks):
         raise unsupported("LVM", "partitions are plain, so far.")
-    if any(disk.disk_id for disk in disks):
-        raise unsupported("DiskId", "jobs make images only.")
 
 
-def _sizes(sent: JobParameters, server: Server) -> dict[int, int]:
+def sizes_sent(sent: JobParameters, server: Server) -> dict[int, int]:
     """GiB by disk index, of the disks that were named."""
     new = sent.disks or NewDisks()
     known = {disk.index for disk in server.disks[1:]}

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from smc.base.errors import UserError
 from smc.center.api.asked.draft import Asking, Draft
+from smc.center.api.asked.target import TARGET_INSTANCE
 from smc.center.api.words import invalid
 from smc.cloud.driver import Driver
 
@@ -14,8 +15,12 @@ def check_network(asking: Asking, draft: Draft) -> Draft:
     sent, request = asking.sent, draft.request
     if sent.instance_type:
         request = replace(request, instance_type=sent.instance_type)
+    net_mode = request.net_mode if sent.net_mode is None else sent.net_mode
+    if net_mode not in (0, NET_MODE_PRIVATE):
+        raise invalid("NetMode", "NetMode must be 0 (Internet) or 2 (private network).")
+    if request.target_type == TARGET_INSTANCE:
+        return replace(draft, request=replace(request, net_mode=net_mode))  # its network is its own
     if sent.vpc_id or sent.v_switch_id or sent.net_mode is not None:
-        net_mode = request.net_mode if sent.net_mode is None else sent.net_mode
         vswitch = sent.v_switch_id or request.vswitch_id
         vpc = _vpc(asking.context.driver, net_mode, vswitch, sent.vpc_id)
         request = replace(request, net_mode=net_mode, vswitch_id=vswitch, vpc_id=vpc)
@@ -24,8 +29,6 @@ def check_network(asking: Asking, draft: Draft) -> Draft:
 
 def _vpc(driver: Driver, net_mode: int, vswitch: str, wanted: str) -> str:
     """The VPC of the vSwitch, "" when the center makes a network of its own."""
-    if net_mode not in (0, NET_MODE_PRIVATE):
-        raise invalid("NetMode", "NetMode must be 0 (Internet) or 2 (private network).")
     if not vswitch:
         if net_mode == NET_MODE_PRIVATE:
             raise UserError(

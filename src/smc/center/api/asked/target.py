@@ -7,8 +7,9 @@ from smc.center.api.job_parameters import ExecutionMethod
 from smc.center.api.words import invalid, unsupported
 from smc.model.server import platform
 
-TARGET_TYPES = {"image": "Image", "containerimage": "ContainerImage", "targetinstance": "TargetInstance"}
-TARGET_TYPES["instance"] = "TargetInstance"
+TARGET_INSTANCE = "TargetInstance"
+TARGET_TYPES = {"image": "Image", "containerimage": "ContainerImage", "targetinstance": TARGET_INSTANCE}
+TARGET_TYPES["instance"] = TARGET_INSTANCE
 LICENSED = ("Windows", "RedHat", "SUSE", "OpenSUSE")  # whose licences can be brought along
 
 
@@ -34,8 +35,6 @@ def _target_type(text: str) -> str:
     target = TARGET_TYPES.get(text.lower())
     if target is None:
         raise invalid("TargetType", f"TargetType must be one of {', '.join(set(TARGET_TYPES.values()))}.")
-    if target == "TargetInstance":
-        raise unsupported("TargetType", "jobs make images only, so far.")
     return target
 
 
