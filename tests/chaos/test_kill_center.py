@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from smc.center.jobs.migrate import STORY
 from smc.cloud.driver import Kind
 from smc.cloud.memory import MemoryCloud
 
@@ -45,17 +46,17 @@ MADE = {
 }
 
 
-def center(folder: Path, story: str = "1", moment: str = "") -> "subprocess.CompletedProcess[str]":
+def center(folder: Path, story: str = STORY, moment: str = "") -> "subprocess.CompletedProcess[str]":
     words = [sys.executable, "-m", "tests.chaos.center", str(folder), story, *moment.split()]
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
-def killed(folder: Path, moment: str, story: str = "1") -> None:
+def killed(folder: Path, moment: str, story: str = STORY) -> None:
     ended = center(folder, story, moment)
     assert ended.returncode == -signal.SIGKILL, f"{moment}: {ended.stdout}{ended.stderr[-2000:]}"
 
 
-def finished(folder: Path, story: str = "1") -> str:
+def finished(folder: Path, story: str = STORY) -> str:
     ended = center(folder, story)
     assert ended.stdout.startswith("finished m-"), ended.stdout + ended.stderr[-2000:]
     return ended.stdout.split()[1]
@@ -79,7 +80,7 @@ def test_a_center_killed_at_every_call_of_the_cloud_makes_nothing_twice(tmp_path
 )
 def test_a_center_of_another_story_continues_what_was_killed(tmp_path: Path, moment: str) -> None:
     killed(tmp_path, moment)
-    finished(tmp_path, story="2")
+    finished(tmp_path, story="another")
     made = MemoryCloud(tmp_path / "cloud.json").made
     temporary = (Kind.VPC, Kind.VSWITCH, Kind.SECURITY_GROUP, Kind.INSTANCE, Kind.DISK)
     assert {kind: made[kind] for kind in temporary} == {kind: MADE[kind] for kind in temporary}
@@ -89,7 +90,7 @@ def test_a_center_of_another_story_continues_what_was_killed(tmp_path: Path, mom
 
 def test_an_image_of_an_interrupted_run_is_not_left_beside_the_delivered_one(tmp_path: Path) -> None:
     killed(tmp_path, "after create_image 1")
-    image = finished(tmp_path, story="2")
+    image = finished(tmp_path, story="another")
     found = MemoryCloud(tmp_path / "cloud.json").image(image)
     assert found
     assert found.name == "web-image"

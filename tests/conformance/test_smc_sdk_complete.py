@@ -19,6 +19,7 @@ from tests.unit.center.servers import server
 
 from smc.base.errors import UserError
 from smc.center.api.public_gaps import EMPTY_FIELDS, IGNORED, NOT_BUILT_YET, REFUSED_ACTIONS
+from smc.center.api.words import written
 from smc.center.store.job_changes import Change
 from smc.center.trust.run_ca import new_authority
 from smc.model.job import BusinessStatus, JobStatus, RunType
@@ -117,6 +118,7 @@ def populate(running: Center, sdk: Client) -> None:
             description="to-the-cloud",
             image_name=f"image_{source[-5:]}",
             resource_group_id="rg-1",
+            scheduled_start_time=written(running.parts.store.clock.now() + 86400),
             replication_parameters='{"bandwidth_limit":100}',
             tag=[models.CreateReplicationJobRequestTag(key="team", value="shop")],
         )

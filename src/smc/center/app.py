@@ -17,6 +17,7 @@ from smc.center.notify.deliver import deliver_due
 from smc.center.settings import Settings
 from smc.center.store.database import url_of
 from smc.center.store.store import Store, open_store
+from smc.center.timetable import look
 from smc.center.trust.center_ca import CenterTrust, open_trust
 from smc.center.trust.tickets import Tickets
 from smc.center.upkeep import Chore, Upkeep
@@ -24,6 +25,7 @@ from smc.cloud.driver import Driver
 from smc.rpc.dispatch import application
 
 BATCH_SECONDS = 2.0  # how late the next job of a batch begins
+TIMETABLE_SECONDS = 5.0  # how late a job begins or expires
 PRESENCE_SECONDS = 10.0  # how late it is noticed that a source is silent
 DELIVERY_SECONDS = 1.0
 RETENTION_SECONDS = 3600.0
@@ -93,6 +95,7 @@ def upkeep_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Upkeep:
     return Upkeep(
         (
             Chore("batches", BATCH_SECONDS, lambda: go_on_with_batches(context)),
+            Chore("timetable", TIMETABLE_SECONDS, lambda: look(context)),
             Chore("presence", PRESENCE_SECONDS, store.presence.look),
             Chore("notifications", DELIVERY_SECONDS, lambda: deliver_due(store)),
             Chore("retention", RETENTION_SECONDS, forget),

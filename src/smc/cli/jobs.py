@@ -170,6 +170,27 @@ def stop(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     out.print(f"stopping {job}")
 
 
+@app.command("cutover")
+def cutover(
+    job: JobId,
+    sync: Annotated[
+        bool, typer.Option("--sync/--no-sync", help="Whether a last round moves what has changed since.")
+    ] = True,
+    wait: Wait = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """End an incremental job that waits for its next round: release everything but its images."""
+    api = connect(data_dir)
+    answer = api.call("CutOverReplicationJob", {"JobId": job, "SyncData": sync})
+    if as_json:
+        show_json(answer)
+    else:
+        out.print(f"cutting over {job}" + (", with a last round" if sync else ""))
+    if wait:
+        follow(api, job, seconds=LONGEST_WAIT_SECONDS, quiet=as_json)
+
+
 @app.command("watch")
 def watch_(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Show stage, percent, speed and time left until the job has ended; exit 1 unless it finished."""

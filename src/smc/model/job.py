@@ -48,6 +48,23 @@ class TokenStatus(Enum):
     EXPIRED = "expired"
 
 
+class RunAim(Enum):
+    """What a run is there for."""
+
+    ROUND = "round"  # an image, then waiting for the next round
+    LAST = "last"  # an image, then the end: the only round of a job, or its cutover
+    RELEASE = "release"  # no more data: what is temporary is released, then the end
+
+
+class DrillStatus(Enum):
+    NOT_RUN = "NotRun"
+    RUNNING = "Running"
+    PASSED = "Passed"
+    WARNING = "Warning"
+    CRITICAL = "Critical"
+    FAILED = "Failed"
+
+
 class RunType(Enum):
     MANUAL = "Manual"
     SCHEDULE = "Schedule"

@@ -12,11 +12,14 @@ from smc.center.agents.speed import AVERAGE_SECONDS, Meter
 from smc.center.store.history import SLOT_SECONDS, Point
 from smc.center.store.sources import Sign
 from smc.center.store.values import AgentState, Run
-from smc.model.job import RunType
+from smc.model.job import RunAim, RunType
 from smc.model.progress import DiskProgress, Phase, Progress
 from smc.wire.orders import TaskKind
 
 RUN = Run(
+    aim=RunAim.LAST,
+    round=1,
+    ending=None,
     job="j-1",
     number=1,
     type=RunType.MANUAL,

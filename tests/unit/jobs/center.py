@@ -13,14 +13,14 @@ from smc.center.jobs.runner import Runner, journal_url
 from smc.center.jobs.work import JobSettings, Work
 from smc.center.store.database import url_of
 from smc.center.store.jobs import NewJob
-from smc.center.store.store import open_store
+from smc.center.store.store import Store, open_store
 from smc.center.store.values import Job, JobRequest
 from smc.center.trust.run_ca import new_authority
 from smc.center.trust.tickets import Tickets
 from smc.cloud.memory import MemoryCloud
-from smc.model.job import JobStatus, RunType
+from smc.model.job import BusinessStatus, JobStatus, RunAim, RunType
 from smc.model.plan import Plan, TargetDisk
-from smc.model.server import Architecture, Firmware
+from smc.model.server import Architecture, Firmware, Server
 from smc.wire.orders import Enrol
 
 FAST = JobSettings(
@@ -57,10 +57,11 @@ class Center:
         story: str = STORY,
         settings: JobSettings = FAST,
         clock: Clock = SYSTEM,
+        store: Store | None = None,
         before_open: Callable[[Ends], None] = lambda ends: None,
     ) -> None:
         self.cloud = cloud
-        self.store = open_store(url_of(folder), "lcl", clock)
+        self.store = store or open_store(url_of(folder), "lcl", clock)
         self.work = Work(self.store, cloud, Tickets(folder), settings)
         self.runner = Runner(self.work, journal_url(folder), story=story, turn=0.02)
         self.ends = Ends(self.store, cloud, new_csr())
@@ -73,9 +74,12 @@ class Center:
         self.ends.end()
         self.store.close()
 
-    def import_source(self) -> str:
+    def import_another(self) -> str:
+        return self.import_source(server(fingerprint="f2", hostname="other"))
+
+    def import_source(self, described: Server | None = None) -> str:
         code, text = self.store.codes.create("test", "", 10, 1)
-        request = Enrol(token_id=code.id, token_code=text, server=server(), csr=new_csr())
+        request = Enrol(token_id=code.id, token_code=text, server=described or server(), csr=new_csr())
         return self.store.sources.enrol(request, "198.51.100.7")[0].id
 
     def new_job(self, **request: object) -> str:
@@ -94,6 +98,14 @@ class Center:
 
     def start(self, job: str) -> None:
         self.store.jobs.begin_run(job, RunType.MANUAL, new_authority())
+        self.runner.start(job)
+
+    def ends_reach(self, job: str, copied: int) -> None:
+        """The job is Syncing and so many bytes are there."""
+        until(lambda: self.ends.copied >= copied and self.job(job).business_status is BusinessStatus.SYNCING)
+
+    def cut_over(self, job: str, aim: RunAim) -> None:
+        self.store.jobs.begin_run(job, RunType.MANUAL, new_authority(), aim=aim)
         self.runner.start(job)
 
     def job(self, job: str) -> Job:

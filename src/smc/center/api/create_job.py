@@ -13,7 +13,7 @@ from smc.center.api.start_job import start
 from smc.center.api.words import invalid, request_hash, unsupported
 from smc.center.store.jobs import NewJob
 from smc.center.store.sources import state_of
-from smc.center.store.values import Source
+from smc.center.store.values import JobRequest, Source
 from smc.model.job import JobStatus, SourceState
 from smc.rpc.dispatch import Caller, Reply
 
@@ -36,7 +36,10 @@ def _new_job(context: Context, request: CreateReplicationJob, token_hash: str) -
     _refuse_other_kinds(request)
     source = context.source(request.source_id)
     now = context.clock.now()
-    draft = checked(Asking(context, source, request, is_new=True), Draft(valid_until=now + VALID_DAYS * DAY))
+    first = Draft(
+        created=now, valid_until=now + VALID_DAYS * DAY, request=JobRequest(run_once=request.run_once)
+    )
+    draft = checked(Asking(context, source, request, is_new=True), first)
     require_available(source, now)
     return NewJob(
         name=draft.name,
@@ -78,8 +81,6 @@ def _refuse_other_kinds(request: CreateReplicationJob) -> None:
         raise invalid("JobType", "JobType must be 0.")
     if request.job_type != 0:
         raise unsupported("JobType", "servers (0) are moved here, nothing else.")
-    if not request.run_once:
-        raise unsupported("RunOnce", "jobs run once, so far.")
 
 
 def _hash(request: CreateReplicationJob) -> str:

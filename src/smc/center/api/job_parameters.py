@@ -76,8 +76,8 @@ class JobParameters(Request, frozen=True, kw_only=True):
     v_switch_id: Short = ""
     net_mode: int | None = None
     replication_parameters: ParametersText = ""
-    frequency: str = ""
-    max_number_of_image_to_keep: str = ""
+    frequency: Annotated[int, msgspec.Meta(ge=1, le=168)] | None = None
+    max_number_of_image_to_keep: Annotated[int, msgspec.Meta(ge=1, le=10)] | None = None
     instance_type: Short = ""
     instance_ram_role: str = ""
     launch_template_id: str = ""
@@ -121,13 +121,12 @@ class Parameter(msgspec.Struct, frozen=True):
     refused: str = ""
 
 
-_ONCE = "jobs run once."
 _TEMPLATES = "images are not put into launch templates yet."
 PARAMETERS: Mapping[str, Parameter] = {
     "name": Parameter(When.ANY_TIME),
     "description": Parameter(When.ANY_TIME),
     "target_type": Parameter(),
-    "scheduled_start_time": Parameter(refused="jobs cannot be scheduled yet."),
+    "scheduled_start_time": Parameter(),
     "valid_time": Parameter(When.ALIVE),
     "image_name": Parameter(),
     "image_name_prefix": Parameter(),
@@ -140,8 +139,8 @@ PARAMETERS: Mapping[str, Parameter] = {
     "v_switch_id": Parameter(),
     "net_mode": Parameter(),
     "replication_parameters": Parameter(When.SYNCING),
-    "frequency": Parameter(When.WAITING, refused=_ONCE),
-    "max_number_of_image_to_keep": Parameter(When.WAITING, refused=_ONCE),
+    "frequency": Parameter(When.WAITING),
+    "max_number_of_image_to_keep": Parameter(When.WAITING),
     "instance_type": Parameter(),
     "instance_ram_role": Parameter(),
     "launch_template_id": Parameter(refused=_TEMPLATES),

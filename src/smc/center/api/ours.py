@@ -13,6 +13,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "CreateAccessToken": ("token create",),
     "CreateReplicationJob": ("job create",),
     "CreateWorkgroup": ("workgroup create",),
+    "CutOverReplicationJob": ("job cutover",),
     "DeleteAccessToken": ("token delete",),
     "DeleteReplicationJob": ("job delete",),
     "DeleteSourceServer": ("source delete",),

@@ -12,13 +12,12 @@ REFUSED_ACTIONS: Mapping[str, str] = {  # answered with `UnsupportedAction.<acti
     "without a source server or an agent.",
 }
 
-NOT_BUILT_YET: Mapping[str, str] = {"CutOverReplicationJob": "jobs run once, so far."}
+NOT_BUILT_YET: Mapping[str, str] = {}  # an action that does not answer at all
 
 _JOB = "ReplicationJobs.ReplicationJob"
 EMPTY_FIELDS: Mapping[str, Mapping[str, str]] = {  # action -> field of the answer -> why it has no value
     "DescribeReplicationJobs": {
         f"{_JOB}.Disks.Data.Data.DiskId": "it is of jobs onto an instance alone.",
         f"{_JOB}.Disks.System.DiskId": "an instance that is the target gets another system disk.",
-        f"{_JOB}.ScheduledStartTime": "jobs cannot be scheduled yet.",
     },
 }

@@ -1,6 +1,7 @@
-"""Starting a job: one more run, handed to the workflows."""
+"""Starting a job, by hand or by itself: one more run, handed to the workflows."""
 
 import contextlib
+from collections.abc import Sequence
 
 from smc.base.errors import Transient, UserError
 from smc.center.api.context import Context
@@ -10,16 +11,35 @@ from smc.center.store.jobs import STARTABLE, require_status
 from smc.center.store.sources import state_of
 from smc.center.store.values import Job
 from smc.center.trust.run_ca import new_authority
-from smc.model.job import RunType, SourceState
+from smc.model.job import JobStatus, RunAim, RunType, SourceState
+
+BY_ITSELF = {RunType.MANUAL: "", RunType.SCHEDULE: ": its time has come"}
 
 
 def start(context: Context, job_id: str) -> None:
-    """Raises `UserError`: `ReplicationJob.InvalidStatus`, `TransitionInstance.NotFound`,
+    """By hand. Raises `UserError`: `ReplicationJob.InvalidStatus`, `TransitionInstance.NotFound`,
     `SourceServerState.Invalid`.
     """
-    job = context.job(job_id)
-    require_status(job, STARTABLE)
-    _require_instance(context, job)
+    begin(context, context.job(job_id), RunType.MANUAL, STARTABLE)
+
+
+def begin(
+    context: Context, job: Job, kind: RunType, allowed: Sequence[JobStatus], aim: RunAim | None = None
+) -> None:
+    """One more run of a job as it was read; `aim` None: what comes next. Raises as above."""
+    require_status(job, allowed)
+    course = context.store.runs.next_course(job)
+    if (aim or course.aim) is not RunAim.RELEASE and not context.store.runs.delivered(job.id, course.round):
+        _require_instance(context, job)
+        _require_source(context, job)
+    run = context.store.jobs.begin_run(
+        job.id, kind, new_authority(), allowed=allowed, aim=aim, after=job.run_number
+    )
+    context.store.log.add(job.id, f"Run {run.number} was started{BY_ITSELF[kind]}.")
+    context.jobs.start(job.id)
+
+
+def _require_source(context: Context, job: Job) -> None:
     source = context.source(job.source_id)
     if state_of(source, context.clock.now()) is SourceState.UNAVAILABLE:
         raise UserError(
@@ -28,18 +48,15 @@ def start(context: Context, job_id: str) -> None:
             code="SourceServerState.Invalid",
             hint="See that the server runs and its agent reaches this center, then start the job again.",
         )
-    run = context.store.jobs.begin_run(job_id, RunType.MANUAL, new_authority())
-    context.store.log.add(job_id, f"Run {run.number} was started.")
-    context.jobs.start(job_id)
 
 
 def _require_instance(context: Context, job: Job) -> None:
     """The copy is on the intermediate instance; without it there is nothing to go on with.
 
-    With an image made, only cleaning is left to do. A cloud that does not answer now is asked by the run.
+    A cloud that does not answer now is asked by the run.
     """
     instance = job.transition_instance_id
-    if not instance or job.image_id:
+    if not instance:
         return
     with contextlib.suppress(Transient):
         if context.driver.instance(instance) is None:

@@ -8,7 +8,7 @@ from dbos import DBOS
 from smc.base.errors import SmcError
 from smc.center.containers.layout import Layout
 from smc.center.containers.pushed import pushed
-from smc.center.jobs.steps.clean import image_parts, release
+from smc.center.jobs.steps.clean import delivered_parts, release
 from smc.center.jobs.steps.install import EVERYTHING
 from smc.center.jobs.steps.restore import restore
 from smc.center.jobs.work import Work
@@ -31,7 +31,7 @@ def remove(work: Work, job_id: str) -> list[str]:
         return []
     try:
         restore(work, job_id)
-        keep = image_parts(work, job.image_id)
+        keep = delivered_parts(work, job_id)
         left = release(work, job_id, keep=keep, purposes=EVERYTHING)
     except Exception as e:  # the edge of a step: without a line in its log the job would be Deleting for ever
         log.exception("%s could not be cleaned", job_id)

@@ -1,4 +1,4 @@
-"""The story of a run: a running server becomes an image.
+"""The story of a run: a running server becomes an image, once or round after round.
 
 Each step is written into the journal when it is done; after a crash the story is told again, and what the
 journal has is not done again. Raise `STORY` when steps are added, left out, renamed or put in another order.
@@ -11,19 +11,22 @@ from typing import Concatenate, ParamSpec, TypeVar
 from dbos import DBOS
 
 from smc.base.errors import Broken, SmcError
+from smc.center.jobs.steps.aim import aim_of, is_delivered
 from smc.center.jobs.steps.clean import clean
 from smc.center.jobs.steps.convert import contain, convert, is_contained
 from smc.center.jobs.steps.deliver import deliver, make_image, name_image, snapshot_disks, switch_off
-from smc.center.jobs.steps.ending import fail, finish, halt, is_delivered
+from smc.center.jobs.steps.ending import fail, finish, halt, wait
 from smc.center.jobs.steps.machine import launch, locate_disks
 from smc.center.jobs.steps.network import adopt, make_group, make_network
 from smc.center.jobs.steps.receiver import await_receiver
+from smc.center.jobs.steps.rounds import drop_old_images, switch_on
 from smc.center.jobs.steps.sync import sync
 from smc.center.jobs.values import Overtaken, Synced
 from smc.center.jobs.work import Work
+from smc.model.job import RunAim
 from smc.model.progress import Failure
 
-STORY = "2"
+STORY = "3"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,7 +37,8 @@ def migrate(work: Work, run: str) -> str:
     """Tell the story of `run` to its end; the answer is the value of an `Ending`. Raises `Overtaken`."""
     step = Steps(work, run)
     try:
-        if not step(is_delivered):
+        aim = RunAim(step(aim_of))
+        if aim is not RunAim.RELEASE and not step(is_delivered):
             step(adopt)
             network = step(make_network)
             group = step(make_group, network)
@@ -52,6 +56,11 @@ def migrate(work: Work, run: str) -> str:
                 name = step(name_image)
                 image = step(make_image, name, snapshots)
                 step(deliver, image)
+        if aim is not RunAim.RELEASE:
+            step(drop_old_images)
+        if aim is RunAim.ROUND:
+            step(switch_on)
+            return step(wait)
         step(clean)
         return step(finish)
     except Overtaken:

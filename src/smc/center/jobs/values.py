@@ -36,6 +36,7 @@ class Ending(Enum):
     """How a run ended; its value is the result of its workflow."""
 
     FINISHED = "Finished"
+    WAITING = "Waiting"
     STOPPED = "Stopped"
     IN_ERROR = "InError"
     OVERTAKEN = "Overtaken"  # a newer run has begun, or the job is being deleted: nothing was written

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from smc.center.store.events import EventKind, EventLevel, NewEvent, note
 from smc.center.store.tables import jobs as table
 from smc.model.codec import encode
-from smc.model.job import JobStatus
+from smc.model.job import DrillStatus, JobStatus
 from smc.model.progress import Failure
 
 KINDS: Mapping[JobStatus, tuple[EventKind, EventLevel, str]] = {
@@ -25,7 +25,8 @@ UNSET = ("business_status", "note", "failure", "image_id", "transition_instance_
 
 def add(connection: Connection, now: float, job: str, **values: object) -> None:
     """A job that has not been started."""
-    fresh: dict[str, object] = dict.fromkeys(UNSET, "") | {"run_number": 0, "progress": 0.0}
+    fresh: dict[str, object] = dict.fromkeys(UNSET, "")
+    fresh |= {"run_number": 0, "progress": 0.0, "drill": DrillStatus.NOT_RUN.value}
     made = insert(table).values(id=job, status=JobStatus.READY.value, created=now, **fresh, **values)
     connection.execute(made)
     tell(connection, now, job, EventKind.JOB_CREATED, "was created")

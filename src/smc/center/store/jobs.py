@@ -22,7 +22,7 @@ from smc.center.store.tags import Tagged
 from smc.center.store.values import Job, JobRequest, Run, Tag
 from smc.center.trust.run_ca import Authority
 from smc.model.codec import decode, encode
-from smc.model.job import UNFINISHED, BusinessStatus, JobStatus, RunType
+from smc.model.job import UNFINISHED, BusinessStatus, DrillStatus, JobStatus, RunAim, RunType
 from smc.model.plan import Plan
 from smc.model.progress import Failure
 
@@ -114,14 +114,25 @@ class Jobs:
         with self._database.read() as connection:
             return [_value(row) for row in connection.execute(query.order_by(table.c.created))]
 
-    def begin_run(self, job_id: str, kind: RunType, authority: Authority) -> Run:
-        """One more run, and the job is Running.
+    def begin_run(
+        self,
+        job_id: str,
+        kind: RunType,
+        authority: Authority,
+        *,
+        allowed: Sequence[JobStatus] = STARTABLE,
+        aim: RunAim | None = None,
+        after: int | None = None,
+    ) -> Run:
+        """One more run, and the job is Running; `aim` None: what comes next.
 
-        Raises `UserError` (`ReplicationJob.InvalidStatus`, `QuotaExceeded.ConcurrentReplicationJob`).
+        Raises `UserError`: `QuotaExceeded.ConcurrentReplicationJob`; `ReplicationJob.InvalidStatus` in
+        another status than the `allowed`, or when another run than `after` is the latest.
         """
         with self._database.write() as connection:
             job = locked(connection, job_id)
-            require_status(job, STARTABLE)
+            require_status(job, allowed if after in (None, job.run_number) else ())
+            course = runs.next_course(connection, job, aim)
             if _count(connection, JobStatus.RUNNING) >= self._quotas.concurrent_jobs:
                 raise exceeded(Quota.CONCURRENT_JOBS, self._quotas.concurrent_jobs)
             number = job.run_number + 1
@@ -138,7 +149,7 @@ class Jobs:
                 started=job.started or now,
                 ended=None,
             )
-            return runs.add(connection, job_id, number, kind, now, authority)
+            return runs.add(connection, job_id, number, kind, course, now, authority)
 
     def continue_run(self, run: Run, authority: Authority) -> Run | None:
         """One more run in place of one that was interrupted, in one transaction: the job stays Running.
@@ -151,7 +162,10 @@ class Jobs:
                 return None
             runs.end(connection, run.job, run.number, now)
             stop = runs.is_stop_wanted(connection, run.job, run.number)
-            return runs.add(connection, run.job, run.number + 1, run.type, now, authority, stop_wanted=stop)
+            course = runs.Course(run.aim, run.round)
+            return runs.add(
+                connection, run.job, run.number + 1, run.type, course, now, authority, stop_wanted=stop
+            )
 
     def want_stop(self, job_id: str) -> None:
         """Wish the current run to stop; its workflow answers with `end`. Raises `UserError` as Stop does."""
@@ -239,7 +253,7 @@ class Jobs:
         with self._database.write() as connection:
             if not turn(connection, now, run.job, status, *_is_current(run), failure=failure, **values):
                 return False
-            runs.end(connection, run.job, run.number, now)
+            runs.end(connection, run.job, run.number, now, status)
         self._bell.ring()
         return True
 
@@ -339,6 +353,7 @@ def _value(row: Row[tuple[object, ...]]) -> Job:
         "request": decode(columns["request"], JobRequest),
         "plan": decode(columns["plan"], Plan),
         "status": JobStatus(columns["status"]),
+        "drill": DrillStatus(columns["drill"]),
         "business_status": BusinessStatus(stage) if stage else None,
         "failure": decode(columns["failure"], Failure) if columns["failure"] else None,
     }

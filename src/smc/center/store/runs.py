@@ -1,6 +1,7 @@
 """Runs of a job: what receiver and agent should do, and what they said."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Column, Connection, Row, Select, insert, select, update
@@ -10,10 +11,10 @@ from smc.center.bell import Bell
 from smc.center.store.database import Database
 from smc.center.store.tables import jobs
 from smc.center.store.tables import runs as table
-from smc.center.store.values import AgentState, Run
+from smc.center.store.values import AgentState, Job, Run
 from smc.center.trust.run_ca import Authority
 from smc.model.codec import decode, encode
-from smc.model.job import JobStatus, RunType
+from smc.model.job import JobStatus, RunAim, RunType
 from smc.model.progress import Progress
 from smc.model.report import Report
 from smc.wire.orders import TaskKind
@@ -45,6 +46,15 @@ class Runs:
         with self._database.read() as connection:
             rows = connection.execute(_QUERY.where(table.c.job == job).order_by(table.c.number))
             return [_value(row) for row in rows]
+
+    def next_course(self, job: Job) -> "Course":
+        """Of a run that would begin now."""
+        with self._database.read() as connection:
+            return next_course(connection, job)
+
+    def delivered(self, job: str, round_number: int = 0) -> Sequence[str]:
+        """Ids of the images of a job, or of one of its rounds, oldest first; some may be gone since."""
+        return [run.image_id for run in self.of_job(job) if run.image_id and round_number in (0, run.round)]
 
     def ordered_for(self, source_id: str) -> Run | None:
         """The run that the agent of this source should work on now."""
@@ -124,11 +134,32 @@ class Runs:
             _update(connection, job, number, **values)
 
 
+class Course(NamedTuple):
+    """What a run is there for, and in which of the job's rounds it is."""
+
+    aim: RunAim
+    round: int
+
+
+def next_course(connection: Connection, job: Job, aim: RunAim | None = None) -> Course:
+    """Of the run after the job's latest: the same round goes on until a run has left the job Waiting.
+
+    What was begun is ended: a cutover that failed or was stopped stays one.
+    """
+    query = select(table.c.aim, table.c.round, table.c.ending).where(table.c.job == job.id)
+    latest = connection.execute(query.order_by(table.c.number.desc()).limit(1)).one_or_none()
+    if latest is not None and latest.ending != JobStatus.WAITING.value:
+        return Course(aim or RunAim(latest.aim), latest.round)
+    usual = RunAim.LAST if job.request.run_once else RunAim.ROUND
+    return Course(aim or usual, latest.round + 1 if latest is not None else 1)
+
+
 def add(
     connection: Connection,
     job: str,
     number: int,
     kind: RunType,
+    course: Course,
     now: float,
     authority: Authority,
     *,
@@ -139,6 +170,9 @@ def add(
         job=job,
         number=number,
         type=kind,
+        aim=course.aim,
+        round=course.round,
+        ending=None,
         started=now,
         ended=None,
         image_id="",
@@ -159,6 +193,8 @@ def add(
     columns.pop("reported")
     columns |= {
         "type": run.type.value,
+        "aim": run.aim.value,
+        "ending": "",
         "receiver_task": run.receiver_task.value,
         "ca_key": run.ca_key.reveal(),
         "progress": "",
@@ -195,13 +231,14 @@ def forget_receiver_certificates(connection: Connection, job: str) -> None:
     connection.execute(update(table).where(table.c.job == job).values(receiver_certificate=""))
 
 
-def end(connection: Connection, job: str, number: int, now: float) -> None:
+def end(connection: Connection, job: str, number: int, now: float, ending: JobStatus | None = None) -> None:
     """Nobody works on the run any more, and its key is forgotten: certificates end with the run."""
     _update(
         connection,
         job,
         number,
         ended=now,
+        ending=ending.value if ending else "",
         agent_ordered=False,
         receiver_task=TaskKind.REST.value,
         ca_key="",
@@ -217,6 +254,8 @@ def _value(row: Row[tuple[object, ...]]) -> Run:
     columns = dict(row._mapping)
     columns |= {
         "type": RunType(columns["type"]),
+        "aim": RunAim(columns["aim"]),
+        "ending": JobStatus(columns["ending"]) if columns["ending"] else None,
         "ca_key": Secret(columns["ca_key"]),
         "receiver_task": TaskKind(columns["receiver_task"]),
         "progress": decode(columns["progress"], Progress) if columns["progress"] else None,

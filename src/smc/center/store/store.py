@@ -11,6 +11,7 @@ from smc.center.store.events import Events
 from smc.center.store.history import History
 from smc.center.store.job_changes import JobChanges
 from smc.center.store.job_log import JobLog
+from smc.center.store.job_times import JobTimes
 from smc.center.store.jobs import Jobs
 from smc.center.store.outbox import Outbox
 from smc.center.store.presence import Presence
@@ -41,6 +42,7 @@ class Store:
         self.codes = ActivationCodes(database, region, clock)
         self.sources = Sources(database, region, clock, quotas)
         self.jobs = Jobs(database, region, self.bell, clock, quotas)
+        self.times = JobTimes(database, clock)
         self.changes = JobChanges(database, self.bell)
         self.runs = Runs(database, self.bell)
         self.history = History(database)

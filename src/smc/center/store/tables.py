@@ -150,6 +150,7 @@ jobs = Table(
     Column("started", TIME),
     Column("ended", TIME),
     Column("valid_until", TIME, nullable=False),
+    Column("drill", String(16), nullable=False),
     Column("client_token", ID, unique=True),
     Column("client_token_hash", HASH),
     Column("resource_group", ID, nullable=False, server_default=""),
@@ -183,6 +184,9 @@ runs = Table(
     _job_column(primary=True),
     Column("number", Integer, primary_key=True),
     Column("type", String(16), nullable=False),
+    Column("aim", String(16), nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("ending", String(16), nullable=False),  # the status it left its job in; "" while it runs
     Column("started", TIME, nullable=False),
     Column("ended", TIME),
     Column("image_id", ID, nullable=False),

@@ -5,7 +5,7 @@ import msgspec
 from smc.base.secret import Secret
 from smc.center.access import Role
 from smc.cloud.driver import Kind
-from smc.model.job import BusinessStatus, JobStatus, RunType, run_id
+from smc.model.job import BusinessStatus, DrillStatus, JobStatus, RunAim, RunType, run_id
 from smc.model.plan import Plan
 from smc.model.progress import Failure, Progress
 from smc.model.report import Moving
@@ -81,6 +81,10 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     license_type: str = ""
     run_once: bool = True
     job_type: int = 0
+    execution_method: str = ""  # of API's ExecutionMethod; "" in a job of an older center
+    scheduled_at: float | None = None
+    frequency_hours: int = 0  # from the start of a round to that of the next one
+    images_to_keep: int = 0
     launch_template_id: str = ""
     launch_template_version: str = ""
     instance_ram_role: str = ""
@@ -115,6 +119,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ended: float | None
     valid_until: float
     resource_group: str
+    drill: DrillStatus = DrillStatus.NOT_RUN
 
     @property
     def run(self) -> str:
@@ -157,11 +162,17 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One pass of data. `stop_wanted`, `receiver_task` and `agent_ordered` say what should be true now."""
+    """One pass of data; those that go on with what was cut off have the same `round`.
+
+    `ending` is the status in which it left its job, None while it runs. `stop_wanted`, `receiver_task` and
+    `agent_ordered` say what should be true now."""
 
     job: str
     number: int
     type: RunType
+    aim: RunAim
+    round: int
+    ending: JobStatus | None
     started: float
     ended: float | None
     image_id: str

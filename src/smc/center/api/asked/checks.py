@@ -8,6 +8,7 @@ from smc.center.api.asked.draft import Asking, Draft
 from smc.center.api.asked.instance import check_instance
 from smc.center.api.asked.names import check_names
 from smc.center.api.asked.network import check_network
+from smc.center.api.asked.rounds import check_rounds
 from smc.center.api.asked.tags import check_tags
 from smc.center.api.asked.target import check_target
 from smc.center.api.asked.times import check_times
@@ -21,6 +22,7 @@ CHECKS: Sequence[Callable[[Asking, Draft], Draft]] = (
     check_container,
     check_names,
     check_times,
+    check_rounds,
     check_network,
     check_transfer,
     check_disks,

@@ -18,6 +18,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str = ""
     description: str = ""
+    created: float
     valid_until: float
     request: JobRequest = JobRequest()
     sizes_gib: dict[int, int] = {}
@@ -47,6 +48,7 @@ def draft_of(job: Job) -> Draft:
     return Draft(
         name=job.name,
         description=job.description,
+        created=job.created,
         valid_until=job.valid_until,
         request=job.request,
         sizes_gib={disk.index: disk.size // GIB for disk in job.plan.disks},

@@ -3,8 +3,7 @@
 from msgspec.structs import replace
 
 from smc.center.api.asked.draft import Asking, Draft
-from smc.center.api.job_parameters import ExecutionMethod
-from smc.center.api.words import invalid, unsupported
+from smc.center.api.words import invalid
 from smc.model.server import platform
 
 TARGET_INSTANCE = "TargetInstance"
@@ -17,14 +16,6 @@ def check_target(asking: Asking, draft: Draft) -> Draft:
     sent, request = asking.sent, draft.request
     if sent.target_type:
         request = replace(request, target_type=_target_type(sent.target_type))
-    if sent.execution_method in (
-        ExecutionMethod.TEST_ONLY,
-        ExecutionMethod.TEST_AND_MIGRATE,
-        ExecutionMethod.SCHEDULE,
-    ):
-        raise unsupported(
-            "ExecutionMethod", f"{sent.execution_method.value}; CreateOnly and MigrateNow are, so far."
-        )
     if sent.license_type:
         _check_license(asking, sent.license_type)
         request = replace(request, license_type=sent.license_type)

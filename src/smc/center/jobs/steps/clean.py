@@ -16,7 +16,7 @@ def clean(work: Work, run: str) -> None:
     """After this nothing of the job is left in the cloud but its image. Raises `Broken` naming what is."""
     job, now = work.current(run)
     work.store.jobs.reach(now, BusinessStatus.CLEANING, note="Releasing what was temporary", progress=97.0)
-    left = release(work, job.id, keep=image_parts(work, job.image_id))
+    left = release(work, job.id, keep=delivered_parts(work, job.id))
     work.store.jobs.hold_instance(now, "")
     if left:
         raise Broken(
@@ -26,12 +26,13 @@ def clean(work: Work, run: str) -> None:
         )
 
 
-def image_parts(work: Work, image: str) -> set[str]:
-    """The image and the snapshots behind it; an image the cloud does not show just now is not given up."""
-    if not image:
-        return set()
-    found = work.driver.image(image)
-    return {image, *(found.snapshots if found else ())}
+def delivered_parts(work: Work, job: str) -> set[str]:
+    """The job's images and the snapshots behind them; one the cloud does not show just now stays too."""
+    parts: set[str] = set()
+    for image in work.store.runs.delivered(job):
+        found = work.driver.image(image)
+        parts |= {image, *(found.snapshots if found else ())}
+    return parts
 
 
 def release(

@@ -59,17 +59,20 @@ def snapshot_disks(work: Work, run: str, machine: Machine) -> list[str]:
 
 
 def name_image(work: Work, run: str) -> str:
-    """The wished name; with the job's id behind it when another image has that name."""
-    job, _ = work.current(run)
+    """The wished name; with the job's id behind it when another image has that name.
+
+    The images of an incremental job have the number of their round in the end.
+    """
+    job, now = work.current(run)
+    delivered = work.store.runs.delivered(job.id)
     for earlier in work.driver.find({TAG_JOB: job.id, TAG_PURPOSE: IMAGE}):
-        if earlier.kind is Kind.IMAGE and earlier.id != job.image_id:
+        if earlier.kind is Kind.IMAGE and earlier.id not in delivered:
             _give_up(work, run, earlier.id)  # an earlier run made and never delivered it: the copy moved on
     prefix = job.request.image_name_prefix
     wished = f"{prefix}_{job.id}" if prefix else job.request.image_name or f"smc_{job.id}"
-    wished = wished[:LONGEST_NAME]
-    if work.driver.image_named(wished) is None:
-        return wished
-    return f"{wished[: LONGEST_NAME - len(job.id) - 1]}_{job.id}"
+    cycle = "" if job.request.run_once else f"_CYCLE_{now.round}"
+    name = _cut(wished, cycle)
+    return name if work.driver.image_named(name) is None else _cut(wished, f"_{job.id}{cycle}")
 
 
 def make_image(work: Work, run: str, name: str, snapshots: list[str]) -> str:
@@ -124,6 +127,10 @@ def deliver(work: Work, run: str, image: str) -> None:
     _, now = work.current(run)
     work.store.jobs.deliver(now, image)
     work.store.log.add(run_job(run), f"The image {image} is there.")
+
+
+def _cut(name: str, suffix: str) -> str:
+    return name[: LONGEST_NAME - len(suffix)] + suffix
 
 
 def take_snapshot(work: Work, run: str, disk: str, name: str, what: str, purpose: str = IMAGE) -> str:

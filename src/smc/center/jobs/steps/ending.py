@@ -1,6 +1,6 @@
 """How a run ends: finished, stopped by the operator, or in error with what to do about it."""
 
-from smc.center.containers.pushed import is_container, pushed
+from smc.center.containers.pushed import pushed
 from smc.center.jobs.steps.report import warning
 from smc.center.jobs.values import Ending, Overtaken
 from smc.center.jobs.work import Work
@@ -12,22 +12,23 @@ from smc.model.progress import Failure
 NEXT = "Start the job again: it continues where it stopped."
 
 
-def is_delivered(work: Work, run: str) -> bool:
-    """An earlier run made the image and was cut off before everything was clean."""
-    job, _ = work.current(run)
-    if is_container(job):
-        return pushed(work.store, job) is not None
-    return bool(job.image_id) and work.driver.image(job.image_id) is not None
-
-
 def finish(work: Work, run: str) -> str:
     job, now = work.current(run)
     container, instance = pushed(work.store, job), job.request.instance_id
-    what = f"the image is {container.reference if container else job.image_id}"
+    image = container.reference if container else job.image_id
+    what = f"the image is {image}" if image else "no image was made"
     if instance:
         what = f"the instance {instance} is the source now"
     work.store.log.add(job.id, f"Finished: {what}.")
     return _end(work, now, JobStatus.FINISHED, Ending.FINISHED, note=warning(work, run))
+
+
+def wait(work: Work, run: str) -> str:
+    """The round is over; the copy and its instance stay for the next one."""
+    job, now = work.current(run)
+    sentence = f"Round {now.round} is done: the image is {job.image_id}."
+    work.store.log.add(job.id, sentence)
+    return _end(work, now, JobStatus.WAITING, Ending.WAITING, note=warning(work, run) or sentence)
 
 
 def halt(work: Work, run: str) -> str:

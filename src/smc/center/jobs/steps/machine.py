@@ -42,6 +42,8 @@ def launch(work: Work, run: str, network: Network, group: str) -> Machine:
 def locate_disks(work: Work, run: str, machine: Machine) -> None:
     """The plan learns by which serial number the receiver finds each disk."""
     job, now = work.current(run)
+    for disk in work.driver.disks(machine.instance):
+        work.record(run, Kind.DISK, disk.id, disk.name)
     disks = tuple(
         structs.replace(planned, serial=disk.serial)
         for planned, disk in zip(job.plan.disks, target_disks(work, job, machine.instance), strict=True)
@@ -71,14 +73,16 @@ def target_gib(disk: TargetDisk) -> int:
     return max(1, gib_rounded_up(disk.size))
 
 
-def running(work: Work, run: str, instance: str) -> bool:
-    """Whether it runs; started again when somebody stopped it. Raises `InstanceLost`."""
+def running(work: Work, run: str, instance: str, *, told: bool = True) -> bool:
+    """Whether it runs; started when it is stopped. Raises `InstanceLost`. `told`: the log says so."""
     seen = look(work, instance)
     if seen is None:
         raise lost(instance)
     if seen.power is Power.STOPPED:
-        log.warning("run %s: the intermediate instance %s is stopped: starting it", run, instance)
-        work.store.log.add(run_job(run), f"The intermediate instance {instance} was stopped: starting it.")
+        if told:
+            log.warning("run %s: the intermediate instance %s is stopped: starting it", run, instance)
+            sentence = f"The intermediate instance {instance} was stopped: starting it."
+            work.store.log.add(run_job(run), sentence)
         work.driver.start(instance)
     return seen.power is Power.RUNNING
 

@@ -1,0 +1,327 @@
+"""Every way a job can live, by the official SDK: scheduled, incremental, paused, cut over, expired."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conformance.living import DAY, HOUR, Living, living
+from tests.conformance.smc_sdk import call, refused
+
+from smc.base.errors import UserError
+from smc.center.api.words import written
+from smc.cloud.driver import Kind, Power
+from smc.cloud.memory import no_hook
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[Living]:
+    with living(tmp_path) as life:
+        yield life
+
+
+def at(life: Living, seconds: float) -> str:
+    return written(life.clock.now() + seconds)
+
+
+def modify(life: Living, job: str, **changes: object) -> None:
+    call(life.sdk, "ModifyReplicationJobAttribute", JobId=job, **changes)
+
+
+def kinds(life: Living) -> set[Kind]:
+    return {resource.kind for resource in life.left}
+
+
+# Scheduled
+
+
+def test_a_scheduled_job_starts_by_itself_and_once(life: Living) -> None:
+    start = at(life, 2 * HOUR)
+    job = life.create(ScheduledStartTime=start)
+    found = life.job(job)
+    assert (found["ScheduledStartTime"], found["ExecutionMethod"]) == (start, "Schedule")
+    assert found["NextStartTime"] == start
+    life.pass_time(2 * HOUR - 1)
+    assert life.job(job)["Status"] == "Ready"
+    life.pass_time(1)
+    life.pass_time()
+    done = life.ends_as(job, "Finished")
+    runs = done["ReplicationJobRuns"]["ReplicationJobRun"]
+    assert [run["Type"] for run in runs] == ["Schedule"]
+    assert (done["NextStartTime"], done["ScheduledStartTime"]) == ("", start)
+    life.pass_time(DAY)
+    assert life.job(job)["Status"] == "Finished"
+
+
+def test_a_scheduled_job_that_was_started_by_hand_does_not_start_again(life: Living) -> None:
+    job = life.create(ExecutionMethod="Schedule", ScheduledStartTime=at(life, HOUR))
+    life.center.ends.hold_at = 300
+    life.start(job)
+    life.center.ends_reach(job, 300)
+    life.stop(job)
+    life.ends_as(job, "Stopped")
+    life.pass_time(2 * HOUR)
+    assert life.job(job)["Status"] == "Stopped"
+
+
+def test_a_scheduled_job_waits_for_a_source_that_is_away(life: Living) -> None:
+    job = life.create(ScheduledStartTime=at(life, HOUR))
+    for _ in range(3):
+        life.pass_time(HOUR, online=False)
+    found = life.job(job)
+    assert found["Status"] == "Ready"
+    assert "Its time to start has come" in found["StatusInfo"]
+    lines = call(life.sdk, "DescribeJobLog", JobId=job)["LogLines"]["LogLine"]
+    assert [line["Code"] for line in lines if line["Level"] == "warning"] == ["SourceServerState.Invalid"]
+    life.pass_time()
+    assert life.ends_as(job, "Finished")["StatusInfo"] == ""
+
+
+def test_a_schedule_may_change_until_the_job_runs(life: Living) -> None:
+    job = life.create()
+    assert life.job(job)["ExecutionMethod"] == "CreateOnly"
+    modify(life, job, ScheduledStartTime=at(life, HOUR))
+    assert life.job(job)["ExecutionMethod"] == "Schedule"
+    modify(life, job, ScheduledStartTime=at(life, 3 * HOUR))
+    life.pass_time(2 * HOUR)
+    assert life.job(job)["Status"] == "Ready"
+    modify(life, job, ExecutionMethod="CreateOnly")
+    found = life.job(job)
+    assert (found["ScheduledStartTime"], found["ExecutionMethod"]) == ("", "CreateOnly")
+    life.pass_time(DAY)
+    assert life.job(job)["Status"] == "Ready"
+    with refused("MissingParameter.ScheduledStartTime"):
+        modify(life, job, ExecutionMethod="Schedule")
+    with refused("InvalidParameter.ExecutionMethod", match="StartReplicationJob"):
+        modify(life, job, ExecutionMethod="MigrateNow")
+    life.start(job)
+    life.ends_as(job, "Finished")
+    with refused("ReplicationJob.InvalidStatus"):
+        modify(life, job, ScheduledStartTime=at(life, HOUR))
+
+
+def test_a_time_that_cannot_be_is_refused(life: Living) -> None:
+    source = life.import_source()
+    for parameters, code in (
+        ({"ScheduledStartTime": at(life, 31 * DAY)}, "InvalidParameter.ScheduledStartTime"),
+        ({"ScheduledStartTime": at(life, -HOUR)}, "InvalidParameter.ScheduledStartTime"),
+        ({"ExecutionMethod": "Schedule"}, "MissingParameter.ScheduledStartTime"),
+        (
+            {"ExecutionMethod": "MigrateNow", "ScheduledStartTime": at(life, HOUR)},
+            "InvalidParameter.ScheduledStartTime",
+        ),
+        ({"ExecutionMethod": "TestOnly"}, "UnsupportedParameter.ExecutionMethod"),
+        ({"ExecutionMethod": "TestAndMigrate"}, "UnsupportedParameter.ExecutionMethod"),
+    ):
+        with refused(code):
+            life.create(source, **parameters)
+    job = life.create(source, ScheduledStartTime=at(life, 30 * DAY))
+    assert life.job(job)["DrillStatus"] == "NotRun"
+
+
+# Round after round
+
+
+def test_rounds_begin_when_their_time_has_come(life: Living) -> None:
+    job = life.incremental()
+    began = life.clock.now()
+    life.start(job)
+    waiting = life.ends_as(job, "Waiting")
+    assert (waiting["Frequency"], waiting["MaxNumberOfImageToKeep"], waiting["RunOnce"]) == (24, 2, False)
+    assert (waiting["ImageName"], waiting["Round"]) == ("web_image_CYCLE_1", 1)
+    assert waiting["NextStartTime"] == written(began + DAY)
+    instance = waiting["TransitionInstanceId"]
+    assert life.cloud.state(instance) == Power.RUNNING.value
+    life.pass_time(DAY - 1)
+    assert life.job(job)["Status"] == "Waiting"
+    for number in (2, 3, 4):
+        life.pass_time(DAY)
+        found = life.ends_as(job, "Waiting")
+        assert (found["ImageName"], found["TransitionInstanceId"]) == (f"web_image_CYCLE_{number}", instance)
+    runs = found["ReplicationJobRuns"]["ReplicationJobRun"]
+    assert [run["Type"] for run in runs] == ["Manual", "Schedule", "Schedule", "Schedule"]
+    assert sum(resource.kind is Kind.IMAGE for resource in life.left) == 2
+
+
+def test_a_round_can_be_begun_by_hand_and_moves_the_next_one(life: Living) -> None:
+    job = life.incremental()
+    life.start(job)
+    life.ends_as(job, "Waiting")
+    life.pass_time(20 * HOUR)
+    life.start(job)
+    found = life.ends_as(job, "Waiting")
+    assert found["NextStartTime"] == at(life, DAY)
+    life.pass_time(5 * HOUR)
+    assert life.job(job)["Round"] == 2
+
+
+def test_a_paused_job_begins_no_round_before_it_is_started(life: Living) -> None:
+    job = life.incremental()
+    life.start(job)
+    life.ends_as(job, "Waiting")
+    life.stop(job)
+    found = life.job(job)
+    assert (found["Status"], found["NextStartTime"]) == ("Stopped", "")
+    with refused("ReplicationJob.InvalidStatus"):
+        life.cut_over(job, sync=False)
+    life.pass_time(3 * DAY)
+    assert life.job(job)["Status"] == "Stopped"
+    life.start(job)
+    assert life.ends_as(job, "Waiting")["Round"] == 2
+
+
+def test_how_often_and_how_many_may_change_between_rounds(life: Living) -> None:
+    job = life.incremental()
+    modify(life, job, Frequency=12)
+    life.start(job)
+    life.ends_as(job, "Waiting")
+    modify(life, job, Frequency=6, MaxNumberOfImageToKeep=1)
+    assert life.job(job)["NextStartTime"] == at(life, 6 * HOUR)
+    life.pass_time(6 * HOUR)
+    found = life.ends_as(job, "Waiting")
+    assert (found["Frequency"], found["MaxNumberOfImageToKeep"]) == (6, 1)
+    assert sum(resource.kind is Kind.IMAGE for resource in life.left) == 1
+    life.stop(job)
+    with refused("ReplicationJob.InvalidStatus", match="Waiting"):
+        modify(life, job, Frequency=8)
+    once = life.create(life.center.import_another())
+    with refused("InvalidParameter.Frequency"):
+        modify(life, once, Frequency=8)
+
+
+def test_a_cutover_with_data_is_a_last_round(life: Living) -> None:
+    job = life.incremental()
+    with refused("ReplicationJob.InvalidStatus", match="only allowed in the following status: Waiting"):
+        life.cut_over(job, sync=True)
+    life.start(job)
+    life.ends_as(job, "Waiting")
+    life.cut_over(job, sync=True)
+    done = life.ends_as(job, "Finished")
+    assert (done["ImageName"], done["TransitionInstanceId"]) == ("web_image_CYCLE_2", "")
+    assert done["KeptResources"]["KeptResource"] == []
+    assert kinds(life) == {Kind.IMAGE, Kind.SNAPSHOT}
+    with refused("ReplicationJob.InvalidStatus"):
+        life.cut_over(job, sync=False)
+
+
+def test_a_cutover_without_data_needs_no_source(life: Living) -> None:
+    job = life.incremental()
+    life.start(job)
+    life.ends_as(job, "Waiting")
+    life.pass_time(HOUR, online=False)
+    with refused("SourceServerState.Invalid"):
+        life.cut_over(job, sync=True)
+    life.cut_over(job, sync=False)
+    done = life.ends_as(job, "Finished")
+    assert done["ImageName"] == "web_image_CYCLE_1"
+    assert kinds(life) == {Kind.IMAGE, Kind.SNAPSHOT}
+
+
+# Expired
+
+
+@pytest.mark.parametrize("status", ["Ready", "Stopped", "InError", "Waiting"])
+def test_a_job_whose_time_is_over_expires_and_is_deleted_a_week_later(life: Living, status: str) -> None:
+    job = life.incremental(ValidTime=at(life, 10 * DAY), Frequency=168)
+    bring_to(life, job, status)
+    kept = len(life.left)
+    life.clock.jump(10 * DAY - 1)
+    assert life.job(job)["Status"] == status
+    life.pass_time(1)
+    found = life.job(job)
+    assert (found["Status"], found["NextStartTime"], len(life.left)) == ("Expired", "", kept)
+    for call_it in (life.start, life.stop):
+        with refused("ReplicationJob.InvalidStatus"):
+            call_it(job)
+    with refused("ReplicationJob.InvalidStatus"):
+        modify(life, job, ValidTime=at(life, 20 * DAY))
+    with refused("SourceServerState.Invalid"):
+        life.create(found["SourceId"])
+    life.pass_time(7 * DAY - 1)
+    assert life.job(job)["Status"] == "Expired"
+    life.pass_time(1)
+    life.is_gone(job)
+    assert kinds(life) <= {Kind.IMAGE, Kind.SNAPSHOT}
+    assert life.create(found["SourceId"])
+
+
+def test_a_running_job_is_left_alone_until_it_ends(life: Living) -> None:
+    job = life.create(ValidTime=at(life, 7 * DAY))
+    life.center.ends.hold_at = 300
+    life.start(job)
+    life.center.ends_reach(job, 300)
+    life.pass_time(8 * DAY)
+    assert life.job(job)["Status"] == "Running"
+    life.stop(job)
+    life.ends_as(job, "Stopped")
+    life.pass_time()
+    assert life.job(job)["Status"] == "Expired"
+
+
+def test_the_time_of_a_job_may_be_made_longer(life: Living) -> None:
+    job = life.create(ValidTime=at(life, 7 * DAY))
+    until = at(life, 80 * DAY)
+    with refused("InvalidParameter.ValidTime"):
+        modify(life, job, ValidTime=at(life, 91 * DAY))
+    modify(life, job, ValidTime=until)
+    life.pass_time(70 * DAY)
+    found = life.job(job)
+    assert (found["Status"], found["ValidTime"]) == ("Ready", until)
+    with refused("InvalidParameter.ValidTime", match="over already"):
+        modify(life, job, ValidTime=at(life, -60 * DAY))
+
+
+# What a job keeps
+
+
+def test_a_failed_job_tells_each_thing_that_it_keeps(life: Living) -> None:
+    job = life.create()
+    bring_to(life, job, "InError")
+    kept = life.job(job)["KeptResources"]["KeptResource"]
+    assert {one["ResourceId"] for one in kept} == {resource.id for resource in life.left}
+    found = [one["Kind"] for one in kept]
+    assert {kind: found.count(kind) for kind in set(found)} == {
+        "vpc": 1,
+        "vswitch": 1,
+        "security_group": 1,
+        "instance": 1,
+        "disk": 3,
+        "snapshot": 2,
+    }
+    (instance,) = (one for one in kept if one["Kind"] == "instance")
+    assert instance["Name"] == "No_Delete_SMC_Transition_Instance"
+    assert instance["Since"] == written(life.clock.now())
+    life.delete(job)
+    life.is_gone(job)
+    assert life.left == []
+
+
+def test_what_was_released_by_hand_is_no_trouble(life: Living) -> None:
+    job = life.create()
+    bring_to(life, job, "InError")
+    life.cloud.vanish(life.job(job)["TransitionInstanceId"])
+    life.delete(job)
+    life.is_gone(job)
+    assert life.left == []
+
+
+def bring_to(life: Living, job: str, status: str) -> None:
+    """A job that was just created."""
+    match status:
+        case "Waiting":
+            life.start(job)
+        case "Stopped":
+            life.center.ends.hold_at = 300
+            life.start(job)
+            life.center.ends_reach(job, 300)
+            life.stop(job)
+        case "InError":
+            life.cloud.hook = refuse_images
+            life.start(job)
+    if status != "Ready":
+        life.ends_as(job, status)
+    life.cloud.hook = no_hook
+
+
+def refuse_images(when: str, call_name: str) -> None:
+    if (when, call_name) == ("before", "create_image"):
+        raise UserError("There may be no more images.", code="QuotaExceed.Image", hint="Delete some.")
