@@ -6,7 +6,6 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,18 +23,6 @@ pytestmark = pytest.mark.kernel
 
 MIB = 1 << 20
 SLOW = TransferSettings(bandwidth_limit_mbit=200)
-
-
-@pytest.fixture
-def ends(tmp_path: Path) -> Iterator[Ends]:
-    with ext4(tmp_path / "source.img") as source, ext4(tmp_path / "target.img") as target:
-        both = Ends(source, target)
-        try:
-            yield both
-        finally:
-            both.memory.close()
-            release(source)
-            release(target)
 
 
 def flags(root: Path) -> list[str]:

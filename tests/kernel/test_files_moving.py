@@ -2,26 +2,14 @@
 
 import os
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tests.kernel.copying import Ends, differences, ext4
+from tests.kernel.copying import Ends, differences
 
 from smc.transfer.files import walk
 from smc.transfer.outgoing import Outgoing
 
 pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture
-def ends(tmp_path: Path) -> Iterator[Ends]:
-    with ext4(tmp_path / "source.img") as source, ext4(tmp_path / "target.img") as target:
-        both = Ends(source, target)
-        try:
-            yield both
-        finally:
-            both.memory.close()
 
 
 @pytest.mark.parametrize("size", [100, 3_000_000], ids=["small", "large"])

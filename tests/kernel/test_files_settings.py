@@ -4,12 +4,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
-from tests.kernel.copying import AGENT, RECEIVER, Ends, differences, ext4
+from tests.kernel.copying import AGENT, RECEIVER, Ends, differences
 
 from smc.base.errors import Transient, WireError
 from smc.model.report import Equality
@@ -23,16 +22,6 @@ pytestmark = pytest.mark.kernel
 
 MIB = 1 << 20
 MBIT = 125_000
-
-
-@pytest.fixture
-def ends(tmp_path: Path) -> Iterator[Ends]:
-    with ext4(tmp_path / "source.img") as source, ext4(tmp_path / "target.img") as target:
-        both = Ends(source, target)
-        try:
-            yield both
-        finally:
-            both.memory.close()
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
