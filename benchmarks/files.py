@@ -66,10 +66,11 @@ def _measure(
             runs = options.runs if where == "tmpfs" else min(options.runs, EXT4_RUNS)
             tell = partial(_tell, into=options.into, tree=tree, where=where, size=size, scale=options.scale)
             with at(where, base, BUILD) as place:
+                race = rounds.Race(source, place, pair, peers, runs, tell)
                 if names := [name for name in here if name in FIRST]:
-                    rounds.first(names, source, place, pair, peers, runs, tell)
+                    rounds.first(names, race)
                 if names := [name for name in here if name in LATER]:
-                    rounds.later(names, source, place, pair, peers, runs, tell)
+                    rounds.later(names, race)
                 if "limited" in here and pair:
                     rounds.over_a_link(source, place, runs, tell)
     finally:

@@ -55,56 +55,54 @@ class Contender:
 Tell = Callable[[str, Sequence[Contender]], None]  # a row, and all of its contenders, after each run
 
 
-def first(
-    names: Sequence[str],
-    source: Path,
-    place: Place,
-    pair: Pair | None,
-    peers: dict[str, Rsync],
-    runs: int,
-    tell: Tell,
-) -> None:
+@dataclass(frozen=True)
+class Race:
+    """Who copies what to where, how often, and who hears of it; `pair` is ours."""
+
+    source: Path
+    place: Place
+    pair: Pair | None
+    peers: dict[str, Rsync]
+    runs: int
+    tell: Tell
+
+
+def first(names: Sequence[str], race: Race) -> None:
     """Into nothing; one copy is held at a time. `names` are rows of `FIRST`, measured in one go."""
+    pair, peers, place = race.pair, race.peers, race.place
     wanted = {peer for name in names for peer in ROWS[name].peers}
     contenders = [Contender(name, peer.copy, judged=False) for name, peer in peers.items() if name in wanted]
     if pair:
         contenders += [
             Contender(name, partial(pair.copy, settings=ROWS[name].settings), judged=True) for name in names
         ]
-    for _ in range(runs):
+    for _ in range(race.runs):
         for contender in contenders:
             place.empty()
-            contender.run(source, place.folder("copy"), fresh=True)
+            contender.run(race.source, place.folder("copy"), fresh=True)
         for name in names:
-            tell(name, [each for each in contenders if each.name not in FIRST or each.name == name])
+            race.tell(name, [each for each in contenders if each.name not in FIRST or each.name == name])
     place.empty()
 
 
-def later(
-    names: Sequence[str],
-    source: Path,
-    place: Place,
-    pair: Pair | None,
-    peers: dict[str, Rsync],
-    runs: int,
-    tell: Tell,
-) -> None:
+def later(names: Sequence[str], race: Race) -> None:
     """Rounds upon copies that each contender made before; `names` are rows of `LATER`, in that order."""
-    contenders = [Contender(name, peer.copy, judged=False) for name, peer in peers.items()]
-    if pair:
-        contenders.append(Contender("ours", pair.copy, judged=True))
+    source, place = race.source, race.place
+    contenders = [Contender(name, peer.copy, judged=False) for name, peer in race.peers.items()]
+    if race.pair:
+        contenders.append(Contender("ours", race.pair.copy, judged=True))
     targets = {contender.name: place.folder(contender.name) for contender in contenders}
     for contender in contenders:
         contender.run(source, targets[contender.name], fresh=True)
     for name in (each for each in LATER if each in names):
         for contender in contenders:
             contender.forget()
-        for number in range(runs):
+        for number in range(race.runs):
             if name in CHANGES:
                 CHANGES[name](source, number)
             for contender in contenders:
                 contender.run(source, targets[contender.name], fresh=False)
-            tell(name, contenders)
+            race.tell(name, contenders)
     place.empty()
 
 
