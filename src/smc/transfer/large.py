@@ -63,12 +63,12 @@ class LargeJob:
         self._next: int | None = 0  # piece that nobody has taken; None when all are
         self._runs = 0  # streams at work on it
         self._sent = 0  # pieces, over all attempts
-        self._settled = False
+        self._done = False
         self._error: OSError | None = None
 
     def work(self, desk: Desk) -> None:
         with self._lock:
-            if self._settled or self._error is not None:
+            if self._done or self._error is not None:
                 return
             self._runs += 1
         try:
@@ -87,12 +87,12 @@ class LargeJob:
             os.close(handle)
 
     def _let_go(self, desk: Desk) -> None:
-        if self._settled:
+        if self._done:
             desk.jobs.closed(self)
             self.close()
 
     def _begin(self, desk: Desk) -> bool:
-        """The first stream opens it. False when it is settled already."""
+        """The first stream opens it. False when it is done already."""
         handle = open_quietly(desk.folders[self._ledger.tree].open(self._folder), self._entry.name)
         self._before = os.fstat(handle)
         self._fresh = is_fresh(self._before.st_ctime_ns)
@@ -103,8 +103,8 @@ class LargeJob:
         desk.jobs.opened(self)
         if not stat.S_ISREG(self._before.st_mode):
             raise OSError(errno.ESTALE, "no regular file any more")
-        self._settled = bool(self._expected) and self._is_same(desk)
-        return not self._settled
+        self._done = bool(self._expected) and self._is_same(desk)
+        return not self._done
 
     def _is_same(self, desk: Desk) -> bool:
         """Compare with what the receiver has, and say so when it is the same."""
@@ -171,10 +171,10 @@ class LargeJob:
         """Of the attempt, or of all after a failure."""
         with self._lock:
             self._runs -= 1
-            return not self._runs and not self._settled and (self._next is None or self._error is not None)
+            return not self._runs and not self._done and (self._next is None or self._error is not None)
 
     def _finish(self, desk: Desk) -> None:
-        self._settled = True
+        self._done = True
         try:
             if self._error is None:
                 if self._begin_again(desk):
@@ -198,7 +198,7 @@ class LargeJob:
         self._fresh = is_fresh(after.st_ctime_ns)
         self._pieces = Pieces(self._handle, after.st_size)
         self._attempt += 1
-        self._hashes, self._next, self._settled = {}, 0, False
+        self._hashes, self._next, self._done = {}, 0, False
         if self._differ is not None:
             self._differ.begin_again()
         desk.jobs.put(self, first=True)

@@ -7,6 +7,7 @@ One thread looks over the trees, ahead of the caller, who lists the folders that
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from smc.base.errors import WireError
@@ -47,30 +48,31 @@ class _Batch(NamedTuple):
     folders: list[Seen]
 
 
+@dataclass(frozen=True)
+class Trees:
+    """By number. `ahead` are the same folders as `folders`, for the thread that looks ahead.
+
+    `known`: whether the receiver may know folders of the tree.
+    """
+
+    folders: Sequence[Folders]
+    ahead: Sequence[Folders]
+    excludes: Sequence[Excludes]
+    known: Sequence[bool]
+
+
 class Lister:
-    """Of one pass. `known`: for each tree, whether the receiver may know folders of it."""
+    """Of one pass."""
 
     def __init__(
-        self,
-        line: Line,
-        folders: Sequence[Folders],
-        ahead: Sequence[Folders],
-        excludes: Sequence[Excludes],
-        known: Sequence[bool],
-        troubles: Troubles,
-        crew: Crew,
-        count: Callable[[], None] | None,
+        self, line: Line, trees: Trees, troubles: Troubles, crew: Crew, count: Callable[[], None] | None
     ) -> None:
-        """`ahead`: the same trees, for the thread that looks ahead, and tells their totals when it is
-        through.
+        """The thread that looks ahead tells the totals when it is through.
 
         `count` tells them too, faster where the receiver is slow; None: they are known.
         """
         self._line = line
-        self._folders = folders
-        self._ahead = ahead
-        self._excludes = excludes
-        self._known = known
+        self._trees = trees
         self._troubles = troubles
         self._crew = crew
         self._count = count
@@ -102,7 +104,8 @@ class Lister:
             self._numbers += 1
 
     def _parts(self, tree: int, unknown: Iterable[Seen]) -> Iterator[Part]:
-        folders, excludes, unreadable = self._folders[tree], self._excludes[tree], self._troubles.reader(tree)
+        folders, excludes = self._trees.folders[tree], self._trees.excludes[tree]
+        unreadable = self._troubles.reader(tree)
         for seen in unknown:
             here = seen if self._named.has(seen.path) else Seen(seen.path, failure=GONE_MEANWHILE)
             for part in list_folder(folders, here, excludes, unreadable):
@@ -112,14 +115,14 @@ class Lister:
     def _look(self) -> None:
         number = 0
         totals: list[m.Total] = []
-        for tree, folders in enumerate(self._ahead):
+        for tree, folders in enumerate(self._trees.ahead):
             files = size = 0
-            for batch in _batches(look_over(folders, self._excludes[tree], self._crew.check)):
+            for batch in _batches(look_over(folders, self._trees.excludes[tree], self._crew.check)):
                 files += sum([seen.files for seen in batch])
                 size += sum([seen.stored for seen in batch])
                 if self._batches.full():
                     self._count_apart()
-                if self._known[tree]:
+                if self._trees.known[tree]:
                     surveyed = tuple(m.Surveyed(s.path, s.digest, s.files, s.stored) for s in batch)
                     self._line.say(m.Survey(number, tree, surveyed))
                     self._batches.put(_Batch(tree, number, batch))

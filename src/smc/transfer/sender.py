@@ -22,7 +22,7 @@ from smc.transfer.files.folders import Folders
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.jobs import Desk, Jobs
 from smc.transfer.ledger import Ledger
-from smc.transfer.listing import Lister, count
+from smc.transfer.listing import Lister, Trees, count
 from smc.transfer.outgoing import Outgoing
 from smc.transfer.pace import Pace
 from smc.transfer.pipeline import Crew, Pipe
@@ -213,10 +213,7 @@ class _Sender:
         self.say(m.PassBegin(number))
         lister = Lister(
             self,
-            self._folders,
-            self._ahead,
-            self._excludes,
-            known,
+            Trees(self._folders, self._ahead, self._excludes, known),
             self._troubles,
             self._crew,
             self._count if number == 1 else None,

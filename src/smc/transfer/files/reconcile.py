@@ -124,12 +124,6 @@ class Reconciler:
             self._remove_others(handle)
         return answers
 
-    def adjust(self, path: bytes, entry: Entry) -> None:
-        """Metadata of a file whose content is right."""
-        folder, name = split(path)
-        if change(self.folders.open(folder), name, entry):
-            self.changes += 1
-
     def finish_pass(self) -> None:
         """Links, then folders' own metadata, from the bottom upwards."""
         for path, entry in self._links:

@@ -27,6 +27,7 @@ NO_HANDLES = frozenset({errno.EMFILE, errno.ENFILE})  # our failure, not the fol
 FRESH_NS = 100_000_000  # a change so short before the reading may share its time stamp with a later one
 COARSE_NS = 2_000_000_000  # where a filesystem keeps whole seconds
 SECOND_NS = 1_000_000_000
+KINDS = tuple(Kind)  # by the number that native.listing gives
 
 Unreadable = Callable[[bytes, OSError], None]
 
@@ -263,9 +264,6 @@ def _entry(found: "native.Listed", links: dict[bytes, tuple[int, bytes]] | None)
         xattrs,
         inode,
     )
-
-
-KINDS = tuple(Kind)
 
 
 def _wanted(handle: int, path: bytes, excludes: Excludes) -> list[bytes] | None:
