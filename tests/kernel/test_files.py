@@ -206,7 +206,10 @@ def test_checksum_finds_what_size_and_time_hide(ends: Ends) -> None:
 
 
 @pytest.mark.parametrize("killed", ["sender", "receiver"])
-def test_after_a_kill_half_way_nothing_is_lost_and_little_is_sent_again(ends: Ends, killed: str) -> None:
+def test_after_a_kill_half_way_nothing_is_lost_and_little_is_sent_again(
+    ends: Ends, killed: str, tmp_path: Path
+) -> None:
+    ends.memory = Memory(tmp_path / "memory")
     make_nasty_tree(ends.source)
     for number in range(4):
         (ends.source / f"much {number}").write_bytes(os.urandom(20 * MIB))
@@ -221,7 +224,7 @@ def test_after_a_kill_half_way_nothing_is_lost_and_little_is_sent_again(ends: En
     assert isinstance(answer[0], Transient)
     if killed == "receiver":
         ends.memory.close()
-        ends.memory = Memory()
+        ends.memory = Memory(tmp_path / "memory")
     before = ends.memory.wire
     ends.copy()
     assert_equal(ends)
