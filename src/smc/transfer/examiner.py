@@ -66,8 +66,7 @@ class Examiner:
             self._tasks.put(tasks[-1]._replace(last=True))
 
     def run(self) -> None:
-        """Until `end`; raises OSError as `TargetWriteError` would be: what cannot be read cannot be
-        trusted."""
+        """Until `end`. `TargetWriteError` for what cannot be read: it cannot be trusted either."""
         folders: dict[str, Folders] = {}
         try:
             while (task := self._tasks.get()) is not None:

@@ -208,8 +208,7 @@ class LargeJob:
         return _state(self._before) == _state(after) and not self._pieces.was_short
 
     def _describe(self, desk: Desk, after: os.stat_result, size: int, content: bytes) -> m.Sent:
-        """What is told of a content: `settled` when it held still, its entry when that is not the listed
-        one."""
+        """What is told of a content: `settled` when it held still, its entry if not as it was listed."""
         settled = self._held_still(after) and not self._fresh
         entry = None
         listed = self._entry.size, self._entry.mtime_ns, self._entry.changed_ns, self._entry.inode

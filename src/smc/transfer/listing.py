@@ -1,5 +1,4 @@
-"""Telling the receiver what the source has, pass by pass: folders surveyed, and listed where it must know
-more.
+"""Telling the receiver what the source has, pass by pass: folders surveyed, and listed if that is needed.
 
 One thread looks over the trees, ahead of the caller, who lists the folders that the receiver does not know.
 """

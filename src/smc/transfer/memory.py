@@ -1,5 +1,4 @@
-"""What outlives a connection at the receiver: counters, half-received files, and an index of what was
-written.
+"""What outlives a connection at the receiver: counters, half-received files, an index of what was written.
 
 The counters and the half-received files live as long as the receiver's program; the index is on its disk, so
 that a receiver that was started again, or the next round, knows what is proved already.
@@ -83,8 +82,7 @@ class Memory:
         return None
 
     def let_go(self) -> None:
-        """Of half-received files, so that the target can be unmounted; what came of them stays on its
-        disk."""
+        """Of half-received files: the target can be unmounted. What came of them stays on its disk."""
         while self._halves:
             self._halves.popitem()[1].incoming.close()
 

@@ -11,8 +11,7 @@ BURST_SECONDS = 0.25  # of the rate may go out at once
 
 
 class Pace:
-    """A bucket of tokens: told of bytes that went out, it returns when more may. `check` may raise to end
-    it."""
+    """A bucket of tokens: told of bytes that went out, it returns when more may, or `check` raises."""
 
     def __init__(self, dials: Dials, check: Callable[[], None]) -> None:
         self._dials = dials

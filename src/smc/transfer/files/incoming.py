@@ -1,8 +1,7 @@
 """A file that is being received: written under a temporary name in its folder, renamed when it is whole.
 
 So a name holds the old content or the new, never a part, whatever is killed when. Pieces come in any order
-and
-from several streams.
+and from several streams.
 """
 
 import errno
@@ -24,8 +23,7 @@ CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 class Incoming:
     """`hashes` are of the pieces that are written; `received` counts the bytes of content that came for them.
 
-    `temporary` is its name until it is whole. `older` is an open file that copies are taken from, -1 for
-    none.
+    `temporary` is its name until it is whole. `older`: an open file that copies are taken from, -1 for none.
     """
 
     handle: int
@@ -37,9 +35,7 @@ class Incoming:
     pieces: int = 0  # messages that came, over all attempts
     end: Sent | None = None  # said, but not all pieces are here
     awaited: int = -1  # pieces that will have come; -1 until that is said
-    _short: dict[int, int] = field(
-        default_factory=dict
-    )  # lengths of the pieces that are not PIECE bytes long
+    _short: dict[int, int] = field(default_factory=dict)  # lengths of pieces of less than PIECE bytes
     _writing: int = 0  # threads
     _holes: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -85,8 +81,7 @@ class Incoming:
             return self._is_complete()
 
     def finish(self, folder: int, entry: Entry, sent: Sent) -> None:
-        """Give it its size, its metadata and its name. `WireError` when the content is not the announced
-        one."""
+        """Give it its size, its metadata and its name. `WireError` for another content than announced."""
         if not self._fits(sent.size) or self._digest(sent.size) != sent.hash:
             raise WireError(f"the content of {entry.name!r} is not what was announced")
         if len(self.hashes) < -(-sent.size // PIECE):
@@ -133,8 +128,7 @@ class Incoming:
             self._short.pop(piece.number, None)
 
     def _begin_again(self, attempt: int) -> None:
-        """If it is a newer one. A thread that still writes a piece of the older one must not hit the
-        newer."""
+        """If it is a newer one: a thread that still writes a piece of the older must not hit the newer."""
         while attempt > self.attempt and self._writing:
             self._changed.wait()
         if attempt > self.attempt:

@@ -19,8 +19,7 @@ class Pieces:
         self._handle = handle
         self._size = size
         self.was_short = False  # a piece had less than `size` promises: the file was shorter for a while
-        # Data without holes: filesystems in memory look at every page up to a hole when they are asked for
-        # it.
+        # Data without holes: asked for a hole, filesystems in memory look at every page up to it.
         self._data = (0, 0)
 
     def numbers(self, first: int = 0) -> Iterator[int]:

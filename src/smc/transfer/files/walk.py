@@ -57,8 +57,7 @@ class Seen:
     """A folder as one look found it.
 
     `digest` is its survey, empty when a later change could bear the same time stamp. `links` has the inode
-    and
-    the first path of names that are not the first of their inode. `failure`: it cannot be read.
+    and the first path of names that are not the first of their inode. `failure`: it cannot be read.
     """
 
     path: bytes
