@@ -11,6 +11,10 @@ import pytest
 from tests.unit.transfer.hostile import Peer, assert_refused, digest, entry, hostile, sent
 from tests.unit.transfer.two_folders import TwoFolders, picture
 
+from smc.transfer import native
+from smc.transfer.files.folders import Folders
+from smc.transfer.files.patterns import Excludes
+from smc.transfer.files.walk import list_folder, look_over
 from smc.transfer.memory import Memory
 from smc.transfer.records import Records
 from smc.wire import messages as m
@@ -213,6 +217,27 @@ def test_folders_are_surveyed_while_a_large_one_is_listed(root: Path, memory: Me
         peer.put(m.Small(0, (sent(b"abc"),)), b"abc")
         peer.finish()
     assert sorted(path.name for path in root.iterdir()) == ["a", "d", "e"]
+
+
+@pytest.mark.parametrize("mtime", [1 << 64, 1 << 70, -(1 << 63) - 1])
+def test_a_time_that_no_message_can_say_is_the_nearest_that_one_can(
+    root: Path, tmp_path: Path, mtime: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some filesystems keep such times; this one may not."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a").write_bytes(b"abc")
+    listing = native.listing
+
+    def far_away(folder: int, names: list[bytes]) -> list["native.Listed"]:
+        return [(*one[:7], mtime, *one[8:]) for one in listing(folder, names)]
+
+    monkeypatch.setattr(native, "listing", far_away)
+    with Folders(source) as folders:
+        (seen,) = look_over(folders, Excludes(()), lambda: None)
+        ((part, _),) = list_folder(folders, seen, Excludes(()), lambda path, error: None)
+    assert [entry.mtime_ns for entry in part.entries] == [max(-(1 << 63), min(mtime, (1 << 64) - 1))]
+    assert TwoFolders(source, root).copy().is_right
 
 
 def test_a_copy_goes_on_when_the_disk_of_the_index_is_full(

@@ -33,6 +33,7 @@ NO_FLAGS = frozenset({errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS
 KEPT_XATTRS = ("user.", "trusted.", "security.", "system.posix_acl_")  # others mean one filesystem only
 KEPT_NAMES = tuple(prefix.encode() for prefix in KEPT_XATTRS)
 NO_XATTRS = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP})
+EARLIEST, LATEST = -(1 << 63), (1 << 64) - 1  # what msgpack has of integers
 SECTOR = 512  # st_blocks counts these
 
 
@@ -71,6 +72,11 @@ def entry_of(handle: int, name: bytes, state: os.stat_result | None = None) -> E
     """The entry of an open file or folder."""
     state = state or os.fstat(handle)
     return _entry(name, KINDS[stat.S_IFMT(state.st_mode)], state, read_flags(handle), read_xattrs(handle))
+
+
+def sayable(time_ns: int) -> int:
+    """The nearest time that a message can say: from 1677 to 2554. Some filesystems keep others."""
+    return time_ns if EARLIEST <= time_ns <= LATEST else min(max(time_ns, EARLIEST), LATEST)
 
 
 def open_quietly(folder: int, name: bytes, flags: int = 0) -> int:
@@ -181,10 +187,10 @@ def _entry(
         mode=stat.S_IMODE(state.st_mode),
         uid=state.st_uid,
         gid=state.st_gid,
-        mtime_ns=state.st_mtime_ns,
+        mtime_ns=sayable(state.st_mtime_ns),
         size=size,
         stored=min(size, state.st_blocks * SECTOR),
-        changed_ns=state.st_ctime_ns,
+        changed_ns=sayable(state.st_ctime_ns),
         rdev=state.st_rdev if kind in DEVICES else 0,
         target=target,
         flags=flags,

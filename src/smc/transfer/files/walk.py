@@ -15,7 +15,7 @@ from typing import NamedTuple
 import xxhash
 
 from smc.transfer import native
-from smc.transfer.files.entry import entry_of, read_bare_entry
+from smc.transfer.files.entry import entry_of, read_bare_entry, sayable
 from smc.transfer.files.folders import Folders, join, split
 from smc.transfer.files.patterns import Excludes
 from smc.wire.messages import Entry, Folder, Kind
@@ -252,10 +252,10 @@ def _entry(found: "native.Listed", links: dict[bytes, tuple[int, bytes]] | None)
         mode,
         uid,
         gid,
-        mtime,
+        sayable(mtime),
         size,
         stored,
-        ctime,
+        sayable(ctime),
         rdev,
         target,
         link,
