@@ -85,7 +85,8 @@ class Index:
         return bool(self._places)
 
     def close(self) -> None:
-        self._records.close()
+        with self._lock:
+            self._records.close()
 
     def clear(self) -> None:
         with self._or_off():
