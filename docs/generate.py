@@ -106,6 +106,8 @@ class NoJobs:
 
     def delete(self, job_id: str) -> None: ...
 
+    def verify(self, verification: str) -> None: ...
+
 
 def dispatch_table() -> Mapping[str, Action]:
     with tempfile.TemporaryDirectory() as folder:
@@ -119,6 +121,7 @@ def dispatch_table() -> Mapping[str, Action]:
                     jobs=NoJobs(),
                     trust=parts.trust,
                     agent=parts.agent,
+                    blobs=parts.blobs,
                 )
             )
         finally:

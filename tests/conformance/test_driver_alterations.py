@@ -199,3 +199,11 @@ def test_snapshots_of_users_are_not_automatic_ones(site: Site) -> None:
     disk = disks(site, instance)[0].id
     site.snapshot(disk, "by-hand")
     assert list(site.driver.automatic_snapshots(disk)) == []
+
+
+def test_a_group_is_isolated_again_and_again(site: Site) -> None:
+    site.driver.admit(site.group, 22, "203.0.113.9/32")
+    site.driver.alterations.isolate_group(site.group)
+    site.driver.alterations.isolate_group(site.group)
+    with pytest.raises(SmcError):
+        site.driver.alterations.isolate_group("sg-none")

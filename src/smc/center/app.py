@@ -11,6 +11,7 @@ from smc.center.agents.downloads import AgentFile
 from smc.center.api.context import Context
 from smc.center.api.service import service
 from smc.center.batching import go_on_with_batches
+from smc.center.blobs import Blobs
 from smc.center.clock import SYSTEM, Clock
 from smc.center.jobs_port import JobsPort
 from smc.center.notify.deliver import deliver_due
@@ -40,6 +41,7 @@ class Parts:
     trust: CenterTrust
     tickets: Tickets
     agent: AgentFile
+    blobs: Blobs
 
     def close(self) -> None:
         self.store.close()
@@ -57,6 +59,7 @@ def open_parts(settings: Settings, clock: Clock = SYSTEM) -> Parts:
         trust=trust,
         tickets=Tickets(pki),
         agent=AgentFile(settings.agent_file, settings.data_dir / "agents"),
+        blobs=Blobs(settings.data_dir / "blobs"),
     )
 
 
@@ -73,6 +76,7 @@ def context_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Context:
         jobs=jobs,
         trust=parts.trust,
         agent=parts.agent,
+        blobs=parts.blobs,
     )
 
 
@@ -91,6 +95,7 @@ def upkeep_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Upkeep:
         before = store.clock.now() - parts.settings.event_days * 86400.0
         store.outbox.forget(before)
         store.events.forget(before)
+        parts.blobs.forget_all_but(store.verifications.blobs())
 
     return Upkeep(
         (

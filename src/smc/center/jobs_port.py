@@ -21,3 +21,7 @@ class JobsPort(Protocol):
     def delete(self, job_id: str) -> None:
         """The job is Deleting: release what is temporary, then `Jobs.remove` it."""
         ...
+
+    def verify(self, verification: str) -> None:
+        """The verification is Running: boot its image, look, and let it go."""
+        ...

@@ -16,6 +16,7 @@ from smc.cli import (
     target,
     tokens,
     users,
+    verify,
     workgroups,
 )
 from smc.cli.appliance import appliance
@@ -36,6 +37,9 @@ app.add_typer(sources.app, name="source")
 app.add_typer(workgroups.app, name="workgroup")
 app.add_typer(tags.app, name="tag")
 app.add_typer(jobs.app, name="job")
+jobs.app.command("verify")(verify.verify)
+jobs.app.command("verifications")(verify.verifications)
+jobs.app.command("evidence")(verify.evidence)
 app.add_typer(keys.app, name="key")
 app.add_typer(users.app, name="user")
 app.add_typer(events.app, name="event")

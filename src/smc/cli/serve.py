@@ -1,5 +1,6 @@
 """`smc serve`: a center with its destination cloud; the one place where all parts meet."""
 
+import ipaddress
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -43,6 +44,12 @@ def serve(
         str, typer.Option(help="ECS endpoint of a real cloud; default: the embedded local cloud.")
     ] = "",
     region: Annotated[str, typer.Option(help="Region of a real cloud.")] = "local",
+    verify_from: Annotated[
+        str,
+        typer.Option(
+            help="CIDR from which this center reaches instances it verifies; default: the public host."
+        ),
+    ] = "",
     event_days: Annotated[float, typer.Option(help="For how many days events are kept.", min=1)] = 90,
     quota: Annotated[
         list[str] | None,
@@ -81,8 +88,8 @@ def serve(
         parts = open_parts(settings)
         stack.callback(parts.close)
         log.set_up(file=data_dir / "logs" / "center.log")
-        work = _work(parts, cloud.driver, embedded=not cloud_endpoint)
-        runner = Runner(work, journal_url(data_dir))
+        work = _work(parts, cloud.driver, embedded=not cloud_endpoint, verify_from=verify_from)
+        runner = Runner(work, journal_url(data_dir), blobs=parts.blobs)
         stack.callback(runner.close)
         cloud.wait()
         runner.open()
@@ -100,7 +107,7 @@ def _sole_use(data_dir: Path) -> AbstractContextManager[None]:
     return alone(data_dir / "center.lock", in_use)
 
 
-def _work(parts: Parts, driver: Driver, *, embedded: bool) -> Work:
+def _work(parts: Parts, driver: Driver, *, embedded: bool, verify_from: str) -> Work:
     settings = parts.settings
     return Work(
         parts.store,
@@ -112,8 +119,18 @@ def _work(parts: Parts, driver: Driver, *, embedded: bool) -> Work:
             ca_fingerprint=parts.trust.fingerprint,
             agent_sha256=parts.agent.sha256(),
             containers=settings.containers,
+            center_cidr=verify_from or ("127.0.0.1/32" if embedded else _own_address(settings.public_host)),
+            shared_address=embedded,
         ),
     )
+
+
+def _own_address(public_host: str) -> str:
+    """As a CIDR, where it is an address; a name may stand for another one at the cloud."""
+    try:
+        return str(ipaddress.ip_network(public_host))
+    except ValueError:
+        return ""
 
 
 def _announce(key: AdminKey, is_new: bool) -> None:

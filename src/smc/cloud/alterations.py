@@ -44,6 +44,10 @@ class Alterations(Protocol):
         """Nothing to do when it is not in it, or when one of them is gone."""
         ...
 
+    def isolate_group(self, group: str) -> None:
+        """Nothing goes out of the group's instances but answers to what was admitted; repeatable."""
+        ...
+
     def user_data(self, instance: str) -> str:
         """Plain text; "" where there is none."""
         ...

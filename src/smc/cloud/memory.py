@@ -117,6 +117,9 @@ class MemoryCloud:
     def admitted(self, group: str) -> list[str]:
         return list(self._desk.world.things[group].admitted)
 
+    def isolated(self, group: str) -> bool:
+        return self._desk.world.things[group].isolated
+
     def tags(self, resource: str) -> dict[str, str]:
         return dict(self._desk.world.things[resource].tags)
 

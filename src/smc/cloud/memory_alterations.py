@@ -75,6 +75,10 @@ class MemoryAlterations:
             if thing is not None and group in thing.uses:
                 thing.uses.remove(group)
 
+    def isolate_group(self, group: str) -> None:
+        with self._desk.call("isolate_group"):
+            self._desk.look(Kind.SECURITY_GROUP, group).isolated = True
+
     def user_data(self, instance: str) -> str:
         with self._desk.call("user_data"):
             return self._desk.look(Kind.INSTANCE, instance).user_data

@@ -36,6 +36,7 @@ class Thing(msgspec.Struct, kw_only=True):
     spec: InstanceSpec | None = None
     image_spec: ImageSpec | None = None
     admitted: list[str] = []
+    isolated: bool = False
     cidr: str = ""
     zone: str = ""
     address: str = ""  # private

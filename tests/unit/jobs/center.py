@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.unit.center.servers import GIB, server
 from tests.unit.jobs.ends import Ends, new_csr
 
+from smc.center.blobs import Blobs
 from smc.center.clock import SYSTEM, Clock
 from smc.center.jobs.migrate import STORY
 from smc.center.jobs.runner import Runner, journal_url
@@ -17,6 +18,7 @@ from smc.center.store.store import Store, open_store
 from smc.center.store.values import Job, JobRequest
 from smc.center.trust.run_ca import new_authority
 from smc.center.trust.tickets import Tickets
+from smc.center.verification.probe import Probe, probe
 from smc.cloud.memory import MemoryCloud
 from smc.model.job import BusinessStatus, JobStatus, RunAim, RunType
 from smc.model.plan import Plan, TargetDisk
@@ -58,12 +60,16 @@ class Center:
         settings: JobSettings = FAST,
         clock: Clock = SYSTEM,
         store: Store | None = None,
+        do_probe: Probe = probe,
         before_open: Callable[[Ends], None] = lambda ends: None,
     ) -> None:
         self.cloud = cloud
         self.store = store or open_store(url_of(folder), "lcl", clock)
         self.work = Work(self.store, cloud, Tickets(folder), settings)
-        self.runner = Runner(self.work, journal_url(folder), story=story, turn=0.02)
+        self.blobs = Blobs(folder / "blobs")
+        self.runner = Runner(
+            self.work, journal_url(folder), blobs=self.blobs, do_probe=do_probe, story=story, turn=0.02
+        )
         self.ends = Ends(self.store, cloud, new_csr())
         before_open(self.ends)
         self.ends.start()

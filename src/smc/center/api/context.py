@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from smc.base.errors import UserError
 from smc.center.agents.downloads import AgentFile
+from smc.center.blobs import Blobs
 from smc.center.clock import Clock
 from smc.center.jobs_port import JobsPort
 from smc.center.settings import Settings
@@ -22,6 +23,7 @@ class Context:
     jobs: JobsPort
     trust: CenterTrust
     agent: AgentFile
+    blobs: Blobs
 
     @property
     def clock(self) -> Clock:

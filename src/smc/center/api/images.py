@@ -78,6 +78,12 @@ class ImageActions:
     def _delete(self, request: DeleteImage, _caller: Caller) -> Reply:
         """Delete a delivered image and the snapshots behind it; refused while an instance here uses it."""
         image = self._image(request.image_id)
+        if self._store.verifications.is_busy(image.id):
+            raise UserError(
+                f"The image {image.id} is being verified.",
+                code="ImageUsed",
+                hint="Wait until that has ended: DescribeVerifications shows it.",
+            )
         if running := self._instances(image.id):
             raise UserError(
                 f"The image {image.id} is used by {', '.join(instance.id for instance in running)}.",

@@ -59,6 +59,8 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "DescribeUsers": ("user list",),
     "DescribeVSwitches": ("target vswitches",),
     "DescribeVpcs": ("target vpcs",),
+    "DescribeVerificationEvidence": ("job evidence",),
+    "DescribeVerifications": ("job verifications", "job verify"),
     "DescribeZones": ("target zones",),
     "DisableAccessKey": ("key disable",),
     "EnableAccessKey": ("key enable",),
@@ -66,6 +68,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "SetPassword": ("user password",),
     "StartWorkgroupJobs": ("workgroup start",),
     "TestSubscription": ("subscription test",),
+    "VerifyMigrationResult": ("job verify",),
 }
 NO_VERB_YET = ("DescribeDrillReports", "EstimateMigration")
 LOCAL_VERBS = ("serve", "appliance", "cloud")  # they ask no center

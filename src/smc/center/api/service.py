@@ -18,6 +18,7 @@ from smc.center.api.subscriptions import SubscriptionActions
 from smc.center.api.tags import TagActions
 from smc.center.api.target_instances import TargetInstanceActions
 from smc.center.api.tokens import TokenActions
+from smc.center.api.verifications import VerificationActions
 from smc.center.api.workgroups import WorkgroupActions
 from smc.rpc.dispatch import Actions, Service
 
@@ -43,6 +44,7 @@ def actions(context: Context) -> Actions:
         CatalogueActions,
         TargetInstanceActions,
         AccessActions,
+        VerificationActions,
     )
     return {name: found for subject in subjects for name, found in subject(context).actions().items()}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from smc.base.errors import Broken
+from smc.center.blobs import Blobs
 from smc.center.jobs.delete import delete
 from smc.center.jobs.journal import Journal
 from smc.center.jobs.migrate import STORY, migrate
@@ -17,7 +18,10 @@ from smc.center.jobs.take_over import take_over
 from smc.center.jobs.values import Ending, Overtaken
 from smc.center.jobs.work import Work
 from smc.center.store.values import Job
+from smc.center.store.verifications import Verification
 from smc.center.trust.run_ca import new_authority
+from smc.center.verification.probe import Probe, probe
+from smc.center.verification.story import verify
 from smc.model.job import JobStatus, run_job
 from smc.model.progress import Failure
 
@@ -31,7 +35,16 @@ class Runner:
     `turn` is how often the journal's listener looks, in seconds, and so how long `close` may take.
     """
 
-    def __init__(self, work: Work, database_url: str, *, story: str = STORY, turn: float = 1.0) -> None:
+    def __init__(
+        self,
+        work: Work,
+        database_url: str,
+        *,
+        blobs: Blobs,
+        do_probe: Probe = probe,
+        story: str = STORY,
+        turn: float = 1.0,
+    ) -> None:
         self._work = work
         self._story = story
         self._calls = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobs")
@@ -47,6 +60,7 @@ class Runner:
             )
         )
         self._migrate, self._delete = register(work)
+        self._verify = register_verify(work, blobs, do_probe)
 
     def open(self) -> None:
         """Recover what was cut off: same story, same workflow; another story, a new run."""
@@ -56,6 +70,8 @@ class Runner:
             self._calls.submit(self._guard, partial(self._continue, job), job.id)
         for job in self._work.store.jobs.in_status(JobStatus.DELETING):
             self.delete(job.id)
+        for one in self._work.store.verifications.running():
+            self._calls.submit(self._guard, partial(self._continue_verification, one), one.id)
 
     def close(self) -> None:
         """Waiting steps leave as if the center had crashed; the next start goes on with them."""
@@ -71,6 +87,22 @@ class Runner:
 
     def delete(self, job_id: str) -> None:
         self._calls.submit(self._guard, partial(self._begin_delete, job_id), job_id)
+
+    def verify(self, verification: str) -> None:
+        self._calls.submit(self._guard, partial(self._begin_verification, verification), verification)
+
+    def _begin_verification(self, verification: str, attempt: int = 1) -> None:
+        with SetWorkflowID(f"{verification}.{attempt}"):
+            DBOS.start_workflow(self._verify, verification)
+
+    def _continue_verification(self, one: Verification) -> None:
+        """Its workflow that never began, or was closed as one of another story, is begun anew."""
+        found = DBOS.get_workflow_status(f"{one.id}.{one.attempt}")
+        if found is None:
+            self._begin_verification(one.id, one.attempt)
+        elif found.status not in UNFINISHED:
+            self._work.store.verifications.begin_anew(one.id, one.attempt + 1)
+            self._begin_verification(one.id, one.attempt + 1)
 
     def _guard(self, call: Callable[[], None], job_id: str) -> None:
         try:
@@ -143,6 +175,14 @@ def onto_instance(work: Work, run: str) -> bool:
     """Which story is told is settled when the job is first started."""
     job = work.store.jobs.find(run_job(run))
     return job is not None and bool(job.request.instance_id)
+
+
+def register_verify(work: Work, blobs: Blobs, do_probe: Probe) -> Callable[[str], str]:
+    @DBOS.workflow(name="verify", max_recovery_attempts=None)
+    def tell(verification: str) -> str:
+        return verify(work, verification, blobs, do_probe)
+
+    return tell
 
 
 def journal_url(data_dir: Path) -> str:

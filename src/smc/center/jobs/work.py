@@ -44,6 +44,8 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     contain_seconds: float = 86400.0  # to push a container image; a registry may be behind a thin line
     stall_seconds: float = 1800.0  # without a single byte
     ticket_seconds: float = 3600.0
+    center_cidr: str = ""  # this center as instances see it: what a verification admits
+    shared_address: bool = False  # instances are ports of this machine: the local cloud
 
 
 class CenterStops(BaseException):
@@ -103,6 +105,11 @@ class Work:
                     hint=(why.hint if why else "") or "Start the job again: it continues where it stopped.",
                 ) from why
             self._closing.wait(pause or self.settings.cloud_seconds)
+
+    def look_whether_it_closes(self) -> None:
+        """Raises `CenterStops`."""
+        if self._closing.is_set():
+            raise CenterStops
 
     def pause(self) -> None:
         """Until the store may have changed, at most `poll_seconds`."""

@@ -24,6 +24,7 @@ from smc.center.store.tags import Tags
 from smc.center.store.takeovers import Takeovers
 from smc.center.store.tokens import ActivationCodes
 from smc.center.store.users import Users
+from smc.center.store.verifications import Verifications
 from smc.center.store.workgroups import Workgroups
 
 DEFAULT_QUOTAS = Quotas()
@@ -55,6 +56,7 @@ class Store:
         self.presence = Presence(database, clock, OFFLINE_SECONDS)
         self.subscriptions = Subscriptions(database, region, clock)
         self.outbox = Outbox(database)
+        self.verifications = Verifications(database, region, clock)
         self.tags = Tags(database)
         self.batches = Batches(database, region, clock)
         self.workgroups = Workgroups(database, region, clock, quotas)

@@ -72,6 +72,20 @@ class EcsAlterations:
         request = ecs.LeaveSecurityGroupRequest(instance_id=instance, security_group_id=group)
         self._calls.ask_of_gone(self._calls.ecs.leave_security_group_with_options, request)
 
+    def isolate_group(self, group: str) -> None:
+        """The cloud leaves out rules that are there already; what drops outranks a group's own accept."""
+        everywhere = ({"dest_cidr_ip": "0.0.0.0/0"}, {"ipv_6dest_cidr_ip": "::/0"})
+        rules = [
+            ecs.AuthorizeSecurityGroupEgressRequestPermissions(
+                ip_protocol="ALL", port_range="-1/-1", policy="drop", priority="1", **to
+            )
+            for to in everywhere
+        ]
+        request = ecs.AuthorizeSecurityGroupEgressRequest(
+            region_id=self._calls.region, security_group_id=group, permissions=rules
+        )
+        self._calls.ask(self._calls.ecs.authorize_security_group_egress_with_options, request)
+
     def user_data(self, instance: str) -> str:
         request = ecs.DescribeUserDataRequest(region_id=self._calls.region, instance_id=instance)
         body = self._calls.ask(self._calls.ecs.describe_user_data_with_options, request)
