@@ -233,7 +233,7 @@ def test_parameters_of_ours_are_checked_as_the_public_ones(running: Center, sdk:
     for parameter, value, code in (
         ("ExecutionMethod", "TestOnly", "UnsupportedParameter.ExecutionMethod"),
         ("ExecutionMethod", "Never", "InvalidParameter.ExecutionMethod"),
-        ("TemplateId", "t-1", "UnsupportedParameter.TemplateId"),
+        ("TemplateId", "t-1", "InvalidTemplateId.NotFound"),
         ("IpMode", "static", "InvalidParameter.IpMode"),
         ("PrivateIpAddress", "10.0.0.1", "InvalidParameter.PrivateIpAddress"),
     ):

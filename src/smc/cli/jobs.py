@@ -55,7 +55,10 @@ def create(
     compress_level: CompressLevel = None,
     checksum: Checksum = None,
     ssl: Ssl = None,
-    ip_mode: Annotated[str, typer.Option(help="dhcp, or keep the source's addresses.")] = "dhcp",
+    ip_mode: Annotated[
+        str | None, typer.Option(help="dhcp, or keep the source's addresses; dhcp if never given.")
+    ] = None,
+    template: Annotated[str, typer.Option(help="Template (t-...) for what is not given here.")] = "",
     container: Container = "",
     target_instance: TargetInstance = "",
     yes_erase: YesErase = "",
@@ -101,7 +104,8 @@ def create(
                 ssl=ssl,
             ),
             "IpMode": ip_mode,
-            "ExecutionMethod": "MigrateNow" if start else "CreateOnly",
+            "ExecutionMethod": "MigrateNow" if start else None if template else "CreateOnly",
+            "TemplateId": template or None,
         },
     )
     if as_json:

@@ -14,6 +14,7 @@ from smc.cli import (
     subscriptions,
     tags,
     target,
+    templates,
     tokens,
     users,
     verify,
@@ -36,6 +37,7 @@ app.add_typer(tokens.app, name="token")
 app.add_typer(sources.app, name="source")
 app.add_typer(workgroups.app, name="workgroup")
 app.add_typer(tags.app, name="tag")
+app.add_typer(templates.app, name="template")
 app.add_typer(jobs.app, name="job")
 jobs.app.command("verify")(verify.verify)
 jobs.app.command("verifications")(verify.verifications)

@@ -8,6 +8,7 @@ from smc.center.api.asked.draft import Asking, Draft, plan_of
 from smc.center.api.asked.times import DAY, VALID_DAYS
 from smc.center.api.context import Context
 from smc.center.api.job_parameters import CreateReplicationJob, ExecutionMethod
+from smc.center.api.presets import filled
 from smc.center.api.sources import offline_sentence
 from smc.center.api.start_job import start
 from smc.center.api.words import invalid, request_hash, unsupported
@@ -22,10 +23,10 @@ def create_job(context: Context, request: CreateReplicationJob, _caller: Caller)
     token_hash = _hash(request)
     job_id = context.store.jobs.made_before(request.client_token, token_hash)
     if not job_id:
-        job_id = context.store.jobs.create(_new_job(context, request, token_hash))
+        job_id = context.store.jobs.create(_new_job(context, filled(context, request), token_hash))
         context.store.log.add(job_id, "The job was created.")
     job = context.job(job_id)
-    wants_start = request.execution_method is ExecutionMethod.MIGRATE_NOW
+    wants_start = job.request.execution_method == ExecutionMethod.MIGRATE_NOW.value
     if wants_start and job.status is JobStatus.READY and job.run_number == 0:
         start(context, job_id)
     return {"JobId": job_id}
@@ -37,7 +38,9 @@ def _new_job(context: Context, request: CreateReplicationJob, token_hash: str) -
     source = context.source(request.source_id)
     now = context.clock.now()
     first = Draft(
-        created=now, valid_until=now + VALID_DAYS * DAY, request=JobRequest(run_once=request.run_once)
+        created=now,
+        valid_until=now + VALID_DAYS * DAY,
+        request=JobRequest(run_once=request.run_once is not False),
     )
     draft = checked(Asking(context, source, request, is_new=True), first)
     require_available(source, now)

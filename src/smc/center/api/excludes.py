@@ -43,10 +43,16 @@ def excluding(plan: Plan, items: Sequence[Item]) -> Plan:
     patterns = [*everywhere, *(pattern for found in of_disks.values() for pattern in found)]
     if len(patterns) > MOST:
         raise invalid("Excludes", f"Excludes has {len(patterns)} patterns; {MOST} are allowed.")
-    for pattern in patterns:
-        _check(pattern)
+    check_patterns(items)
     disks = tuple(msgspec.structs.replace(disk, excludes=of_disks.get(disk.index, ())) for disk in plan.disks)
     return msgspec.structs.replace(plan, excludes=everywhere, disks=disks)
+
+
+def check_patterns(items: Sequence[Item]) -> None:
+    """What can be known without a plan. Raises `UserError` (`InvalidParameter.Excludes`)."""
+    for item in items:
+        for pattern in (item,) if isinstance(item, str) else item.pattern:
+            _check(pattern)
 
 
 def _check(pattern: str) -> None:

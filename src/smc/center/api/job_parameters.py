@@ -103,7 +103,7 @@ class CreateReplicationJob(JobParameters, frozen=True, kw_only=True):
     region_id: str
     source_id: str
     client_token: ClientToken = ""
-    run_once: bool = True
+    run_once: bool | None = None  # it does
     job_type: int = 0
     resource_group_id: Short = ""
 
@@ -157,7 +157,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "confirm_erase": Parameter(),
     "image_check": Parameter(refused="images are not checked by the cloud yet."),
     "upload_diagnostic_logs": Parameter(refused="agents do not send their logs yet."),
-    "template_id": Parameter(refused="there are no templates here yet."),
+    "template_id": Parameter(),
     "resource_group_id": Parameter(),
 }
 

@@ -6,6 +6,7 @@ from smc.center.api.asked.checks import checked
 from smc.center.api.asked.draft import Asking, Draft, draft_of, plan_of
 from smc.center.api.context import Context
 from smc.center.api.job_parameters import PARAMETERS, ModifyReplicationJobAttribute, sent
+from smc.center.api.presets import filled, require_image
 from smc.center.store.job_changes import Change
 from smc.center.store.values import Job
 from smc.rpc.dispatch import Caller, Reply
@@ -15,6 +16,7 @@ TRIES = 5  # another change of the same job may come in between
 
 
 def modify_job(context: Context, request: ModifyReplicationJobAttribute, _caller: Caller) -> Reply:
+    request = filled(context, request)
     fields = sent(request)
     if not fields:
         raise UserError(
@@ -25,6 +27,8 @@ def modify_job(context: Context, request: ModifyReplicationJobAttribute, _caller
         )
     for _ in range(TRIES):
         job = context.job(request.job_id)
+        if request.template_id:
+            require_image(job.request.target_type)
         after = _changed(context, job, request)
         when = frozenset(PARAMETERS[field].changes for field in fields)
         if context.store.changes.apply(job, _change(context, job, after), when):

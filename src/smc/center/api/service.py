@@ -17,6 +17,7 @@ from smc.center.api.sources import SourceActions
 from smc.center.api.subscriptions import SubscriptionActions
 from smc.center.api.tags import TagActions
 from smc.center.api.target_instances import TargetInstanceActions
+from smc.center.api.templates import TemplateActions
 from smc.center.api.tokens import TokenActions
 from smc.center.api.verifications import VerificationActions
 from smc.center.api.workgroups import WorkgroupActions
@@ -32,6 +33,7 @@ def actions(context: Context) -> Actions:
         WorkgroupActions,
         TagActions,
         BatchActions,
+        TemplateActions,
         JobActions,
         CrossZoneActions,
         ProgressActions,

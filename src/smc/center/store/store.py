@@ -22,6 +22,7 @@ from smc.center.store.sources import OFFLINE_SECONDS, Sources
 from smc.center.store.subscriptions import Subscriptions
 from smc.center.store.tags import Tags
 from smc.center.store.takeovers import Takeovers
+from smc.center.store.templates import Templates
 from smc.center.store.tokens import ActivationCodes
 from smc.center.store.users import Users
 from smc.center.store.verifications import Verifications
@@ -58,6 +59,7 @@ class Store:
         self.outbox = Outbox(database)
         self.verifications = Verifications(database, region, clock)
         self.tags = Tags(database)
+        self.templates = Templates(database, region, clock, quotas)
         self.batches = Batches(database, region, clock)
         self.workgroups = Workgroups(database, region, clock, quotas)
         self._database = database

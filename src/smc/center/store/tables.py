@@ -74,6 +74,19 @@ workgroups = Table(
     _unique_where("uq_workgroups_name", "name", IS_NAMED),
 )
 
+templates = Table(
+    "templates",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("name", NAME, nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("created", TIME, nullable=False),
+    Column("changed", TIME, nullable=False),
+    Column("client_token", ID, unique=True),
+    Column("client_token_hash", HASH),
+)
+
 activation_codes = Table(
     "activation_codes",
     METADATA,
