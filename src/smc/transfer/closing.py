@@ -27,7 +27,7 @@ def find_moved(
         for seen in look_over(of_tree, excludes[tree], check):
             if seen.failure is not None and not seen.path:
                 troubles.cannot_read(tree, seen.path, seen.failure)
-            if seen.failure is None and seen.newest_ns >= troubles.recent_ns:
+            if seen.failure is None and troubles.is_recent(seen.newest_ns):
                 found += _look_closer(tree, of_tree, excludes[tree], seen, troubles)
     return found
 
@@ -59,4 +59,4 @@ def _look_closer(tree: int, folders: Folders, excludes: Excludes, seen: Seen, tr
 
 
 def _moved(tree: int, path: bytes, changed_ns: int, troubles: Troubles) -> bool:
-    return changed_ns >= troubles.recent_ns and troubles.read_at.get((tree, path)) != changed_ns
+    return troubles.is_recent(changed_ns) and troubles.read_at.get((tree, path)) != changed_ns

@@ -108,6 +108,9 @@ def sync_filesystem(fd: int, /) -> None:
     """Write all of the filesystem of an open file to its disk. Raises OSError, also for what failed before
     (5.8)."""
 
+def filesystem(fd: int, /) -> int:
+    """The kind of the filesystem of an open file: statfs(2)'s f_type. Raises OSError."""
+
 def signature(fd: int, offset: int, length: int, block: int, seed: int, /) -> bytes:
     """A record of 12 bytes for each block of a part of an open file: a sum that rolls (5 bytes), xxh3-64 with
     `seed` but for its last byte (7 bytes), both little endian.

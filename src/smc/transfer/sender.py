@@ -140,13 +140,20 @@ class _Sender:
 
     def run(self) -> Sent:
         self._crew.start("answers", self._hear)
-        hello = tuple(m.Tree(tree.name, tree.excludes) for tree in self._trees)
+        hello = tuple(
+            m.Tree(tree.name, tree.excludes, folders.stamped)
+            for tree, folders in zip(self._trees, self._folders, strict=True)
+        )
         secure = self._settings.ssl is not Ssl.OFF
         welcome = self._ask(m.Hello(m.PROTOCOL, hello, self._settings.checksum, secure), m.Welcome)
         self._open_streams(welcome.streams, secure=secure)
         if len(welcome.remembered) != len(self._trees):
             raise WireError("the receiver speaks of other trees")
-        known = [remembered and not self._settings.checksum for remembered in welcome.remembered]
+        stamped = [folders.stamped for folders in self._folders]
+        known = [
+            remembered and stamps and not self._settings.checksum
+            for remembered, stamps in zip(welcome.remembered, stamped, strict=True)
+        ]
         number = 0
         while True:
             number += 1
@@ -154,7 +161,7 @@ class _Sender:
             self._note(f"pass {number}: {changes} changes")
             if number == PASSES or not (moved or self._troubles.unsettled):
                 return self._finish(number, digests)
-            known = [True] * len(self._trees)
+            known = stamped
 
     def abort_streams(self) -> None:
         for stream in self._streams:

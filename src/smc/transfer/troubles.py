@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from smc.base.errors import SourceReadError
 from smc.model.report import Moving
 from smc.transfer.files.folders import join
-from smc.transfer.files.walk import GONE
+from smc.transfer.files.walk import COARSE_NS, GONE, SECOND_NS
 from smc.wire.messages import Folder
 
 CLOCK_NS = 20_000_000  # the kernel stamps changes by its tick, up to 10 ms behind the clock
@@ -27,16 +27,24 @@ class Troubles:
         self.read_at: dict[tuple[int, bytes], int] = {}  # ctime when it was read, of what changed lately
         self.unsettled = 0
 
+    def is_recent(self, changed_ns: int) -> bool:
+        """Whether what bears this ctime may have changed since the pass began; one of whole seconds is of a
+        filesystem that cuts it off, to one or two of them."""
+        cut = COARSE_NS if changed_ns % SECOND_NS == 0 else 0
+        return changed_ns + cut >= self.recent_ns
+
     def saw(self, tree: int, folders: Iterable[Folder]) -> None:
         """What changed since the pass began is remembered in the state in which it was listed."""
         for folder in folders:
+            if folder.own is not None and not folder.path and self.is_recent(folder.own.changed_ns):
+                self.read_at[tree, b""] = folder.own.changed_ns
             for entry in folder.entries:
-                if entry.changed_ns >= self.recent_ns:
+                if self.is_recent(entry.changed_ns):
                     self.read_at[tree, join(folder.path, entry.name)] = entry.changed_ns
 
     def was_read(self, tree: int, path: bytes, changed_ns: int) -> None:
         """In the state of this ctime; only what changed lately is remembered."""
-        if changed_ns >= self.recent_ns:
+        if self.is_recent(changed_ns):
             with self._lock:
                 self.read_at[tree, path] = changed_ns
 

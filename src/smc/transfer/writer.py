@@ -196,13 +196,17 @@ class _Writer:
                     self._memory,
                     index,
                     checksum=hello.checksum,
+                    stamped=theirs.stamped,
                 )
             self._targets.append(_Target(tree, reconciler, Recorder(index, self._contents)))
         openings = [Opening.fresh(number) for number in range(STREAMS)]
         awaited = self._listener.expect(openings, secure=hello.secure)
         self._opened.callback(awaited.close)
         keys = tuple(m.StreamKey(opening.number, opening.token, opening.key) for opening in openings)
-        self._say(m.Welcome(keys, tuple(target.recorder.index.remembers for target in self._targets)))
+        remembered = tuple(
+            target.reconciler.stamped and target.recorder.index.remembers for target in self._targets
+        )
+        self._say(m.Welcome(keys, remembered))
         self._accept_streams(awaited)
 
     def _accept_streams(self, awaited: StreamsAwaited) -> None:

@@ -91,8 +91,11 @@ class Folder(_Head, frozen=True):
 
 
 class Tree(_Head, frozen=True):
+    """`stamped`: its time stamps tell of every change; else nothing of it is known by them."""
+
     name: str
     excludes: tuple[str, ...] = ()
+    stamped: bool = True
 
 
 class Hello(_Head, frozen=True):

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from smc.base.errors import WireError
+from smc.transfer.files.stamps import tell_changes
 
 FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 KEPT_OPEN = 24  # of the folders used last
@@ -26,6 +27,7 @@ class Folders:
         self._handles: OrderedDict[bytes, int] = OrderedDict()
         self._root = os.open(root, FLAGS & ~os.O_NOFOLLOW)
         self._device = os.fstat(self._root).st_dev
+        self.stamped = tell_changes(self._root)  # else nothing may be taken for unchanged by its time stamps
 
     def __enter__(self) -> "Folders":
         return self

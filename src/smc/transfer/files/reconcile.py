@@ -58,9 +58,12 @@ class Reconciler:
         index: Index,
         *,
         checksum: bool,
+        stamped: bool = True,
     ) -> None:
+        """`stamped`: the source's time stamps tell of every change."""
         self.name = name
         self.folders = Folders(root)
+        self.stamped = stamped and self.folders.stamped  # at both ends
         self.changes = 0
         self._excludes = excludes
         self._memory = memory
@@ -86,6 +89,8 @@ class Reconciler:
         """The proof of a folder that neither end changed since it was recorded."""
         if self._names is not None and self._names.path == surveyed.path:
             raise WireError(f"{surveyed.path!r} was surveyed while it is being listed")
+        if not self.stamped:
+            return None
         try:
             target = native.survey(self.folders.open(check_path(surveyed.path)))[0]
         except OSError:
@@ -179,7 +184,10 @@ class Reconciler:
         return handle
 
     def _remembered(self, path: bytes, handle: int) -> bytes:
-        """Of a folder that somebody else changed since it was in order nothing is taken for granted."""
+        """Of a folder that somebody else changed since it was in order nothing is taken for granted, nor
+        where that does not show."""
+        if not self.stamped:
+            return b""
         record = self._index.get(path)
         sealed = self._index.sealed(path)
         if record is None or (sealed and native.survey(handle)[0] != sealed):

@@ -56,7 +56,7 @@ class Links:
 class Seen:
     """A folder as one look found it.
 
-    `digest` is its survey, empty when a later change could bear the same time stamp. `links` has the inode
+    `digest` is its survey, empty when a later change could look the same. `links` has the inode
     and the first path of names that are not the first of their inode. `failure`: it cannot be read.
     """
 
@@ -101,7 +101,9 @@ def look_over(folders: Folders, excludes: Excludes, check: Callable[[], None]) -
                 files, stored = files + 1, stored + held
         if later and digest:
             digest = _with_links(digest, later)
-        yield Seen(path, b"" if is_fresh(newest) else digest, files, stored, newest, later or None)
+        if not folders.stamped or is_fresh(newest):
+            digest = b""
+        yield Seen(path, digest, files, stored, newest, later or None)
         stack += [join(path, name) for name in reversed(below)]
 
 
