@@ -1,6 +1,7 @@
 """Stores of earlier versions are opened with what is in them."""
 
 import json
+import re
 from pathlib import Path
 
 from alembic import command
@@ -42,3 +43,12 @@ def test_tags_of_earlier_jobs_move_into_their_table(tmp_path: Path) -> None:
     found = Tags(database).of(Tagged.JOB, ["j-1", "j-2"])
     assert found == {"j-1": (Tag(key="b", value=""), Tag(key="team", value="bank")), "j-2": ()}
     database.close()
+
+
+def test_revisions_are_one_line_numbered_as_their_files() -> None:
+    files = sorted((MIGRATIONS / "versions").glob("r*.py"))
+    said = [dict(re.findall(r'^(revision|down_revision) = "?(\w+)"?$', f.read_text(), re.M)) for f in files]
+    numbers = [f"{number:04}" for number in range(1, len(files) + 1)]
+    assert [file.name[1:5] for file in files] == numbers, "take the next free number"
+    assert [each["revision"] for each in said] == numbers
+    assert [each["down_revision"] for each in said] == ["None", *numbers[:-1]]
