@@ -25,6 +25,7 @@ from smc.receiver.loop import Loop
 from smc.receiver.work import Bench
 from smc.wire.control import Control
 
+QUIET = "etc/quiet"  # a file that the conversion changes and leaves with its size and time
 HANG = "hang-here"  # a file of the copy at which the conversion stops for ever
 
 
@@ -36,6 +37,11 @@ def convert(
     before = name.read_text()
     name.write_text("converted\n")
     journal.record("/etc/hostname", "a test", before, "converted\n")
+    quiet = copy.root / QUIET
+    if quiet.exists():
+        times = quiet.stat()
+        quiet.write_bytes(quiet.read_bytes()[::-1])
+        os.utime(quiet, ns=(times.st_atime_ns, times.st_mtime_ns))
     note("half way")
     if (copy.root / HANG).exists():
         (copy.root / HANG).unlink()

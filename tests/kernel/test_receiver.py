@@ -16,7 +16,7 @@ import pytest
 from tests.kernel.copying import differences, ext4
 from tests.kernel.loop_disks import loop_disk, tool
 from tests.kernel.nasty_tree import make_nasty_tree, release
-from tests.kernel.receiver_program import HANG
+from tests.kernel.receiver_program import HANG, QUIET
 from tests.unit.agent.fake_center import serving
 from tests.unit.model.sources import data_disk, filesystem, server, system_disk
 from tests.unit.receiver.fake_center import REST, ReceiverCenter
@@ -318,6 +318,41 @@ def test_a_new_run_takes_over_the_disks_and_what_is_on_them(here: World) -> None
     said = here.center.await_phase(Phase.SYNCED, "j-1.2")
     assert said.wire < 2 * MIB
     here.check_copy()
+
+
+@pytest.mark.parametrize("rebooted", [False, True])
+def test_a_round_after_a_conversion_brings_the_source_back_and_is_converted_again(
+    here: World, rebooted: bool
+) -> None:
+    fill(here.sources["0_2"], 20)
+    (here.sources["0_2"] / "etc" / "hostname").write_text("source1\n")
+    quiet = here.sources["0_2"] / QUIET
+    quiet.write_bytes(os.urandom(4096))
+    program = here.start()
+    for number in (1, 2, 3):
+        name = f"j-1.{number}"
+        here.give(TaskKind.REPLICATE, name)
+        here.center.await_phase(Phase.LISTENING, name)
+        here.send()
+        said = here.center.await_phase(Phase.SYNCED, name)
+        assert number == 1 or said.wire < 2 * MIB, "only what the conversion and the source changed came"
+        here.check_copy()
+        here.give(TaskKind.CONVERT, name)
+        here.center.await_phase(Phase.CONVERTED, name)
+        report = here.center.reports[-1]
+        assert [change.path for change in report.changes] == ["/etc/hostname"]
+        assert (report.changes[0].before, report.changes[0].after) == (f"source{number}\n", "converted\n")
+        with here.mounted("0_2") as copy:
+            found = differences(here.sources["0_2"], copy).splitlines()
+        assert {line.split()[-1] for line in found} == {"etc/hostname", QUIET}
+        (here.sources["0_2"] / "etc" / "hostname").write_text(f"source{number + 1}\n")
+        (here.sources["1_1"] / f"late{number}").write_text("after a round")
+        here.center.task = REST
+        here.center.await_phase(Phase.IDLE, "")
+        if rebooted:
+            program.kill()
+            program.wait(20)
+            program = here.start()
 
 
 def test_a_conversion_that_was_killed_is_done_again_with_the_true_before(here: World) -> None:
