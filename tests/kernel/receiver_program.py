@@ -30,7 +30,13 @@ HANG = "hang-here"  # a file of the copy at which the conversion stops for ever
 
 
 def convert(
-    copy: Copy, plan: Plan, *, note: Callable[[str], None], run: Run, journal: Journal | None = None
+    copy: Copy,
+    plan: Plan,
+    *,
+    note: Callable[[str], None],
+    run: Run,
+    journal: Journal | None = None,
+    image_check: bool = True,
 ) -> Converted:
     assert journal is not None
     name = copy.root / "etc" / "hostname"

@@ -1,4 +1,4 @@
-"""`smc job verify` and what it found: whether a delivered image comes up."""
+"""`smc job verify`, `verifications`, `evidence`, `check`: whether a delivered image is good."""
 
 import base64
 import time
@@ -97,6 +97,20 @@ def evidence(
             out.print(f"{into / name}: {len(content)} bytes")
         else:
             out.print(f"there is no {name}")
+
+
+def check(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """What the check of the image found, and what to do about it."""
+    answer = connect(data_dir).call("DescribeImageCheck", {"JobId": job})
+    if as_json:
+        show_json(answer)
+        return
+    out.print(f"[bold]{answer['Status']}[/] {answer['ImageId']}")
+    items = answer["Items"]["Item"]
+    show_table(
+        ("CHECK", "LEVEL", "FINDING", "CURE"),
+        ((i["Name"], i["Level"], i["Finding"], i["Cure"]) for i in items),
+    )
 
 
 def _ended(api: Api, verification: str) -> Json:

@@ -50,7 +50,12 @@ class Conversion(Reporting):
             with mounts.root(self.plan, nodes, self.bench.mounts / "root", self.bench.run) as root:
                 copy = Copy(root=root, boot_disk=devices[self.plan.disks[0].index], partitions=nodes)
                 converted = self.bench.convert(
-                    copy, self.plan, note=note, run=self.bench.run, journal=journal
+                    copy,
+                    self.plan,
+                    note=note,
+                    run=self.bench.run,
+                    journal=journal,
+                    image_check=self.task.image_check,
                 )
         finally:
             note("unmounting the copy")

@@ -6,6 +6,7 @@ import pytest
 from tests.unit.guest.fake_guest import FakeGuest, plan
 
 from smc.base.errors import Broken, TargetWriteError, UserError
+from smc.guest import check
 from smc.guest.convert import Converted, convert
 from smc.guest.journal import Journal
 from smc.model.plan import IpMode
@@ -150,3 +151,23 @@ def test_no_file_outside_the_copy_is_touched_by_a_hostile_one(tmp_path: Path) ->
         converted(guest)
     assert (outside / "fstab").read_text() == "mine\n"
     assert (outside / "70-persistent-net.rules").exists()
+
+
+def test_without_the_image_check_only_what_was_done_is_told(tmp_path: Path) -> None:
+    guest = FakeGuest(tmp_path, "ifupdown-static")
+    result = convert(guest.copy, plan(), note=lambda _: None, run=guest.run, image_check=False)
+    assert not of(result, "GUESTOS.Platform")
+    assert of(result, "GUESTOS.Fstab")
+
+
+def test_an_item_that_cannot_be_looked_at_hinders_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_facts: check.Facts) -> Check:
+        raise OSError("Input/output error")
+
+    monkeypatch.setattr(check, "ITEMS", (broken, *check.ITEMS))
+    result = converted(FakeGuest(tmp_path, "ifupdown-static"))
+    (found,) = of(result, "GUESTOS.broken")
+    assert (found.level, "Input/output error" in found.finding) == (Level.WARNING, True)
+    assert of(result, "GUESTOS.Platform")

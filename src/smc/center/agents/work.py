@@ -80,6 +80,7 @@ def task_for(
         ca=run.ca,
         certificate=certificate,
         container=_container(store, job, registry) if run.receiver_task is TaskKind.CONTAIN else None,
+        image_check=job.request.image_check,
     )
 
 

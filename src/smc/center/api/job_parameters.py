@@ -92,8 +92,8 @@ class JobParameters(Request, frozen=True, kw_only=True):
     ip_mode: IpMode | None = None
     private_ip_address: str = ""
     confirm_erase: Short = ""
-    image_check: str = ""
-    upload_diagnostic_logs: str = ""
+    image_check: bool | None = None
+    upload_diagnostic_logs: bool | None = None
     template_id: str = ""
 
 
@@ -155,8 +155,8 @@ PARAMETERS: Mapping[str, Parameter] = {
     "ip_mode": Parameter(),
     "private_ip_address": Parameter(),
     "confirm_erase": Parameter(),
-    "image_check": Parameter(refused="images are not checked by the cloud yet."),
-    "upload_diagnostic_logs": Parameter(refused="agents do not send their logs yet."),
+    "image_check": Parameter(),
+    "upload_diagnostic_logs": Parameter(When.ALIVE),
     "template_id": Parameter(),
     "resource_group_id": Parameter(),
 }

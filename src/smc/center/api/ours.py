@@ -49,6 +49,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "DescribeBatches": ("workgroup batches",),
     "DescribeEvents": ("event list",),
     "DescribeExport": ("image export",),
+    "DescribeImageCheck": ("job check",),
     "DescribeImages": ("image list",),
     "DescribeImportCommand": ("token create",),
     "DescribeInstanceTypes": ("target types",),
@@ -85,8 +86,10 @@ _EXCLUDES = "Patterns of what is left behind, as rsync excludes; with Disk of th
 _IP_MODE = "Whether the copy asks for its addresses or keeps those of the source"
 _CONFIRM_ERASE = "The target instance's id: that what its disks hold is erased is meant"
 _PRIVATE_IP = "Of the target instance afterwards; without it as it is"
-_IMAGE_CHECK = "Whether the cloud checks the image; what it finds never fails the job"
-_DIAGNOSTICS = "Whether the agent sends its logs when the job fails"
+_IMAGE_CHECK = (
+    "Whether the converted copy is checked as an image; what is found never fails the job. Default true"
+)
+_DIAGNOSTICS = "Whether agent and receiver send their logs at the end of a run. Default true"
 _TEMPLATE = "A template; what the request itself gives goes first. For images only"
 _NOT_PUBLIC = "As in CreateReplicationJob; the public API has it there alone"
 

@@ -9,6 +9,7 @@ from smc.center.api.cross_zone import CrossZoneActions
 from smc.center.api.drills import DrillActions
 from smc.center.api.events import EventActions
 from smc.center.api.exports import ExportActions
+from smc.center.api.image_check import ImageCheckActions
 from smc.center.api.images import ImageActions
 from smc.center.api.jobs import JobActions
 from smc.center.api.progress import ProgressActions
@@ -47,6 +48,7 @@ def actions(context: Context) -> Actions:
         TargetInstanceActions,
         AccessActions,
         VerificationActions,
+        ImageCheckActions,
     )
     return {name: found for subject in subjects for name, found in subject(context).actions().items()}
 

@@ -94,6 +94,8 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     container_namespace: str = ""
     container_repository: str = ""
     container_tag: str = ""
+    image_check: bool = True
+    upload_diagnostic_logs: bool = True
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

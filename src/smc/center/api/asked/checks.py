@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from smc.center.api.asked.container import check_container
+from smc.center.api.asked.diagnosis import check_diagnosis
 from smc.center.api.asked.disks import check_disks
 from smc.center.api.asked.draft import Asking, Draft
 from smc.center.api.asked.instance import check_instance
@@ -27,6 +28,7 @@ CHECKS: Sequence[Callable[[Asking, Draft], Draft]] = (
     check_transfer,
     check_disks,
     check_instance,
+    check_diagnosis,
     check_tags,
 )
 
