@@ -1,6 +1,6 @@
 """Peak memory of both ends on trees that are extreme (docs/reference/benchmarks.md).
 
-    python -m benchmarks.memory [--trees many-files,one-folder,hole] [--scale 0.1]
+    python -m benchmarks.memory [--trees many-files,one-folder,linked,hole] [--scale 0.1]
 
 Needs root. Results are put into build/bench/memory.json as they come.
 """
@@ -127,6 +127,17 @@ def _one_folder(root: Path, scale: float) -> None:
         _write(f"{root}/a-name-as-long-as-those-of-mails-{number}")
 
 
+def _linked(root: Path, scale: float) -> None:
+    """A million files in 20,000 folders, and as many folders with another name of each: two backups."""
+    for number in range(int(20_000 * scale)):
+        folder = f"{number % 100:02}/{number}"
+        for backup in ("first", "second"):
+            os.makedirs(f"{root}/{backup}/{folder}")  # noqa: PTH103 - names by the million: no Path each
+        for name in range(50):
+            _write(f"{root}/first/{folder}/file-{name}")
+            os.link(f"{root}/first/{folder}/file-{name}", f"{root}/second/{folder}/file-{name}")
+
+
 def _hole(root: Path, scale: float) -> None:
     """A file of 1 TiB with 16 MiB in it."""
     size = int(1024 * GIB * scale)
@@ -146,6 +157,7 @@ def _write(path: str) -> None:
 TREES: dict[str, Callable[[Path, float], None]] = {
     "many-files": _many_files,
     "one-folder": _one_folder,
+    "linked": _linked,
     "hole": _hole,
 }
 

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -190,6 +191,7 @@ def serve(descriptor: int, home: Home) -> int:
     logs.set_up(file=home.replicate_log, level=home.settings().log_level, echo=False)
     give_way()
     allow_many_files()
+    tempfile.tempdir = str(home.root)  # what a walk cannot hold in memory: /tmp may be memory too
     with socket.socket(fileno=descriptor) as stream:
         lines = _lines(stream)
         line = next(lines, None)

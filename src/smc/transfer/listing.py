@@ -19,6 +19,7 @@ from smc.wire import messages as m
 
 GONE_MEANWHILE = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 BATCH = 256  # folders in one survey
+LINKED = 64 * 1024  # bytes of packed links in one survey: what waits is held
 AHEAD = 64  # surveys that may wait for their answer: enough for a long line
 
 
@@ -180,11 +181,13 @@ def count(folders: Folders, excludes: Excludes, check: Callable[[], None]) -> m.
 
 def _batches(folders: Iterable[Seen]) -> Iterator[list[Seen]]:
     batch: list[Seen] = []
+    linked = 0
     for seen in folders:
         batch.append(seen)
-        if len(batch) == BATCH:
+        linked += len(seen.links or b"")
+        if len(batch) == BATCH or linked >= LINKED:
             yield batch
-            batch = []
+            batch, linked = [], 0
     if batch:
         yield batch
 

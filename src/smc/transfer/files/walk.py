@@ -9,7 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import xxhash
@@ -17,6 +17,7 @@ import xxhash
 from smc.transfer import native
 from smc.transfer.files.entry import entry_of, read_bare_entry, sayable
 from smc.transfer.files.folders import Folders, join, split
+from smc.transfer.files.links import Later, Links, pack, unpack
 from smc.transfer.files.patterns import Excludes
 from smc.wire.messages import Entry, Folder, Kind
 
@@ -32,32 +33,12 @@ KINDS = tuple(Kind)  # by the number that native.listing gives
 Unreadable = Callable[[bytes, OSError], None]
 
 
-@dataclass
-class Links:
-    """The first path of each inode that has several names, until all of them were seen."""
-
-    _first: dict[int, tuple[bytes, int]] = field(default_factory=dict)
-
-    def first(self, path: bytes, inode: int, names: int) -> bytes:
-        """b"" when `path` is the first of the inode's `names`."""
-        known = self._first.get(inode)
-        if known is None:
-            self._first[inode] = path, names - 1
-            return b""
-        first, left = known
-        if left > 1:
-            self._first[inode] = first, left - 1
-        else:
-            del self._first[inode]
-        return first
-
-
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A folder as one look found it.
 
     `digest` is its survey, empty when a later change could look the same. `links` has the inode
-    and the first path of names that are not the first of their inode. `failure`: it cannot be read.
+    and the first path of names that are not the first of their inode, packed. `failure`: it cannot be read.
     """
 
     path: bytes
@@ -65,7 +46,7 @@ class Seen:
     files: int = 0
     stored: int = 0
     newest_ns: int = 0
-    links: dict[bytes, tuple[int, bytes]] | None = None
+    links: bytes | None = None
     failure: OSError | None = None
 
 
@@ -78,7 +59,13 @@ class Part(NamedTuple):
 
 def look_over(folders: Folders, excludes: Excludes, check: Callable[[], None]) -> Iterator[Seen]:
     """One look at every folder, in the order of the walk. `check` may raise to end it."""
-    links = Links()
+    with Links() as links:
+        yield from _look_over(folders, excludes, check, links)
+
+
+def _look_over(
+    folders: Folders, excludes: Excludes, check: Callable[[], None], links: Links
+) -> Iterator[Seen]:
     stack = [b""]
     while stack:
         path = stack.pop()
@@ -93,7 +80,7 @@ def look_over(folders: Folders, excludes: Excludes, check: Callable[[], None]) -
             if e.errno != errno.EXDEV:  # something is mounted here: what it hides cannot be seen
                 yield Seen(path, failure=e)
             continue
-        later: dict[bytes, tuple[int, bytes]] = {}
+        later: Later = {}
         for name, inode, count, held, is_file in linked:
             if first := links.first(join(path, name), inode, count):
                 later[name] = inode, first
@@ -103,7 +90,7 @@ def look_over(folders: Folders, excludes: Excludes, check: Callable[[], None]) -
             digest = _with_links(digest, later)
         if not folders.stamped or is_fresh(newest):
             digest = b""
-        yield Seen(path, digest, files, stored, newest, later or None)
+        yield Seen(path, digest, files, stored, newest, pack(later) if later else None)
         stack += [join(path, name) for name in reversed(below)]
 
 
@@ -121,6 +108,7 @@ def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Un
     except OSError as e:
         yield Part(_without_content(folders, path, e, unreadable), len(path))
         return
+    links = unpack(seen.links) if seen.links is not None else None
     entries: list[Entry] = []
     size, first, complete = 0, True, True
     names.reverse()  # what is listed is let go: a folder may have a million names
@@ -134,7 +122,7 @@ def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Un
             complete = False
             break
         for found in described:
-            entry = _entry(found, seen.links)
+            entry = _entry(found, links)
             if found[1] and not (entry is None and found[1] in GONE):
                 unreadable(join(path, found[0]), OSError(found[1], os.strerror(found[1])))
             if entry is None:
@@ -222,7 +210,7 @@ def _tell(path: bytes, error: OSError, unreadable: Unreadable) -> None:
         unreadable(path, error)
 
 
-def _entry(found: "native.Listed", links: dict[bytes, tuple[int, bytes]] | None) -> Entry | None:
+def _entry(found: "native.Listed", links: Later | None) -> Entry | None:
     """None for what cannot even be described."""
     (
         name,
@@ -286,7 +274,7 @@ def _left_out(handle: int, path: bytes, name: bytes, excludes: Excludes) -> bool
     return as_folder if stat.S_ISDIR(state.st_mode) else as_file
 
 
-def _with_links(digest: bytes, later: dict[bytes, tuple[int, bytes]]) -> bytes:
+def _with_links(digest: bytes, later: Later) -> bytes:
     """Which name of an inode is the first can change while the folder does not."""
     whole = xxhash.xxh3_128(digest)
     for name, (_, first) in sorted(later.items()):
