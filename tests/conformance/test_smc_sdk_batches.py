@@ -17,7 +17,7 @@ from smc.base.errors import UserError
 from smc.center.app import context_of
 from smc.center.batching import go_on_with_batches
 from smc.center.quotas import Quotas
-from smc.model.job import JobStatus
+from smc.model.job import JobStatus, RunAim
 from smc.model.progress import Failure
 
 
@@ -158,3 +158,72 @@ def test_a_batch_with_nothing_to_do_is_refused(running: Center, sdk: Client) -> 
         with refused("InvalidParameter.MaxConcurrency"):
             call(sdk, "StartWorkgroupJobs", WorkgroupId=workgroup, MaxConcurrency=wrong)
     assert described(sdk)[0].status == "NotStarted"
+
+
+def waiting_jobs(running: Center, sdk: Client, count: int) -> tuple[str, list[str]]:
+    """A workgroup whose incremental jobs have had their first round."""
+    workgroup = create(sdk)
+    sources = sorted(source(running, f"host-{number}") for number in range(count))
+    associate(sdk, workgroup, *sources)
+    rounds: dict[str, object] = {"run_once": False, "frequency": 24, "max_number_of_image_to_keep": 2}
+    jobs = [create_job(sdk, each, image_name=f"image_{at}", **rounds) for at, each in enumerate(sources)]
+    for job in jobs:
+        sdk.start_replication_job(models.StartReplicationJobRequest(job_id=job))
+        set_status(running, job, JobStatus.WAITING)
+    running.jobs.calls.clear()
+    return workgroup, jobs
+
+
+def aim_of(running: Center, job: str) -> RunAim:
+    run = running.parts.store.runs.current(job)
+    assert run is not None
+    return run.aim
+
+
+def test_jobs_of_a_workgroup_are_cut_over_a_few_at_a_time(running: Center, sdk: Client) -> None:
+    workgroup, jobs = waiting_jobs(running, sdk, 3)
+    assert described(sdk)[0].status == "InProgress"
+    asked = {"WorkgroupId": workgroup, "MaxConcurrency": 2}
+    batch = call(sdk, "CutOverWorkgroupJobs", **asked, SyncData=True)["BatchId"]
+    assert described(sdk)[0].status == "Cutover"
+    go_on(running)
+    assert states(sdk, batch) == ["Running", "Running", "Waiting"]
+    assert [aim_of(running, job) for job in jobs] == [RunAim.LAST, RunAim.LAST, RunAim.ROUND]
+    set_status(running, jobs[0], JobStatus.FINISHED)
+    go_on(running)
+    assert states(sdk, batch) == ["Done", "Running", "Running"]
+    assert described(sdk)[0].status == "Cutover"
+    set_status(running, jobs[1], JobStatus.IN_ERROR, Failure.of(UserError("no", code="Disk.Full")))
+    set_status(running, jobs[2], JobStatus.FINISHED)
+    go_on(running)
+    assert states(sdk, batch) == ["Done", "Failed", "Done"]
+    assert described(sdk)[0].status == "Cutover", "one is not finished"
+    sdk.start_replication_job(models.StartReplicationJobRequest(job_id=jobs[1]))
+    set_status(running, jobs[1], JobStatus.FINISHED)
+    assert described(sdk)[0].status == "Completed"
+
+
+def test_without_data_a_cut_over_releases(running: Center, sdk: Client) -> None:
+    workgroup, jobs = waiting_jobs(running, sdk, 1)
+    call(sdk, "CutOverWorkgroupJobs", WorkgroupId=workgroup)
+    go_on(running)
+    assert aim_of(running, jobs[0]) is RunAim.RELEASE
+
+
+def test_a_round_that_began_meanwhile_is_waited_for(running: Center, sdk: Client) -> None:
+    workgroup, jobs = waiting_jobs(running, sdk, 2)
+    batch = call(sdk, "CutOverWorkgroupJobs", WorkgroupId=workgroup)["BatchId"]
+    sdk.start_replication_job(models.StartReplicationJobRequest(job_id=jobs[0]))
+    go_on(running)
+    assert states(sdk, batch) == ["Waiting", "Running"]
+    assert aim_of(running, jobs[0]) is RunAim.ROUND
+    set_status(running, jobs[0], JobStatus.WAITING)
+    go_on(running)
+    assert states(sdk, batch) == ["Running", "Running"]
+    assert aim_of(running, jobs[0]) is RunAim.RELEASE
+
+
+def test_jobs_that_do_not_wait_are_not_cut_over(running: Center, sdk: Client) -> None:
+    workgroup, _ = with_jobs(running, sdk, 1)
+    with refused("Workgroup.NothingToDo", match="Waiting"):
+        call(sdk, "CutOverWorkgroupJobs", WorkgroupId=workgroup)

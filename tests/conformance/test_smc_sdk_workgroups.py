@@ -17,7 +17,8 @@ from smc.base.errors import UserError
 from smc.center.quotas import Quotas
 from smc.center.store.jobs import NewJob
 from smc.center.store.values import JobRequest
-from smc.model.job import JobStatus
+from smc.center.store.workgroups import require_image
+from smc.model.job import DrillStatus, JobStatus
 from smc.model.progress import Failure
 from smc.wire.orders import Enrol
 
@@ -73,6 +74,13 @@ def set_status(running: Center, job: str, status: JobStatus, failure: Failure | 
     run = running.parts.store.runs.current(job)
     assert run is not None
     assert running.parts.store.jobs.end(run, status, failure=failure)
+
+
+def set_drill(running: Center, job: str, drill: DrillStatus) -> None:
+    """Its migration test ended so."""
+    database = running.parts.store.jobs._database
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET drill = ? WHERE id = ?", (drill.value, job))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -232,10 +240,10 @@ def test_status_and_warnings_come_from_the_jobs(running: Center, sdk: Client) ->
     assert stand() == ("InProgress", {"UnRelated": [db]})
     set_status(running, job, JobStatus.IN_ERROR, Failure.of(UserError("no", code="Disk.Full")))
     assert stand() == ("InProgress", {"UnRelated": [db], "InError": [web]})
-    sdk.start_replication_job(models.StartReplicationJobRequest(job_id=job))
-    set_status(running, job, JobStatus.IN_ERROR, Failure.of(UserError("no", code="Drill.Critical")))
+    set_drill(running, job, DrillStatus.CRITICAL)
     assert stand() == ("InProgress", {"UnRelated": [db], "InError": [web], "NotPassed": [web]})
     other = create_job(sdk, db, image_name="db_image")
+    set_drill(running, job, DrillStatus.PASSED)
     for each in (job, other):
         sdk.start_replication_job(models.StartReplicationJobRequest(job_id=each))
         set_status(running, each, JobStatus.FINISHED)
@@ -285,3 +293,15 @@ def test_a_source_with_rounds_to_an_instance_joins_no_workgroup(running: Center,
     running.parts.store.jobs.create(new)
     with refused("Workgroup.ImageTargetOnly"):
         associate(sdk, workgroup, web)
+
+
+def test_a_source_in_a_workgroup_has_rounds_to_images_only(running: Center, sdk: Client) -> None:
+    workgroup, web = create(sdk), source(running)
+    associate(sdk, workgroup, web)
+    rounds: dict[str, object] = {"run_once": False, "frequency": 24, "max_number_of_image_to_keep": 2}
+    job = create_job(sdk, web, **rounds)
+    assert job_described(sdk, job).frequency == 24
+    request = JobRequest(target_type="TargetInstance", run_once=False)
+    with pytest.raises(UserError, match="images only"):
+        require_image(web, workgroup, request)
+    require_image(web, "", request)

@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from enum import Enum
 
 from smc.center.store.workgroups import Member
-from smc.model.job import JobStatus
+from smc.model.job import DrillStatus, JobStatus
 
-DRILL_FAILED = "Drill.Critical"  # why a job is InError that did not pass its test (contracts, 6)
+NOT_PASSED = (DrillStatus.CRITICAL, DrillStatus.FAILED)
 
 
 class WorkgroupStatus(Enum):
@@ -26,15 +26,15 @@ class Warned(Enum):
     NOT_PASSED = "NotPassed"
 
 
-def status_of(members: Sequence[Member], cutting_over: Collection[str]) -> WorkgroupStatus:
+def status_of(members: Sequence[Member], wished: Collection[str]) -> WorkgroupStatus:
     """Completed: there are sources, and the latest job of each is Finished. Cutover: one of the jobs is
-    wished to be cut over, or being so. NotStarted: no job has run. InProgress: anything between.
+    wished to be cut over, or its cut-over has begun. NotStarted: no job has run. InProgress: all between.
 
-    `cutting_over`: ids of jobs.
+    `wished`: ids of the jobs that are to be cut over.
     """
     if members and all(member.status is JobStatus.FINISHED for member in members):
         return WorkgroupStatus.COMPLETED
-    if any(member.job in cutting_over for member in members):
+    if any(member.cutting_over or member.job in wished for member in members):
         return WorkgroupStatus.CUTOVER
     if any(member.started for member in members):
         return WorkgroupStatus.IN_PROGRESS
@@ -56,7 +56,5 @@ def warnings_of(members: Sequence[Member]) -> dict[Warned, list[str]]:
 def _warnings(member: Member) -> list[Warned]:
     if not member.job:
         return [Warned.UNRELATED]
-    if member.status is not JobStatus.IN_ERROR:
-        return []
-    failed = [Warned.IN_ERROR]
-    return [*failed, Warned.NOT_PASSED] if member.failure_code == DRILL_FAILED else failed
+    failed = [Warned.IN_ERROR] if member.status is JobStatus.IN_ERROR else []
+    return [*failed, Warned.NOT_PASSED] if member.drill in NOT_PASSED else failed

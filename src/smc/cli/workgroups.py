@@ -8,6 +8,7 @@ from smc.cli.connection import AsJson, connect
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
 from smc.cli.output import out, show_json, show_table
 from smc.cli.tags import TagOption, given
+from smc.client.api import Json
 from smc.client.views import Workgroup, workgroups
 
 app = typer.Typer(no_args_is_help=True, help="Workgroups: sources that are moved together.")
@@ -95,13 +96,23 @@ def start(
     """Start the jobs of all its sources, those that failed or were stopped too."""
     wanted = {"WorkgroupId": workgroup, "MaxConcurrency": at_once}
     answer = connect(data_dir).call("StartWorkgroupJobs", wanted)
-    if as_json:
-        show_json(answer)
-        return
-    out.print(f"batch {answer['BatchId']} starts {len(answer['JobIds']['JobId'])} jobs")
-    for skipped in answer["Skipped"]["Source"]:
-        state = skipped["Status"] or "it has no job"
-        out.print(f"  not {skipped['SourceId']} {skipped['JobId']}: {state}", markup=False)
+    _tell(answer, "starts", as_json=as_json)
+
+
+@app.command("cutover")
+def cutover(
+    workgroup: WorkgroupId,
+    sync: Annotated[
+        bool, typer.Option("--sync/--no-sync", help="Whether a last round moves what has changed since.")
+    ] = True,
+    at_once: AtOnce = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """End the incremental jobs of all its sources that wait for their next round."""
+    wanted = {"WorkgroupId": workgroup, "SyncData": sync, "MaxConcurrency": at_once}
+    answer = connect(data_dir).call("CutOverWorkgroupJobs", wanted)
+    _tell(answer, "cuts over", as_json=as_json)
 
 
 @app.command("batches")
@@ -142,6 +153,16 @@ def cancel(
     """Begin no more jobs of a batch; those that run go on."""
     connect(data_dir).call("CancelBatch", {"BatchId": batch})
     out.print(f"cancelled {batch}")
+
+
+def _tell(answer: Json, does: str, *, as_json: bool) -> None:
+    if as_json:
+        show_json(answer)
+        return
+    out.print(f"batch {answer['BatchId']} {does} {len(answer['JobIds']['JobId'])} jobs")
+    for skipped in answer["Skipped"]["Source"]:
+        state = skipped["Status"] or "it has no job"
+        out.print(f"  not {skipped['SourceId']} {skipped['JobId']}: {state}", markup=False)
 
 
 def _row(group: Workgroup) -> tuple[object, ...]:

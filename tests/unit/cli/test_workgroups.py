@@ -47,6 +47,8 @@ def test_jobs_of_a_workgroup_are_started_watched_and_cancelled(smc: Smc, running
     assert smc("workgroup", "cancel", batch) == (0, f"cancelled {batch}\n", "")
     found = json.loads(smc("workgroup", "batches", "--json")[1])["Batches"]["Batch"]
     assert found[0]["Jobs"]["Job"][0]["State"] == "Cancelled"
+    status, _, said = smc("workgroup", "cutover", workgroup)
+    assert (status, "[Workgroup.NothingToDo]" in said) == (1, True)
     assert "BatchId" in json.loads(smc("workgroup", "start", workgroup, "--json")[1])
 
 

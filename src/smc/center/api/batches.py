@@ -1,4 +1,4 @@
-"""Batches (ours): StartWorkgroupJobs, DescribeBatches, CancelBatch."""
+"""Batches (ours): StartWorkgroupJobs, CutOverWorkgroupJobs, DescribeBatches, CancelBatch."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated
@@ -17,10 +17,17 @@ from smc.rpc.params import Request
 
 AtOnce = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 TO_START = (JobStatus.READY, JobStatus.STOPPED, JobStatus.IN_ERROR)
+TO_CUT_OVER = (JobStatus.WAITING,)
 
 
 class StartWorkgroupJobs(Request, frozen=True, kw_only=True):
     workgroup_id: str
+    max_concurrency: AtOnce | None = None
+
+
+class CutOverWorkgroupJobs(Request, frozen=True, kw_only=True):
+    workgroup_id: str
+    sync_data: bool = False
     max_concurrency: AtOnce | None = None
 
 
@@ -43,6 +50,7 @@ class BatchActions:
     def actions(self) -> Actions:
         return {
             "StartWorkgroupJobs": action(StartWorkgroupJobs, self._start),
+            "CutOverWorkgroupJobs": action(CutOverWorkgroupJobs, self._cut_over),
             "DescribeBatches": action(DescribeBatches, self._describe),
             "CancelBatch": action(OneBatch, self._cancel),
         }
@@ -53,8 +61,23 @@ class BatchActions:
         """
         return self._create(request.workgroup_id, BatchKind.START, request.max_concurrency, TO_START)
 
+    def _cut_over(self, request: CutOverWorkgroupJobs, _caller: Caller) -> Reply:
+        """Cut over the latest job of each source of a workgroup that is Waiting between two rounds, at most
+        `MaxConcurrency` of them at once; `SyncData`: with a last round each. The others are told as Skipped.
+        """
+        at_once = request.max_concurrency
+        return self._create(
+            request.workgroup_id, BatchKind.CUT_OVER, at_once, TO_CUT_OVER, sync_data=request.sync_data
+        )
+
     def _create(
-        self, workgroup: str, kind: BatchKind, at_once: int | None, allowed: Sequence[JobStatus]
+        self,
+        workgroup: str,
+        kind: BatchKind,
+        at_once: int | None,
+        allowed: Sequence[JobStatus],
+        *,
+        sync_data: bool = False,
     ) -> Reply:
         self._store.workgroups.require(workgroup)
         members = self._store.workgroups.members([workgroup])[workgroup]
@@ -72,6 +95,7 @@ class BatchActions:
             kind=kind,
             items=tuple(Item(job=job.id, run_number=job.run_number) for job in jobs),
             most_at_once=at_once or self._context.settings.quotas.concurrent_jobs,
+            sync_data=sync_data,
         )
         return {
             "BatchId": self._store.batches.create(new),
@@ -119,6 +143,7 @@ def _described(batch: Batch, jobs: dict[str, Job]) -> dict[str, object]:
         "BatchId": batch.id,
         "WorkgroupId": batch.workgroup,
         "Kind": batch.kind.value,
+        "SyncData": batch.sync_data,
         "MaxConcurrency": batch.most_at_once,
         "CreationTime": written(batch.created),
         "EndTime": written(batch.ended),

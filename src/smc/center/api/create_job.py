@@ -15,6 +15,7 @@ from smc.center.api.words import invalid, request_hash, unsupported
 from smc.center.store.jobs import NewJob
 from smc.center.store.sources import state_of
 from smc.center.store.values import JobRequest, Source
+from smc.center.store.workgroups import require_image
 from smc.model.job import JobStatus, SourceState
 from smc.rpc.dispatch import Caller, Reply
 
@@ -44,6 +45,7 @@ def _new_job(context: Context, request: CreateReplicationJob, token_hash: str) -
     )
     draft = checked(Asking(context, source, request, is_new=True), first)
     require_available(source, now)
+    require_image(source.id, source.workgroup, draft.request)
     return NewJob(
         name=draft.name,
         description=draft.description,

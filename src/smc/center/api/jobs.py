@@ -11,7 +11,7 @@ from smc.center.api.described_job import described
 from smc.center.api.job_parameters import CreateReplicationJob, ModifyReplicationJobAttribute
 from smc.center.api.modify_job import modify_job
 from smc.center.api.progress import OneJob
-from smc.center.api.start_job import begin, start
+from smc.center.api.start_job import cut_over, start
 from smc.center.api.words import (
     PageNumber,
     PageSize,
@@ -23,7 +23,7 @@ from smc.center.api.words import (
 )
 from smc.center.store.job_filter import JobFilter
 from smc.center.store.tags import Tagged
-from smc.model.job import BusinessStatus, JobStatus, RunAim, RunType
+from smc.model.job import BusinessStatus, JobStatus
 from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
 
@@ -80,9 +80,7 @@ class JobActions:
         return {}
 
     def _cut_over(self, request: CutOverReplicationJob, _caller: Caller) -> Reply:
-        job = self._context.job(request.job_id)
-        aim = RunAim.LAST if request.sync_data else RunAim.RELEASE
-        begin(self._context, job, RunType.MANUAL, (JobStatus.WAITING,), aim)
+        cut_over(self._context, request.job_id, sync_data=request.sync_data)
         return {}
 
     def _delete(self, request: OneJob, _caller: Caller) -> Reply:

@@ -7,6 +7,7 @@ from smc.center.api.asked.draft import Asking, Draft, draft_of, plan_of
 from smc.center.api.context import Context
 from smc.center.api.job_parameters import PARAMETERS, ModifyReplicationJobAttribute, sent
 from smc.center.api.presets import filled, require_image
+from smc.center.store import workgroups
 from smc.center.store.job_changes import Change
 from smc.center.store.values import Job
 from smc.rpc.dispatch import Caller, Reply
@@ -40,7 +41,9 @@ def modify_job(context: Context, request: ModifyReplicationJobAttribute, _caller
 
 def _changed(context: Context, job: Job, request: ModifyReplicationJobAttribute) -> Draft:
     source = context.source(job.source_id)
-    return checked(Asking(context, source, request, is_new=False), draft_of(job))
+    draft = checked(Asking(context, source, request, is_new=False), draft_of(job))
+    workgroups.require_image(source.id, source.workgroup, draft.request)
+    return draft
 
 
 def _change(context: Context, job: Job, after: Draft) -> Change:

@@ -39,6 +39,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "CreateSubscription": ("subscription create",),
     "CreateTemplate": ("template create",),
     "CreateUser": ("user create",),
+    "CutOverWorkgroupJobs": ("workgroup cutover",),
     "DeleteAccessKey": ("key delete",),
     "DeleteImage": ("image delete",),
     "DeleteInstanceFromImage": ("instance delete",),

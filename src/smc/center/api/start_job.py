@@ -23,6 +23,12 @@ def start(context: Context, job_id: str) -> None:
     begin(context, context.job(job_id), RunType.MANUAL, STARTABLE)
 
 
+def cut_over(context: Context, job_id: str, *, sync_data: bool) -> None:
+    """The end of an incremental job, with a last round or without. Raises as `start`."""
+    aim = RunAim.LAST if sync_data else RunAim.RELEASE
+    begin(context, context.job(job_id), RunType.MANUAL, (JobStatus.WAITING,), aim)
+
+
 def begin(
     context: Context, job: Job, kind: RunType, allowed: Sequence[JobStatus], aim: RunAim | None = None
 ) -> None:

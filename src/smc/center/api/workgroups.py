@@ -102,8 +102,8 @@ class WorkgroupActions:
         )
         found = self._store.workgroups.list(wanted)
         members = self._store.workgroups.members([workgroup.id for workgroup in found])
-        cutting = self._store.batches.cutting_over()
-        stand = {workgroup.id: (workgroup, status_of(members[workgroup.id], cutting)) for workgroup in found}
+        wished = self._store.batches.to_cut_over()
+        stand = {workgroup.id: (workgroup, status_of(members[workgroup.id], wished)) for workgroup in found}
         fitting = [pair for pair in stand.values() if request.status in (None, pair[1])]
         begin = offset(request.page_number, request.page_size)
         shown = fitting[begin : begin + request.page_size]

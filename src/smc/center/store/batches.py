@@ -140,7 +140,7 @@ class Batches:
                 here = update(table).where(table.c.id == batch, table.c.ended.is_(None))
                 connection.execute(here.values(ended=self._clock.now()))
 
-    def cutting_over(self) -> frozenset[str]:
+    def to_cut_over(self) -> frozenset[str]:
         """Jobs whose cut-over is wished or under way in a batch."""
         query = (
             select(items.c.job)

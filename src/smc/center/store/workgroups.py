@@ -13,14 +13,15 @@ from smc.center.store import tags
 from smc.center.store.database import Database
 from smc.center.store.idempotence import made_before
 from smc.center.store.ids import new_id
-from smc.center.store.tables import activation_codes, jobs, sources
+from smc.center.store.tables import activation_codes, jobs, runs, sources
 from smc.center.store.tables import workgroup_sources as members
 from smc.center.store.tables import workgroups as table
 from smc.center.store.tags import Tagged, Wanted
 from smc.center.store.values import JobRequest, Tag
 from smc.model.codec import decode
-from smc.model.job import UNFINISHED, JobStatus
-from smc.model.progress import Failure
+from smc.model.job import UNFINISHED, DrillStatus, JobStatus, RunAim
+
+CUTTING_OVER = (RunAim.LAST.value, RunAim.RELEASE.value)  # in a later round than the first
 
 
 class Workgroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     job: str = ""
     status: JobStatus | None = None
     started: bool = False
-    failure_code: str = ""
+    drill: DrillStatus = DrillStatus.NOT_RUN
+    cutting_over: bool = False  # its cut-over has begun
 
 
 class Workgroups:
@@ -112,10 +114,13 @@ class Workgroups:
                 jobs.c.id.label("job"),
                 jobs.c.status,
                 jobs.c.run_number,
-                jobs.c.failure,
+                jobs.c.drill,
+                runs.c.aim,
+                runs.c.round,
             )
             .select_from(members)
             .outerjoin(jobs, (jobs.c.source_id == members.c.source) & is_latest)
+            .outerjoin(runs, (runs.c.job == jobs.c.id) & (runs.c.number == jobs.c.run_number))
             .where(members.c.workgroup.in_(found))
             .order_by(members.c.joined, members.c.source)
         )
@@ -176,7 +181,7 @@ class Workgroups:
             lock(connection, workgroup)
             _require_sources(connection, ids)
             _refuse_elsewhere(connection, workgroup, ids)
-            _refuse_instance_rounds(connection, ids)
+            _refuse_instance_rounds(connection, workgroup, ids)
             add_members(connection, workgroup, ids, self._quotas, self._clock.now())
 
     def leave(self, workgroup: str, ids: Sequence[str]) -> None:
@@ -222,13 +227,18 @@ def no_such_workgroup(workgroup: str) -> UserError:
     )
 
 
-def image_only(source: str) -> UserError:
-    """Sources of a workgroup are synchronized again and again to images only (contracts, 6)."""
-    return UserError(
-        f"The migration source {source} is in a workgroup: its automatic incremental jobs make images only.",
-        code="Workgroup.ImageTargetOnly",
-        hint="Let the job make an image or run once, or take the source out of its workgroup.",
-    )
+def require_image(source: str, workgroup: str, request: JobRequest) -> None:
+    """Sources of a workgroup are synchronized again and again to images only (contracts, 6).
+
+    Raises `UserError` (`Workgroup.ImageTargetOnly`).
+    """
+    if workgroup and not request.run_once and request.target_type != "Image":
+        raise UserError(
+            f"The migration source {source} is to be in a workgroup: its automatic incremental jobs make "
+            "images only.",
+            code="Workgroup.ImageTargetOnly",
+            hint="Let the job make an image or run once, or take the source out of its workgroup.",
+        )
 
 
 def _conditions(wanted: WorkgroupFilter) -> list[ColumnElement[bool]]:
@@ -283,13 +293,11 @@ def _refuse_elsewhere(connection: Connection, workgroup: str, ids: Sequence[str]
         )
 
 
-def _refuse_instance_rounds(connection: Connection, ids: Sequence[str]) -> None:
+def _refuse_instance_rounds(connection: Connection, workgroup: str, ids: Sequence[str]) -> None:
     unfinished = jobs.c.status.in_([status.value for status in UNFINISHED])
     query = select(jobs.c.source_id, jobs.c.request).where(jobs.c.source_id.in_(ids), unfinished)
     for row in connection.execute(query):
-        request = decode(row.request, JobRequest)
-        if not request.run_once and request.target_type != "Image":
-            raise image_only(row.source_id)
+        require_image(row.source_id, workgroup, decode(row.request, JobRequest))
 
 
 def _member(row: Any) -> Member:  # Any: a row of columns of two tables
@@ -300,7 +308,8 @@ def _member(row: Any) -> Member:  # Any: a row of columns of two tables
         job=row.job,
         status=JobStatus(row.status),
         started=row.run_number > 0,
-        failure_code=decode(row.failure, Failure).code if row.failure else "",
+        drill=DrillStatus(row.drill),
+        cutting_over=row.round is not None and row.round > 1 and row.aim in CUTTING_OVER,
     )
 
 
