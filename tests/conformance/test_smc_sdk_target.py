@@ -143,6 +143,9 @@ def test_an_instance_is_the_target_of_one_unfinished_job(running: Center, sdk: C
     other = running.import_server(server(fingerprint="f2", hostname="other")).source_id
     with refused("TargetInstance.InUse", match=first):
         create(sdk, other, instance)
+    sdk.delete_replication_job(models.DeleteReplicationJobRequest(job_id=first))
+    with refused("TargetInstance.InUse", match=first):
+        create(sdk, other, instance)  # the job brings it back just now
 
 
 def test_a_private_address_that_is_taken_names_who_has_it(running: Center, sdk: Client, source: str) -> None:

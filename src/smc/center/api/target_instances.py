@@ -8,7 +8,7 @@ from smc.center.store.store import Store
 from smc.center.target.examine import Examined, Examiner, Wanted
 from smc.center.target.place import Reason
 from smc.cloud.driver import CloudDisk
-from smc.model.job import UNFINISHED
+from smc.model.job import UNFINISHED, JobStatus
 from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
 
@@ -47,8 +47,8 @@ class TargetInstanceActions:
 
 
 def busy_targets(store: Store) -> dict[str, str]:
-    """Instance -> the unfinished job that has it for its target."""
-    jobs = store.jobs.in_status(*UNFINISHED)
+    """Instance -> the job that has it for its target; one that is being deleted brings it back just now."""
+    jobs = store.jobs.in_status(*UNFINISHED, JobStatus.DELETING)
     return {job.request.instance_id: job.id for job in jobs if job.request.instance_id}
 
 

@@ -66,8 +66,8 @@ class Examiner:
             found.append(
                 Reason(
                     code="TargetInstance.InUse",
-                    message=f"The unfinished job {self._busy[instance.id]} has {instance.id} for its target.",
-                    cure="Finish or delete that job, or choose another instance.",
+                    message=f"The job {self._busy[instance.id]} has {instance.id} for its target.",
+                    cure="Finish or delete that job and wait until it is gone, or choose another instance.",
                 )
             )
         if instance.tags.get(TAG_JOB) and instance.tags.get(TAG_PURPOSE) == TEMPORARY:

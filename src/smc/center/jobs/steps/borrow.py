@@ -46,6 +46,7 @@ def equip(work: Work, run: str, group: str) -> Machine:
     admit(work, run, group, port)
     work.driver.alterations.join_group(taken.instance, group)
     work.driver.alterations.attach_disk(_temp_disk(work, run, job, taken), taken.instance)
+    work.driver.start(taken.instance)
     work.wait_for(run, lambda: running(work, run, taken.instance) or None, f"starting {taken.instance}")
     return Machine(instance=taken.instance, port=port)
 

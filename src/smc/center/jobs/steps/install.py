@@ -62,6 +62,7 @@ def hand_over(work: Work, run: str) -> None:
     instance = takeover(work, run).instance
     what = "Starting the target instance"
     work.store.jobs.reach(now, BusinessStatus.PROCESSING, note=what, progress=96.5)
+    work.driver.start(instance)
     work.wait_for(run, lambda: running(work, run, instance) or None, f"starting {instance}")
     note(work, run, delivered=True)
 
