@@ -8,6 +8,9 @@ from smc.base.errors import SmcError
 from smc.cli import (
     events,
     images,
+    job_create,
+    job_life,
+    job_modify,
     jobs,
     keys,
     sources,
@@ -39,6 +42,13 @@ app.add_typer(workgroups.app, name="workgroup")
 app.add_typer(tags.app, name="tag")
 app.add_typer(templates.app, name="template")
 app.add_typer(jobs.app, name="job")
+jobs.app.command("create")(job_create.create)
+jobs.app.command("modify")(job_modify.modify)
+jobs.app.command("start")(job_life.start)
+jobs.app.command("stop")(job_life.stop)
+jobs.app.command("cutover")(job_life.cutover)
+jobs.app.command("cancel")(job_life.cancel)
+jobs.app.command("delete")(job_life.delete)
 jobs.app.command("verify")(verify.verify)
 jobs.app.command("verifications")(verify.verifications)
 jobs.app.command("evidence")(verify.evidence)

@@ -10,13 +10,13 @@ from smc.base.units import readable_seconds, readable_size
 from smc.cli.output import err, out
 from smc.client.api import Api
 from smc.client.views import operator_word
-from smc.client.watch import Moment, ProgressView, watch
+from smc.client.watch import Moment, ProgressView, is_scheduled, watch
 
 SECONDS_BETWEEN_LINES = 5.0
 
 
 def follow(api: Api, job_id: str, *, seconds: float, quiet: bool = False) -> None:
-    """Show the job until it is settled; exits 1 unless it finished."""
+    """Show the job until it is settled; exits 1 unless it finished, or waits for its next round."""
     last: Moment | None = None
     with _bar(Console(stderr=True) if quiet else out) as bar:
         task = bar.add_task(job_id, total=100)
@@ -25,6 +25,11 @@ def follow(api: Api, job_id: str, *, seconds: float, quiet: bool = False) -> Non
             bar.update(task, completed=last.job.progress, description=describe(last))
             if not bar.console.is_terminal:
                 lines.show(last)
+    if last is not None and last.job.status == "Waiting":
+        image = f"image {last.job.image_id} ({last.job.image_name})"
+        out.print(f"round {last.job.round} is done: {image}", markup=False)
+        out.print(f"  the next one begins at {last.job.next_start_time}", markup=False)
+        return
     if last is None or last.job.status != "Finished":
         if last is not None and last.job.status == "InError":
             err.print(f"job {job_id} failed [{last.job.error_code}]: {last.job.status_info}", markup=False)
@@ -67,6 +72,8 @@ def describe(moment: Moment) -> str:
         words.append(f"({readable_size(progress.wire_speed)}/s on the wire),")
         left = progress.seconds_left
         words.append("time left unknown" if left is None else f"{readable_seconds(left)} left")
+    elif is_scheduled(moment.job):
+        words.append(f"(starts at {moment.job.next_start_time})")
     elif progress.note and moment.job.status == "Running":
         words.append(f"({progress.note})")
     return " ".join(words)

@@ -66,6 +66,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     creation_time: str = ""
     start_time: str = ""
     end_time: str = ""
+    next_start_time: str = ""
+    round: int = 0
     replication_job_runs: JobRuns = JobRuns()
 
 

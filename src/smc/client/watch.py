@@ -66,6 +66,11 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     progress: ProgressView
 
 
+def is_scheduled(job: Job) -> bool:
+    """It has not begun, and will by itself."""
+    return job.status == "Ready" and job.next_start_time != ""
+
+
 def job_named(api: Api, job_id: str) -> Job:
     """Raises `UserError` (`InvalidJobId.NotFound`) when there is none."""
     found = jobs(api, JobId=[job_id])
@@ -87,7 +92,7 @@ def watch(api: Api, job_id: str, *, seconds: float) -> Iterator[Moment]:
         data = api.call_until_reached("DescribeJobProgress", asked, seconds=PATIENCE_SECONDS)
         job = job_named(api, job_id)
         yield Moment(job=job, progress=parse(data, ProgressView))
-        if job.status in SETTLED:
+        if job.status in SETTLED and not is_scheduled(job):
             return
         time.sleep(INTERVAL_SECONDS)
     raise UserError(

@@ -86,7 +86,7 @@ def test_a_job_is_created_shown_started_stopped_and_listed(smc: Smc, running: Ce
     status, printed, _ = smc("job", "create", source, "--name", "move", "--data-disk", "1=8", "--json")
     assert status == 0
     job = json.loads(printed)["JobId"]
-    shown = json.loads(smc("job", "show", job)[1])
+    shown = json.loads(smc("job", "show", job, "--json")[1])
     assert (shown["Name"], shown["Status"], shown["SystemDiskSize"]) == ("move", "Ready", 20)
     assert shown["DataDisks"]["DataDisk"][0]["Size"] == 8
     assert smc("job", "start", job) == (0, f"started {job}\n", "")

@@ -26,7 +26,7 @@ def test_a_template_is_made_shown_changed_used_and_deleted(smc: Smc, running: Ce
     assert "IpMode" not in held["Parameters"]
     source = running.import_server().source_id
     job = json.loads(smc("job", "create", source, "--template", template, "--json")[1])["JobId"]
-    assert json.loads(smc("job", "show", job)[1])["SystemDiskSize"] == 40
+    assert json.loads(smc("job", "show", job, "--json")[1])["SystemDiskSize"] == 40
     assert smc("template", "delete", template) == (0, f"deleted {template}\n", "")
 
 

@@ -15,7 +15,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "CreateWorkgroup": ("workgroup create",),
     "CutOverReplicationJob": ("job cutover",),
     "DeleteAccessToken": ("token delete",),
-    "DeleteReplicationJob": ("job delete",),
+    "DeleteReplicationJob": ("job delete", "job cancel"),
     "DeleteSourceServer": ("source delete",),
     "DeleteWorkgroup": ("workgroup delete",),
     "DescribeReplicationJobs": ("job list", "job show"),

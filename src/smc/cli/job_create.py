@@ -1,0 +1,164 @@
+"""`smc job create`: the migration of one source, planned."""
+
+import time
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from smc.base.errors import UserError
+from smc.cli.connection import AsJson, connect
+from smc.cli.container_option import Container, target
+from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
+from smc.cli.instance_options import Private, PrivateIp, TargetDisk, TargetInstance, YesErase, onto
+from smc.cli.job_options import (
+    LONGEST_WAIT_SECONDS,
+    SOONEST_SECONDS,
+    At,
+    DataDisks,
+    Every,
+    Keep,
+    Wait,
+    moment,
+    sized,
+)
+from smc.cli.output import out, show_json
+from smc.cli.progress import follow
+from smc.cli.transfer_options import (
+    BandwidthLimit,
+    Checksum,
+    CompressLevel,
+    DiskExclude,
+    Exclude,
+    Ssl,
+    excludes,
+    parameters,
+)
+from smc.client.api import Json
+
+
+class Method(Enum):
+    """How a job begins; its value is the word of the command line."""
+
+    CREATE = "create-only"
+    NOW = "now"
+    SCHEDULE = "schedule"
+    TEST = "test-only"
+    TEST_AND_MIGRATE = "test-and-migrate"
+
+
+API_WORDS = {
+    Method.CREATE: "CreateOnly",
+    Method.NOW: "MigrateNow",
+    Method.SCHEDULE: "Schedule",
+    Method.TEST: "TestOnly",
+    Method.TEST_AND_MIGRATE: "TestAndMigrate",
+}
+MethodOption = Annotated[Method | None, typer.Option(help="How it begins; schedule needs --at.")]
+
+
+def create(
+    source: Annotated[str, typer.Argument(help="Source id: s-...")],
+    name: Annotated[str, typer.Option(help="A name for the job, unique.")] = "",
+    image_name: Annotated[str, typer.Option(help="Name of the image to make.")] = "",
+    system_disk_gib: Annotated[
+        int, typer.Option(help="Size of the target system disk, 20-2048; 0: the source's, at least 20.")
+    ] = 0,
+    data_disk: DataDisks = None,
+    exclude: Exclude = None,
+    disk_exclude: DiskExclude = None,
+    bandwidth_limit: BandwidthLimit = None,
+    compress_level: CompressLevel = None,
+    checksum: Checksum = None,
+    ssl: Ssl = None,
+    ip_mode: Annotated[
+        str | None, typer.Option(help="dhcp, or keep the source's addresses; dhcp if never given.")
+    ] = None,
+    template: Annotated[str, typer.Option(help="Template (t-...) for what is not given here.")] = "",
+    container: Container = "",
+    target_instance: TargetInstance = "",
+    yes_erase: YesErase = "",
+    target_disk: TargetDisk = None,
+    private_ip: PrivateIp = "",
+    private: Private = False,
+    start: Annotated[bool, typer.Option("--start", help="Start it at once: --method now.")] = False,
+    method: MethodOption = None,
+    at: At = "",
+    every: Every = None,
+    keep: Keep = None,
+    wait: Wait = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Plan the migration of a source to an image, a container image, or onto an instance.
+
+    What cannot work is refused here. Without --start, --at or --method it waits for `smc job start`.
+    """
+    scheduled = moment(at, time.time(), parameter="ScheduledStartTime", soonest=SOONEST_SECONDS)
+    api = connect(data_dir)
+    instance = onto(
+        api,
+        source,
+        target_instance,
+        yes_erase=yes_erase,
+        disks=target_disk or [],
+        private_ip=private_ip,
+        private=private,
+    )
+    made = api.call(
+        "CreateReplicationJob",
+        {
+            "SourceId": source,
+            **target(container),
+            **instance,
+            "RegionId": _region(api.call("DescribeRegions")),
+            "Name": name or None,
+            "ImageName": image_name or None,
+            "SystemDiskSize": system_disk_gib or None,
+            "DataDisk": sized(data_disk or []) or None,
+            "Excludes": excludes(exclude, disk_exclude),
+            "ReplicationParameters": parameters(
+                "",
+                bandwidth_limit=bandwidth_limit,
+                compress_level=compress_level,
+                checksum=checksum,
+                ssl=ssl,
+            ),
+            "IpMode": ip_mode,
+            "ExecutionMethod": _method(method, start=start, at=at, template=template),
+            "ScheduledStartTime": scheduled or None,
+            "RunOnce": None if every is None and keep is None else False,
+            "Frequency": every,
+            "MaxNumberOfImageToKeep": keep,
+            "TemplateId": template or None,
+        },
+    )
+    if as_json:
+        show_json(made)
+    else:
+        begun = (
+            ", started" if start or method is Method.NOW else f", starts at {scheduled}" if scheduled else ""
+        )
+        out.print(f"created job {made['JobId']}{begun}")
+    if wait:
+        follow(api, made["JobId"], seconds=LONGEST_WAIT_SECONDS, quiet=as_json)
+
+
+def _method(method: Method | None, *, start: bool, at: str, template: str) -> str | None:
+    """None leaves it to the template, or to the API: a time means Schedule."""
+    if start and method not in (None, Method.NOW):
+        raise UserError(
+            "--start and --method contradict each other",
+            code="InvalidParameter.ExecutionMethod",
+            hint="Leave one of them out.",
+        )
+    if start or method is Method.NOW:
+        return API_WORDS[Method.NOW]
+    if method is not None:
+        return API_WORDS[method]
+    return None if at or template else API_WORDS[Method.CREATE]
+
+
+def _region(answer: Json) -> str:
+    region: str = answer["Regions"]["Region"][0]["RegionId"]
+    return region

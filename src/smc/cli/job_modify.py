@@ -1,0 +1,99 @@
+"""`smc job modify`: what may change of a job that is there."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from smc.base.errors import UserError
+from smc.cli.connection import AsJson, connect
+from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
+from smc.cli.job_options import (
+    SOONEST_SECONDS,
+    At,
+    DataDisks,
+    Every,
+    JobId,
+    Keep,
+    job_as_told,
+    moment,
+    sized,
+)
+from smc.cli.output import out, show_json
+from smc.cli.transfer_options import (
+    BandwidthLimit,
+    Checksum,
+    CompressLevel,
+    DiskExclude,
+    Exclude,
+    Ssl,
+    excludes,
+    parameters,
+)
+
+
+def modify(
+    job: JobId,
+    name: Annotated[str, typer.Option(help="Another name, at any time.")] = "",
+    description: Annotated[str, typer.Option(help="Another description, at any time.")] = "",
+    valid_until: Annotated[
+        str, typer.Option(metavar="TIME", help="Until when it is valid: a time, or +30d from now.")
+    ] = "",
+    every: Every = None,
+    keep: Keep = None,
+    at: At = "",
+    image_name: Annotated[str, typer.Option(help="Name of the image to make.")] = "",
+    system_disk_gib: Annotated[int, typer.Option(help="Size of the target system disk, 20-2048.")] = 0,
+    data_disk: DataDisks = None,
+    ip_mode: Annotated[str | None, typer.Option(help="dhcp, or keep the source's addresses.")] = None,
+    bandwidth_limit: BandwidthLimit = None,
+    compress_level: CompressLevel = None,
+    checksum: Checksum = None,
+    ssl: Ssl = None,
+    exclude: Exclude = None,
+    disk_exclude: DiskExclude = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Change a job: how it transfers also while it does, its rounds in between them, the rest before it ran.
+
+    What is not given stays as it is; patterns replace all those before.
+    """
+    now = time.time()
+    starts = moment(at, now, parameter="ScheduledStartTime", soonest=SOONEST_SECONDS)
+    valid = moment(valid_until, now, parameter="ValidTime")
+    api = connect(data_dir)
+    transfer = parameters(
+        job_as_told(api, job)["ReplicationParameters"],
+        bandwidth_limit=bandwidth_limit,
+        compress_level=compress_level,
+        checksum=checksum,
+        ssl=ssl,
+    )
+    wanted = {
+        "Name": name or None,
+        "Description": description or None,
+        "ValidTime": valid or None,
+        "Frequency": every,
+        "MaxNumberOfImageToKeep": keep,
+        "ScheduledStartTime": starts or None,
+        "ImageName": image_name or None,
+        "SystemDiskSize": system_disk_gib or None,
+        "DataDisk": sized(data_disk or []) or None,
+        "IpMode": ip_mode,
+        "ReplicationParameters": transfer,
+        "Excludes": excludes(exclude, disk_exclude),
+    }
+    if all(value is None for value in wanted.values()):
+        raise UserError(
+            "nothing is to be changed",
+            code="MissingParameter.ReplicationParameters",
+            hint="`smc job modify --help` shows what can be.",
+        )
+    answer = api.call("ModifyReplicationJobAttribute", {"JobId": job, **wanted})
+    if as_json:
+        show_json(answer)
+        return
+    out.print(f"changed {job}")
+    if transfer is not None:
+        out.print(f"  transfer settings: {transfer}", markup=False)
