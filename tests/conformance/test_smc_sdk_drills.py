@@ -9,7 +9,8 @@ from tests.conformance.smc_sdk import call, client_of, refused
 from tests.conformance.test_smc_sdk_jobs import create
 from tests.unit.center.running import Center, center
 
-from smc.model.drill import DrillReport, Group, Item
+from smc.model.drill import DrillReport, DrillStatus, Group, Item
+from smc.model.job import JobStatus, RunAim
 from smc.model.report import Level
 
 
@@ -89,3 +90,47 @@ def test_a_migration_is_estimated_by_line_or_by_what_was_measured(
     running.parts.store.drills.put(job, 1, report(f"{job}.1", speed=5e7))
     measured = call(sdk, "EstimateMigration", SourceId=source)
     assert (measured["Speed"], measured["Measured"]) == (5e7, True)
+
+
+@pytest.mark.parametrize("method", ["TestOnly", "TestAndMigrate"])
+def test_a_job_that_is_to_be_tested_begins_with_its_test(
+    running: Center, sdk: Client, source: str, method: str
+) -> None:
+    job = call(
+        sdk,
+        "CreateReplicationJob",
+        RegionId="local",
+        SourceId=source,
+        ExecutionMethod=method,
+        ImageName="tested",
+    )["JobId"]
+    assert running.jobs.calls == [("start", job)]
+    run = running.parts.store.runs.current(job)
+    assert run is not None
+    assert run.aim is RunAim.DRILL
+    (told,) = call(sdk, "DescribeReplicationJobs", JobId=[job])["ReplicationJobs"]["ReplicationJob"]
+    assert (told["Status"], told["DrillStatus"]) == ("Running", "NotRun")
+
+
+def test_any_job_can_be_tested_until_its_migration_begins(running: Center, sdk: Client, source: str) -> None:
+    job = create(sdk, source)
+    call(sdk, "RetryDrill", JobId=job)
+    store = running.parts.store
+    run = store.runs.current(job)
+    assert run is not None
+    assert run.aim is RunAim.DRILL
+    with refused("ReplicationJob.InvalidStatus"):
+        call(sdk, "RetryDrill", JobId=job)
+    store.jobs.set_drill(run, DrillStatus.WARNING)
+    store.jobs.end(run, JobStatus.READY)
+    call(sdk, "RetryDrill", JobId=job)
+    again = store.runs.current(job)
+    assert again is not None
+    store.jobs.end(again, JobStatus.READY)
+    call(sdk, "StartReplicationJob", JobId=job)
+    real = store.runs.current(job)
+    assert real is not None
+    assert real.aim is RunAim.LAST
+    store.jobs.end(real, JobStatus.STOPPED)
+    with refused("ReplicationJob.AlreadyRun"):
+        call(sdk, "RetryDrill", JobId=job)

@@ -231,7 +231,7 @@ def test_data_disks_are_named_by_their_index(sdk: Client, source: str) -> None:
 def test_parameters_of_ours_are_checked_as_the_public_ones(running: Center, sdk: Client, source: str) -> None:
     common = {"RegionId": "local", "SourceId": source}
     for parameter, value, code in (
-        ("ExecutionMethod", "TestOnly", "UnsupportedParameter.ExecutionMethod"),
+        ("ExecutionMethod", "TestRarely", "InvalidParameter.ExecutionMethod"),
         ("ExecutionMethod", "Never", "InvalidParameter.ExecutionMethod"),
         ("TemplateId", "t-1", "InvalidTemplateId.NotFound"),
         ("IpMode", "static", "InvalidParameter.IpMode"),

@@ -109,8 +109,10 @@ def test_a_time_that_cannot_be_is_refused(life: Living) -> None:
             {"ExecutionMethod": "MigrateNow", "ScheduledStartTime": at(life, HOUR)},
             "InvalidParameter.ScheduledStartTime",
         ),
-        ({"ExecutionMethod": "TestOnly"}, "UnsupportedParameter.ExecutionMethod"),
-        ({"ExecutionMethod": "TestAndMigrate"}, "UnsupportedParameter.ExecutionMethod"),
+        (
+            {"ExecutionMethod": "TestAndMigrate", "ScheduledStartTime": at(life, HOUR)},
+            "InvalidParameter.ScheduledStartTime",
+        ),
     ):
         with refused(code):
             life.create(source, **parameters)

@@ -6,6 +6,7 @@ import typer
 
 from smc.base.errors import SmcError
 from smc.cli import (
+    drills,
     events,
     images,
     job_create,
@@ -53,6 +54,7 @@ jobs.app.command("verify")(verify.verify)
 jobs.app.command("verifications")(verify.verifications)
 jobs.app.command("evidence")(verify.evidence)
 jobs.app.command("check")(verify.check)
+app.add_typer(drills.app, name="drill")
 app.add_typer(keys.app, name="key")
 app.add_typer(users.app, name="user")
 app.add_typer(events.app, name="event")

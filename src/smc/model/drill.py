@@ -4,18 +4,8 @@ from enum import Enum
 
 import msgspec
 
+from smc.model.job import DrillStatus as DrillStatus
 from smc.model.report import Level
-
-
-class DrillStatus(Enum):
-    """Of the newest drill of a job."""
-
-    NOT_RUN = "NotRun"
-    RUNNING = "Running"
-    PASSED = "Passed"
-    WARNING = "Warning"
-    CRITICAL = "Critical"
-    FAILED = "Failed"  # it could not be carried out to its end
 
 
 class Group(Enum):

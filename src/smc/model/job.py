@@ -51,12 +51,15 @@ class TokenStatus(Enum):
 class RunAim(Enum):
     """What a run is there for."""
 
+    DRILL = "drill"  # the migration test
     ROUND = "round"  # an image, then waiting for the next round
     LAST = "last"  # an image, then the end: the only round of a job, or its cutover
     RELEASE = "release"  # no more data: what is temporary is released, then the end
 
 
 class DrillStatus(Enum):
+    """Of the newest migration test of a job; FAILED: it could not be carried out to its end."""
+
     NOT_RUN = "NotRun"
     RUNNING = "Running"
     PASSED = "Passed"

@@ -69,6 +69,7 @@ CASES = (
     Wrong("Kernel", Level.WARNING, with_facts(kernels=())),
     Wrong("Initramfs", Level.WARNING, with_facts(kernels=(GOOD, BARE)), ("5.0",)),
     Wrong("Virtio", Level.CRITICAL, with_facts(kernels=(BARE,))),
+    Wrong("Virtio", Level.WARNING, with_facts(kernels=())),
     Wrong(
         "Virtio",
         Level.WARNING,

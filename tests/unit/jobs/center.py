@@ -88,14 +88,14 @@ class Center:
         request = Enrol(token_id=code.id, token_code=text, server=described or server(), csr=new_csr())
         return self.store.sources.enrol(request, "198.51.100.7")[0].id
 
-    def new_job(self, **request: object) -> str:
+    def new_job(self, *source: str, **request: object) -> str:
         wishes = {"image_name": "web-image", **request}
         return self.store.jobs.create(
             NewJob(
                 name="",
                 description="",
                 region_id="local",
-                source_id=self.import_source(),
+                source_id=source[0] if source else self.import_source(),
                 request=JobRequest(**wishes),  # type: ignore[arg-type]  # fields by name
                 plan=PLAN,
                 valid_until=self.store.clock.now() + 86400,

@@ -106,7 +106,7 @@ class Ends(threading.Thread):
                 assert task.plan
                 for disk in task.plan.disks:
                     self._write(disk, f"copy of disk {disk.index}")
-                report = Report(run=run.id, checks=self.checks)
+                report = Report(run=run.id, checks=self.checks, seconds={"copy": 2.0})
                 self.store.runs.record_report(run.job, run.number, report)
                 phase = Phase.CONVERTED
             case TaskKind.CONTAIN if phase is not Phase.CONVERTED:

@@ -5,9 +5,9 @@ import msgspec
 from smc.base.errors import UserError
 from smc.center.api.asked.checks import checked
 from smc.center.api.asked.draft import Asking, Draft, plan_of
-from smc.center.api.asked.times import DAY, VALID_DAYS
+from smc.center.api.asked.times import AT_ONCE, DAY, VALID_DAYS
 from smc.center.api.context import Context
-from smc.center.api.job_parameters import CreateReplicationJob, ExecutionMethod
+from smc.center.api.job_parameters import CreateReplicationJob
 from smc.center.api.presets import filled
 from smc.center.api.sources import offline_sentence
 from smc.center.api.start_job import start
@@ -27,7 +27,7 @@ def create_job(context: Context, request: CreateReplicationJob, _caller: Caller)
         job_id = context.store.jobs.create(_new_job(context, filled(context, request), token_hash))
         context.store.log.add(job_id, "The job was created.")
     job = context.job(job_id)
-    wants_start = job.request.execution_method == ExecutionMethod.MIGRATE_NOW.value
+    wants_start = job.request.execution_method in {method.value for method in AT_ONCE}
     if wants_start and job.status is JobStatus.READY and job.run_number == 0:
         start(context, job_id)
     return {"JobId": job_id}

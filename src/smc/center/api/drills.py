@@ -1,15 +1,18 @@
-"""Drills (ours): DescribeDrillReports, EstimateMigration."""
+"""Drills (ours): DescribeDrillReports, EstimateMigration, RetryDrill."""
 
 from smc.base.errors import UserError
 from smc.center.api.context import Context
+from smc.center.api.start_job import begin
 from smc.center.api.words import written
 from smc.center.drill.estimate import Estimate, speed_of
 from smc.center.store.job_filter import JobFilter
 from smc.model.drill import DrillReport
+from smc.model.job import JobStatus, RunAim, RunType
 from smc.model.report import Level
 from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
 
+TESTABLE = (JobStatus.READY, JobStatus.STOPPED, JobStatus.IN_ERROR)
 LEVELS = {  # of the report -> of the API (service-facts 4)
     Level.PASSED: "Passed",
     Level.INFORMATION: "Passed",
@@ -38,6 +41,7 @@ class DrillActions:
         return {
             "DescribeDrillReports": action(OneJob, self._describe),
             "EstimateMigration": action(EstimateMigration, self._estimate),
+            "RetryDrill": action(OneJob, self._retry),
         }
 
     def _describe(self, request: OneJob, _caller: Caller) -> Reply:
@@ -78,6 +82,20 @@ class DrillActions:
             },
             "TotalSeconds": estimate.total,
         }
+
+    def _retry(self, request: OneJob, _caller: Caller) -> Reply:
+        """Test the migration once more, or for the first time, whatever the job's ExecutionMethod is; only
+        before it has moved anything for good.
+        """
+        job = self._context.job(request.job_id)
+        if any(run.aim is not RunAim.DRILL for run in self._store.runs.of_job(job.id)):
+            raise UserError(
+                f"The migration of {job.id} has begun: there is nothing to test any more.",
+                code="ReplicationJob.AlreadyRun",
+                hint="Create another job to test it.",
+            )
+        begin(self._context, job, RunType.MANUAL, TESTABLE, aim=RunAim.DRILL)
+        return {}
 
     def _measured(self, source: str) -> float:
         """Bytes a second, 0 where no drill of the source has moved data."""

@@ -48,6 +48,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "DeleteUser": ("user delete",),
     "DescribeAccessKeys": ("key list",),
     "DescribeBatches": ("workgroup batches",),
+    "DescribeDrillReports": ("drill show",),
     "DescribeEvents": ("event list",),
     "DescribeExport": ("image export",),
     "DescribeImageCheck": ("job check",),
@@ -70,15 +71,17 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "DescribeZones": ("target zones",),
     "DisableAccessKey": ("key disable",),
     "EnableAccessKey": ("key enable",),
+    "EstimateMigration": ("drill estimate",),
     "ExportImage": ("image export",),
     "ModifySubscription": ("subscription modify",),
     "ModifyTemplate": ("template modify",),
+    "RetryDrill": ("drill retry",),
     "SetPassword": ("user password",),
     "StartWorkgroupJobs": ("workgroup start",),
     "TestSubscription": ("subscription test",),
     "VerifyMigrationResult": ("job verify",),
 }
-NO_VERB_YET = ("DescribeDrillReports", "EstimateMigration")
+NO_VERB_YET: tuple[str, ...] = ()
 LOCAL_VERBS = ("serve", "appliance", "cloud")  # they ask no center
 
 _NAME_PREFIX = "The image is named prefix_JOBID, cut to 128 characters; not together with ImageName"

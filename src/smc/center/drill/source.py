@@ -181,6 +181,8 @@ def _files(subject: Subject, file: Callable[[Kernel], str], what: str, cure: str
 
 def _virtio(subject: Subject) -> Verdict:
     kernels = subject.facts.kernels
+    if not kernels:
+        return Level.WARNING, "no kernel was found on the source", "See whether /lib/modules can be read."
     able = [kernel.version for kernel in kernels if {"virtio_blk", "virtio_net"} <= set(kernel.virtio)]
     running = next((kernel for kernel in kernels if kernel.running), None)
     if running is not None and running.version in able:

@@ -26,7 +26,7 @@ from smc.center.jobs.work import Work
 from smc.model.job import RunAim
 from smc.model.progress import Failure
 
-STORY = "3"
+STORY = "4"
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -13,16 +13,18 @@ from smc.center.blobs import Blobs
 from smc.center.jobs.delete import delete
 from smc.center.jobs.journal import Journal
 from smc.center.jobs.migrate import STORY, migrate
+from smc.center.jobs.rehearse import rehearse
 from smc.center.jobs.steps.ending import NEXT
 from smc.center.jobs.take_over import take_over
 from smc.center.jobs.values import Ending, Overtaken
 from smc.center.jobs.work import Work
+from smc.center.jobs_port import JobsPort
 from smc.center.store.values import Job
 from smc.center.store.verifications import Verification
 from smc.center.trust.run_ca import new_authority
 from smc.center.verification.probe import Probe, probe
 from smc.center.verification.story import verify
-from smc.model.job import JobStatus, run_job
+from smc.model.job import JobStatus, RunAim, run_job, run_number
 from smc.model.progress import Failure
 
 UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]  # what DBOS calls a workflow that is not at its end
@@ -59,7 +61,7 @@ class Runner:
                 notification_listener_polling_interval_sec=turn,
             )
         )
-        self._migrate, self._delete = register(work)
+        self._migrate, self._delete = register(work, self)
         self._verify = register_verify(work, blobs, do_probe)
 
     def open(self) -> None:
@@ -154,21 +156,35 @@ class Runner:
                 self._start(job.id)
 
 
-def register(work: Work) -> tuple[Callable[[str], str], Callable[[str], list[str]]]:
-    """Tell DBOS the workflows by name, with what they work with; before `launch`, once a process."""
+def register(work: Work, jobs: JobsPort) -> tuple[Callable[[str], str], Callable[[str], list[str]]]:
+    """Tell DBOS the workflows by name, with what they work with; before `launch`, once a process.
+
+    `jobs` begins what follows a drill, and its trial; asked again after a crash it begins nothing twice.
+    """
 
     @DBOS.workflow(name="migrate", max_recovery_attempts=None)
     def tell(run: str) -> str:
         try:
-            return take_over(work, run) if onto_instance(work, run) else migrate(work, run)
+            if is_drill(work, run):
+                ending = rehearse(work, run, jobs.verify)
+            else:
+                ending = take_over(work, run) if onto_instance(work, run) else migrate(work, run)
         except Overtaken:
             return Ending.OVERTAKEN.value
+        if ending == Ending.REHEARSED.value:
+            jobs.start(run_job(run))
+        return ending
 
     @DBOS.workflow(name="delete", max_recovery_attempts=None)
     def remove(job: str) -> list[str]:
         return delete(work, job)
 
     return tell, remove
+
+
+def is_drill(work: Work, run: str) -> bool:
+    found = work.store.runs.find(run_job(run), run_number(run))
+    return found is not None and found.aim is RunAim.DRILL
 
 
 def onto_instance(work: Work, run: str) -> bool:

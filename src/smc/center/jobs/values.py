@@ -39,6 +39,8 @@ class Ending(Enum):
     WAITING = "Waiting"
     STOPPED = "Stopped"
     IN_ERROR = "InError"
+    RESTED = "Ready"  # a drill that was all that was wished
+    REHEARSED = "Rehearsed"  # a drill after which the real run goes on
     OVERTAKEN = "Overtaken"  # a newer run has begun, or the job is being deleted: nothing was written
 
 

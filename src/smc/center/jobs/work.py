@@ -41,6 +41,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     patience_seconds: float = 900.0  # what may work later is tried for so long
     receiver_seconds: float = 1800.0  # from launch to a listening receiver; minutes under emulation
     convert_seconds: float = 7200.0
+    trial_seconds: float = 900.0  # for a copy to answer in a drill; minutes under emulation
     contain_seconds: float = 86400.0  # to push a container image; a registry may be behind a thin line
     stall_seconds: float = 1800.0  # without a single byte
     ticket_seconds: float = 3600.0

@@ -11,7 +11,7 @@ from smc.center.clock import Clock
 from smc.center.quotas import Quota, Quotas, exceeded
 from smc.center.store import presence, runs, tags
 from smc.center.store.database import Database
-from smc.center.store.events import EventKind
+from smc.center.store.events import EventKind, EventLevel
 from smc.center.store.idempotence import made_before
 from smc.center.store.ids import new_id
 from smc.center.store.job_filter import JobFilter, conditions_of
@@ -43,6 +43,14 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     token_hash: str = ""
     resource_group: str = ""
     tags: tuple[Tag, ...] = ()
+
+
+DRILL_LEVELS = {
+    DrillStatus.PASSED: EventLevel.INFO,
+    DrillStatus.WARNING: EventLevel.WARNING,
+    DrillStatus.CRITICAL: EventLevel.ERROR,
+    DrillStatus.FAILED: EventLevel.ERROR,
+}
 
 
 class Jobs:
@@ -151,10 +159,11 @@ class Jobs:
             )
             return runs.add(connection, job_id, number, kind, course, now, authority)
 
-    def continue_run(self, run: Run, authority: Authority) -> Run | None:
-        """One more run in place of one that was interrupted, in one transaction: the job stays Running.
+    def continue_run(self, run: Run, authority: Authority, course: runs.Course | None = None) -> Run | None:
+        """One more run in place of this one, in one transaction: the job stays Running.
 
-        A wish to stop goes over to it. None when a newer run has begun or the job is not Running.
+        With the same `course`, as after an interruption, or another one. A wish to stop goes over to it.
+        None when a newer run has begun or the job is not Running.
         """
         now = self._clock.now()
         with self._database.write() as connection:
@@ -162,7 +171,7 @@ class Jobs:
                 return None
             runs.end(connection, run.job, run.number, now)
             stop = runs.is_stop_wanted(connection, run.job, run.number)
-            course = runs.Course(run.aim, run.round)
+            course = course or runs.Course(run.aim, run.round)
             return runs.add(
                 connection, run.job, run.number + 1, run.type, course, now, authority, stop_wanted=stop
             )
@@ -226,6 +235,22 @@ class Jobs:
     def set_plan(self, run: Run, plan: Plan) -> bool:
         """The plan with what the run found out: the serial numbers of the target disks."""
         return self._write_current(run, {"plan": encode(plan).decode()})
+
+    def set_drill(self, run: Run, status: DrillStatus) -> bool:
+        """How the job's migration test stands; its end is an event."""
+        with self._database.write() as connection:
+            if not _update_current(connection, run, {"drill": status.value}):
+                return False
+            if status in DRILL_LEVELS:
+                words = f"was tested: {status.value}"
+                level = DRILL_LEVELS[status]
+                tell(connection, self._clock.now(), run.job, EventKind.DRILL_ENDED, words, level=level)
+        return True
+
+    def room(self) -> int:
+        """How many more jobs may run at once."""
+        with self._database.read() as connection:
+            return max(self._quotas.concurrent_jobs - _count(connection, JobStatus.RUNNING), 0)
 
     def hold_instance(self, run: Run, instance: str) -> bool:
         """`instance` is its intermediate instance; "" when that is released."""

@@ -24,6 +24,9 @@ _QUERY: Select[tuple[object, ...]] = select(  # all but the report, which may ha
 )
 
 
+REHEARSED = ("TestOnly", "TestAndMigrate")  # ExecutionMethod: jobs that begin with a drill
+
+
 class Runs:
     def __init__(self, database: Database, bell: Bell) -> None:
         self._database = database
@@ -148,10 +151,17 @@ def next_course(connection: Connection, job: Job, aim: RunAim | None = None) -> 
     """
     query = select(table.c.aim, table.c.round, table.c.ending).where(table.c.job == job.id)
     latest = connection.execute(query.order_by(table.c.number.desc()).limit(1)).one_or_none()
+    if latest is None and job.request.execution_method in REHEARSED:
+        return Course(aim or RunAim.DRILL, 1)
+    if latest is not None and (latest.aim, latest.ending) == (RunAim.DRILL.value, JobStatus.READY.value):
+        return Course(aim or _usual(job), 1)
     if latest is not None and latest.ending != JobStatus.WAITING.value:
         return Course(aim or RunAim(latest.aim), latest.round)
-    usual = RunAim.LAST if job.request.run_once else RunAim.ROUND
-    return Course(aim or usual, latest.round + 1 if latest is not None else 1)
+    return Course(aim or _usual(job), latest.round + 1 if latest is not None else 1)
+
+
+def _usual(job: Job) -> RunAim:
+    return RunAim.LAST if job.request.run_once else RunAim.ROUND
 
 
 def add(

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from smc.base.errors import UserError
 from smc.center.api.asked.draft import Asking, Draft
 from smc.center.api.job_parameters import ExecutionMethod
-from smc.center.api.words import invalid, read_time, unsupported
+from smc.center.api.words import invalid, read_time
 from smc.center.store.values import JobRequest
 
 DAY = 86400.0
@@ -13,7 +13,7 @@ MINUTE = 60.0  # for clocks that differ
 VALID_DAYS = 30.0  # as the console's; the API's text contradicts itself (service-facts, 8)
 VALID_DAYS_LIMITS = 7, 90  # after the job was created
 MOST_DAYS_AHEAD = 30
-DRILLS = (ExecutionMethod.TEST_ONLY, ExecutionMethod.TEST_AND_MIGRATE)
+AT_ONCE = (ExecutionMethod.MIGRATE_NOW, ExecutionMethod.TEST_ONLY, ExecutionMethod.TEST_AND_MIGRATE)
 
 
 def check_times(asking: Asking, draft: Draft) -> Draft:
@@ -30,10 +30,7 @@ def _started(asking: Asking, request: JobRequest) -> JobRequest:
     sent = asking.sent
     text = sent.scheduled_start_time
     method = sent.execution_method or (ExecutionMethod.SCHEDULE if text else ExecutionMethod.CREATE_ONLY)
-    if method in DRILLS:  # the migration test is not built yet; a job has its `drill` status already
-        why = f"{method.value}; CreateOnly, MigrateNow and Schedule are, so far."
-        raise unsupported("ExecutionMethod", why)
-    if method is ExecutionMethod.MIGRATE_NOW and not asking.is_new:
+    if method in AT_ONCE and not asking.is_new:
         raise invalid("ExecutionMethod", "A job that is there is started by StartReplicationJob.")
     if method is ExecutionMethod.SCHEDULE:
         at = _scheduled_at(text, asking.now) if text else request.scheduled_at

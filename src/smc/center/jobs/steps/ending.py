@@ -4,9 +4,11 @@ from smc.center.containers.pushed import pushed
 from smc.center.jobs.steps.report import warning
 from smc.center.jobs.values import Ending, Overtaken
 from smc.center.jobs.work import Work
+from smc.center.store.runs import Course
 from smc.center.store.values import Run
+from smc.center.trust.run_ca import new_authority
 from smc.cloud.driver import Kind
-from smc.model.job import JobStatus
+from smc.model.job import JobStatus, RunAim
 from smc.model.progress import Failure
 
 NEXT = "Start the job again: it continues where it stopped."
@@ -29,6 +31,23 @@ def wait(work: Work, run: str) -> str:
     sentence = f"Round {now.round} is done: the image is {job.image_id}."
     work.store.log.add(job.id, sentence)
     return _end(work, now, JobStatus.WAITING, Ending.WAITING, note=warning(work, run) or sentence)
+
+
+def rest(work: Work, run: str) -> str:
+    """A drill was all that was wished: the next Start is the real run."""
+    _, now = work.current(run)
+    note = "The migration test has ended; the migration has not begun."
+    return _end(work, now, JobStatus.READY, Ending.RESTED, note=note)
+
+
+def go_on(work: Work, run: str) -> str:
+    """The real run follows the drill, in one transaction; whoever keeps the jobs going tells its story."""
+    job, now = work.current(run)
+    course = Course(RunAim.LAST if job.request.run_once else RunAim.ROUND, now.round)
+    if work.store.jobs.continue_run(now, new_authority(), course) is None:
+        raise Overtaken(f"run {now.id} is not the current one of its job")
+    work.store.log.add(job.id, "The migration goes on by itself after its test.")
+    return Ending.REHEARSED.value
 
 
 def halt(work: Work, run: str) -> str:
