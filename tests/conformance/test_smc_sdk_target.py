@@ -103,7 +103,7 @@ def test_a_disk_can_be_chosen(running: Center, sdk: Client, source: str) -> None
         ({"InstanceType": "mem.large"}, "InvalidParameter.InstanceType", "intermediate"),
         ({"PrivateIpAddress": "10.9.9.9"}, "PrivateIpAddress.OutsideVSwitch", "10.7.1.0/24"),
         ({"PrivateIpAddress": "10.7.1.253"}, "PrivateIpAddress.Reserved", "10.7.1.253"),
-        ({"RunOnce": False}, "UnsupportedParameter.RunOnce", "once"),
+        ({"RunOnce": False}, "MissingParameter.Frequency", "Frequency"),
         ({"TargetType": "Image"}, "InvalidParameter.InstanceId", "TargetInstance"),
         ({"TargetType": "Image", "InstanceId": None}, "InvalidParameter.ConfirmErase", "TargetInstance"),
         (
@@ -129,6 +129,14 @@ def test_what_cannot_be_is_refused_with_its_code(
     instance = target(running.cloud, 4)
     with refused(code, match=match):
         create(sdk, source, instance, **parameters)
+
+
+def test_an_incremental_job_onto_an_instance_needs_only_its_frequency(
+    running: Center, sdk: Client, source: str
+) -> None:
+    job = create(sdk, source, target(running.cloud, 4), RunOnce=False, Frequency=12)
+    (found,) = sdk.describe_replication_jobs(DESCRIBED(job_id=[job])).body.replication_jobs.replication_job
+    assert (found.run_once, found.frequency, found.target_type) == (False, 12, "TargetInstance")
 
 
 def test_all_reasons_are_told_at_once(running: Center, sdk: Client, source: str) -> None:

@@ -355,6 +355,24 @@ def test_a_round_after_a_conversion_brings_the_source_back_and_is_converted_agai
             program = here.start()
 
 
+def test_the_copy_of_an_earlier_run_is_converted_without_new_data(here: World) -> None:
+    here.start()
+    here.give(TaskKind.REPLICATE)
+    here.center.await_phase(Phase.LISTENING, "j-1.1")
+    here.send()
+    here.center.await_phase(Phase.SYNCED, "j-1.1")
+    here.center.task = REST
+    here.center.await_phase(Phase.IDLE, "")
+    for name in ("j-1.2", "j-1.3"):  # the second is asked by a run that was started after the first failed
+        here.give(TaskKind.CONVERT, name)
+        here.center.task = msgspec.structs.replace(here.center.task, earlier=True)
+        here.center.await_phase(Phase.CONVERTED, name)
+        report = here.center.reports[-1]
+        assert report.run == name
+        assert [(change.before, change.after) for change in report.changes] == [("source\n", "converted\n")]
+        assert all(proof.equal for proof in report.proof)
+
+
 def test_a_conversion_that_was_killed_is_done_again_with_the_true_before(here: World) -> None:
     (here.sources["0_2"] / HANG).touch()
     program = here.start()

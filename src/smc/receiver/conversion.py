@@ -21,7 +21,8 @@ class Conversion(Reporting):
     """While it works the receiver's key is on no disk: a copied system may be hostile."""
 
     def work(self) -> None:
-        kept = self.bench.home.kept(self.task.run)
+        home, run = self.bench.home, self.task.run
+        kept = home.carried_over(run) if self.task.earlier else home.kept(run)
         if kept.report is None:
             with self.bench.home.key_hidden():
                 kept = self._convert(kept)

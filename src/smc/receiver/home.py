@@ -119,6 +119,14 @@ class Home:
         kept = _read(self.root / "run.json", Kept)
         return kept if kept is not None and kept.run == run else Kept(run=run)
 
+    def carried_over(self, run: str) -> Kept:
+        """What the disks hold since an earlier run, as that of `run`."""
+        last = _read(self.root / "run.json", Kept)
+        if last is None or not last.proof:
+            return Kept(run=run)
+        report = msgspec.structs.replace(last.report, run=run) if last.report else None
+        return msgspec.structs.replace(last, run=run, report=report)
+
     def keep(self, kept: Kept) -> None:
         write_atomic(self.root / "run.json", encode(kept), mode=SECRET_MODE)
 

@@ -174,6 +174,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ca: str = ""  # PEM of the run CA
     certificate: str = ""  # PEM, for the key of the receiver's CSR
     container: ContainerTarget | None = None  # with CONTAIN
+    earlier: bool = False  # with CONVERT: the copy that an earlier run completed is converted as it is
     image_check: bool = True  # with CONVERT: whether the converted copy is checked as an image
 
 

@@ -8,7 +8,7 @@ from smc.center.store.tags import Tagged
 from smc.center.store.values import Job, Receiver, Run, Source
 from smc.center.trust.run_ca import AGENT, RECEIVER, Authority, issue
 from smc.model.codec import encode
-from smc.model.job import JobStatus
+from smc.model.job import JobStatus, RunAim
 from smc.model.progress import Phase, Progress
 from smc.wire.orders import ContainerTarget, Order, OrdersRequest, Task, TaskKind, TransferSettings
 
@@ -80,6 +80,7 @@ def task_for(
         ca=run.ca,
         certificate=certificate,
         container=_container(store, job, registry) if run.receiver_task is TaskKind.CONTAIN else None,
+        earlier=run.aim is RunAim.RELEASE,
         image_check=job.request.image_check,
     )
 

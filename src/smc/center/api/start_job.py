@@ -35,14 +35,23 @@ def begin(
     """One more run of a job as it was read; `aim` None: what comes next. Raises as above."""
     require_status(job, allowed)
     course = context.store.runs.next_course(job)
-    if (aim or course.aim) is not RunAim.RELEASE and not context.store.runs.delivered(job.id, course.round):
-        _require_instance(context, job)
-        _require_source(context, job)
+    releases = (aim or course.aim) is RunAim.RELEASE
+    if not _is_delivered(context, job, course.round):
+        if not releases or job.request.instance_id:  # a target instance gets its system at the very end
+            _require_instance(context, job)
+        if not releases:
+            _require_source(context, job)
     run = context.store.jobs.begin_run(
         job.id, kind, new_authority(), allowed=allowed, aim=aim, after=job.run_number
     )
     context.store.log.add(job.id, f"Run {run.number} was started{BY_ITSELF[kind]}.")
     context.jobs.start(job.id)
+
+
+def _is_delivered(context: Context, job: Job, number: int) -> bool:
+    """Whether only cleaning is left to do of this round."""
+    taken = context.store.takeovers.find(job.id)
+    return bool(context.store.runs.delivered(job.id, number)) or (taken is not None and taken.delivered)
 
 
 def _require_source(context: Context, job: Job) -> None:

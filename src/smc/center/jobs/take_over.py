@@ -1,14 +1,16 @@
 """The story of a run onto an existing instance: it becomes the source, and keeps what it is in the cloud.
 
+A round of an incremental job brings the disks up to date; only its cutover makes the copy bootable.
 Raise `migrate.STORY` when steps are added, left out, renamed or put in another order, here too.
 """
 
 from smc.base.errors import SmcError
 from smc.center.jobs.migrate import Steps
+from smc.center.jobs.steps.aim import aim_of
 from smc.center.jobs.steps.borrow import borrow, choose_intermediate, equip, locate_target_disks
 from smc.center.jobs.steps.convert import convert
 from smc.center.jobs.steps.deliver import make_image, name_image, switch_off
-from smc.center.jobs.steps.ending import fail, finish, halt
+from smc.center.jobs.steps.ending import fail, finish, halt, wait
 from smc.center.jobs.steps.install import clean_target, hand_over, install, settle, snapshot_copy
 from smc.center.jobs.steps.network import make_group
 from smc.center.jobs.steps.receiver import await_receiver
@@ -23,6 +25,7 @@ from smc.center.jobs.steps.take_over import (
 )
 from smc.center.jobs.values import Overtaken, Synced
 from smc.center.jobs.work import Work
+from smc.model.job import RunAim
 from smc.model.progress import Failure
 
 
@@ -30,7 +33,7 @@ def take_over(work: Work, run: str) -> str:
     """Tell the story of `run` to its end; the answer is the value of an `Ending`. Raises `Overtaken`."""
     step = Steps(work, run)
     try:
-        stage = Stage(step(survey))
+        aim, stage = RunAim(step(aim_of)), Stage(step(survey))
         if stage is Stage.OWN:
             step(take_down)
             step(save_disks)
@@ -40,9 +43,12 @@ def take_over(work: Work, run: str) -> str:
             group = step(make_group, step(network_of_target))
             machine = step(equip, group)
             step(locate_target_disks, machine)
-            step(await_receiver, machine)
-            if step(sync, machine) == Synced.STOPPED.value:
-                return step(halt)
+            if aim is not RunAim.RELEASE:
+                step(await_receiver, machine)
+                if step(sync, machine) == Synced.STOPPED.value:
+                    return step(halt)
+            if aim is RunAim.ROUND:
+                return step(wait)
             step(convert, machine)
             step(switch_off, machine)
             snapshots = step(snapshot_copy)

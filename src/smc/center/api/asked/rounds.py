@@ -4,25 +4,26 @@ from msgspec.structs import replace
 
 from smc.base.errors import UserError
 from smc.center.api.asked.draft import Asking, Draft
-from smc.center.api.words import invalid, unsupported
+from smc.center.api.asked.target import TARGET_INSTANCE
+from smc.center.api.words import invalid
+
+KEEP = "MaxNumberOfImageToKeep"  # without effect for an instance, of which no round makes an image
 
 
 def check_rounds(asking: Asking, draft: Draft) -> Draft:
-    """Both parameters belong to an incremental job, and it needs both."""
+    """Both parameters belong to an incremental job, and it needs both; onto an instance Frequency alone."""
     sent, request = asking.sent, draft.request
-    given = {"Frequency": sent.frequency, "MaxNumberOfImageToKeep": sent.max_number_of_image_to_keep}
+    given = {"Frequency": sent.frequency, KEEP: sent.max_number_of_image_to_keep}
     if request.run_once:
         for parameter, value in given.items():
             if value is not None:
                 why = f"{parameter} is for jobs that do not run once."
                 raise invalid(parameter, why, "Set RunOnce to false, or leave it out.")
         return draft
-    if request.target_type == "TargetInstance":
-        raise unsupported("RunOnce", "an instance is taken over once, so far: rounds are for images.")
     frequency = sent.frequency or request.frequency_hours
     keep = sent.max_number_of_image_to_keep or request.images_to_keep
-    for parameter, value in (("Frequency", frequency), ("MaxNumberOfImageToKeep", keep)):
-        if not value:
+    for parameter, value in (("Frequency", frequency), (KEEP, keep)):
+        if not value and not (parameter == KEEP and request.target_type == TARGET_INSTANCE):
             raise UserError(
                 f"A job that does not run once needs {parameter}.",
                 code=f"MissingParameter.{parameter}",

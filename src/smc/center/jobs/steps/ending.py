@@ -28,7 +28,9 @@ def finish(work: Work, run: str) -> str:
 def wait(work: Work, run: str) -> str:
     """The round is over; the copy and its instance stay for the next one."""
     job, now = work.current(run)
-    sentence = f"Round {now.round} is done: the image is {job.image_id}."
+    instance = job.request.instance_id
+    what = f"the disks of {instance} are up to date" if instance else f"the image is {job.image_id}"
+    sentence = f"Round {now.round} is done: {what}."
     work.store.log.add(job.id, sentence)
     return _end(work, now, JobStatus.WAITING, Ending.WAITING, note=warning(work, run) or sentence)
 
