@@ -68,8 +68,8 @@ class Site:
         self.store: Store = open_store(url_of(folder), "lcl")
         stack.callback(self.store.close)
         self.blobs = Blobs(folder / "blobs")
-        work = Work(self.store, self.driver, Tickets(folder), SETTINGS)
-        self.runner = Runner(work, journal_url(folder), blobs=self.blobs)
+        work = Work(self.store, self.driver, Tickets(folder), SETTINGS, self.blobs)
+        self.runner = Runner(work, journal_url(folder))
         stack.callback(self.runner.close)
         self.runner.open()
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from smc.agent.beats import Beats
+from smc.agent.diagnosis import Diagnosis
 from smc.agent.home import Home
 from smc.agent.orders import Orders, Working
 from smc.agent.reporter import Reporter
@@ -38,13 +39,15 @@ def serve(home: Home, stop: threading.Event) -> None:
             return Control(credentials.url, credentials.ca, credentials.credential, proxy=settings.proxy)
 
         reporter = Reporter(control(), stop)
+        diagnosis = Diagnosis(home, control, reporter.tell)
 
         def begin(order: Order) -> Working:
+            diagnosis.begin(order)
             job = Job(order=order, center_host=asking.host, proxy=settings.proxy)
-            return Worker(job, start_process(home), reporter.tell)
+            return Worker(job, start_process(home), diagnosis.tell)
 
         asking = control()
-        orders = Orders(home, asking, stop, begin, reporter.tell)
+        orders = Orders(home, asking, stop, begin, diagnosis.tell)
         Beats(
             home,
             control(),

@@ -83,7 +83,9 @@ def context_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Context:
 def agents_of(parts: Parts) -> Starlette:
     """What is on --agent-listen."""
     settings = parts.settings
-    return agents_app(parts.store, parts.trust, parts.agent, settings.containers, settings.registry)
+    return agents_app(
+        parts.store, parts.trust, parts.agent, parts.blobs, settings.containers, settings.registry
+    )
 
 
 def upkeep_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Upkeep:
@@ -95,7 +97,7 @@ def upkeep_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Upkeep:
         before = store.clock.now() - parts.settings.event_days * 86400.0
         store.outbox.forget(before)
         store.events.forget(before)
-        parts.blobs.forget_all_but(store.verifications.blobs())
+        parts.blobs.forget_all_but(store.verifications.blobs() | store.run_logs.blobs())
 
     return Upkeep(
         (

@@ -6,6 +6,7 @@ import typer
 
 from smc.base.errors import SmcError
 from smc.cli import (
+    diagnostics,
     drills,
     events,
     images,
@@ -55,6 +56,7 @@ jobs.app.command("verifications")(verify.verifications)
 jobs.app.command("evidence")(verify.evidence)
 jobs.app.command("check")(verify.check)
 app.add_typer(drills.app, name="drill")
+jobs.app.command("diagnostics")(diagnostics.diagnostics)
 app.add_typer(keys.app, name="key")
 app.add_typer(users.app, name="user")
 app.add_typer(events.app, name="event")

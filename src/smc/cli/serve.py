@@ -89,7 +89,7 @@ def serve(
         stack.callback(parts.close)
         log.set_up(file=data_dir / "logs" / "center.log")
         work = _work(parts, cloud.driver, embedded=not cloud_endpoint, verify_from=verify_from)
-        runner = Runner(work, journal_url(data_dir), blobs=parts.blobs)
+        runner = Runner(work, journal_url(data_dir))
         stack.callback(runner.close)
         cloud.wait()
         runner.open()
@@ -122,6 +122,7 @@ def _work(parts: Parts, driver: Driver, *, embedded: bool, verify_from: str) -> 
             center_cidr=verify_from or ("127.0.0.1/32" if embedded else _own_address(settings.public_host)),
             shared_address=embedded,
         ),
+        parts.blobs,
     )
 
 

@@ -56,6 +56,10 @@ class Home:
     root: Path
     memory: Path = Path("/run")
 
+    @property
+    def log(self) -> Path:
+        return self.root / "receiver.log"
+
     def make(self) -> None:
         self.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
 

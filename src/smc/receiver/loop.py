@@ -13,12 +13,22 @@ from smc.receiver.work import Bench, Reporting, Work
 from smc.transfer.failures import describe
 from smc.wire.backoff import delays
 from smc.wire.control import Control
-from smc.wire.orders import NOT_KNOWN, RECEIVER_SECONDS, Accepted, ReceiverReport, Task, TaskKind
+from smc.wire.orders import (
+    NOT_KNOWN,
+    RECEIVER_SECONDS,
+    Accepted,
+    ReceiverReport,
+    RunLogs,
+    Task,
+    TaskKind,
+)
+from smc.wire.run_logs import pack_all
 
 log = logging.getLogger(__name__)
 
 PROGRESS_PATH = "/receiver/v1/progress"
 REPORT_PATH = "/receiver/v1/report"
+LOGS_PATH = "/receiver/v1/logs"
 END_SECONDS = 60.0  # for unmounting, when the program is told to end
 KINDS: dict[TaskKind, type[Session] | type[Conversion] | type[Containment]] = {
     TaskKind.REPLICATE: Session,
@@ -35,6 +45,7 @@ class Loop:
         self._work: Work | None = None
         self._newest = 0  # number of the newest run that was worked on
         self._delivered: Work | None = None  # the work whose report the center has
+        self._logged: Work | None = None  # the work whose log was sent
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set."""
@@ -57,6 +68,7 @@ class Loop:
         """One report and what the center answers to it. Raises what the control connection raises."""
         if isinstance(self._work, Reporting):
             self._deliver(self._work)
+        self._send_log()
         self._follow(self._control.post(PROGRESS_PATH, self.progress, Task))
 
     @property
@@ -103,6 +115,20 @@ class Loop:
             return True
         log.warning("a task of run %r is refused: this is job %s, run %d", task.run, self._job, self._newest)
         return False
+
+    def _send_log(self) -> None:
+        """Once a work that failed, or after which nothing comes, has ended; nothing waits for it."""
+        work = self._work
+        if work is None or work is self._logged or not work.ended:
+            return
+        if work.progress.phase is not Phase.FAILED and work is not self._delivered:
+            return
+        self._logged = work
+        try:
+            message = RunLogs(run=work.task.run, files=pack_all([self._bench.home.log]))
+            self._control.post(LOGS_PATH, message, Accepted)
+        except SmcError as e:
+            log.warning("the log of %s did not reach the center: %s (%s)", work.task.run, e.message, e.code)
 
     def _deliver(self, work: Reporting) -> None:
         """The report, until the center has it; only then the phase is CONVERTED."""

@@ -27,7 +27,9 @@ MOUNTS = Path("/mnt/smc")
 
 def main(words: Sequence[str]) -> int:
     options = parse(words)
-    logs.set_up()
+    home = Home(options.state)
+    home.make()
+    logs.set_up(file=home.log)
     allow_many_files()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

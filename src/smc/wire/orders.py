@@ -93,6 +93,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     settings: TransferSettings = TransferSettings()
     revision: str = ""
+    diagnostics: bool = False  # whether the agent sends its logs when the run ends
 
 
 class OrdersReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +129,20 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool = True
+
+
+class LogFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a log, as `pack` of run_logs.py writes it: zstd of at most `LARGEST_LOG` bytes."""
+
+    name: str
+    content: bytes
+
+
+class RunLogs(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /agent/v1/logs and /receiver/v1/logs: what the program's logs said when the run ended."""
+
+    run: str
+    files: tuple[LogFile, ...]
 
 
 class ReceiverEnrol(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ from smc.wire.orders import (
     OrdersReply,
     OrdersRequest,
     Refusal,
+    RunLogs,
 )
 
 LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -107,6 +108,7 @@ class FakeCenter:
         self.beats: list[Beat] = []
         self.asked: list[OrdersRequest] = []
         self.events: list[Event] = []
+        self.logs: list[RunLogs] = []
         self.credentials: list[str] = []
         self.order: Order | None = None
         self.agent_file = b""
@@ -138,7 +140,12 @@ class FakeCenter:
             "/agent/v1/beat": self._beat,
             "/agent/v1/orders": self._orders,
             "/agent/v1/events": self._events,
+            "/agent/v1/logs": self._logs,
         }
+
+    def _logs(self, body: bytes) -> msgspec.Struct:
+        self.logs.append(msgspec.json.decode(body, type=RunLogs))
+        return Accepted()
 
     def _enrol(self, body: bytes) -> msgspec.Struct:
         enrol = msgspec.json.decode(body, type=Enrol)

@@ -65,11 +65,9 @@ class Center:
     ) -> None:
         self.cloud = cloud
         self.store = store or open_store(url_of(folder), "lcl", clock)
-        self.work = Work(self.store, cloud, Tickets(folder), settings)
         self.blobs = Blobs(folder / "blobs")
-        self.runner = Runner(
-            self.work, journal_url(folder), blobs=self.blobs, do_probe=do_probe, story=story, turn=0.02
-        )
+        self.work = Work(self.store, cloud, Tickets(folder), settings, self.blobs)
+        self.runner = Runner(self.work, journal_url(folder), do_probe=do_probe, story=story, turn=0.02)
         self.ends = Ends(self.store, cloud, new_csr())
         before_open(self.ends)
         self.ends.start()

@@ -247,3 +247,16 @@ def test_without_the_center_s_own_address_nothing_is_opened(tmp_path: Path, clou
     assert (found.state, found.outcome.code) == (VerificationState.NOT_RUN, "Verification.NoCenterAddress")
     assert left(cloud) == set()
     center.close()
+
+
+def test_the_console_of_the_intermediate_instance_is_kept_before_it_goes(
+    center: Center, cloud: Screen
+) -> None:
+    cloud.console = "Starts the receiver of a server migration."
+    job = delivered(center)
+    (log,) = center.store.run_logs.of_job(job)
+    assert (log.sender, log.name, center.blobs.read(log.blob).decode()) == (
+        "instance",
+        "console.txt",
+        cloud.console,
+    )

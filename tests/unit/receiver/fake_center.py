@@ -75,6 +75,7 @@ class ReceiverCenter(FakeCenter):
             "/receiver/v1/enrol": self._enrol_receiver,
             "/receiver/v1/progress": self._progress,
             "/receiver/v1/report": self._report,
+            "/receiver/v1/logs": self._logs,
         }
 
     def _enrol_receiver(self, body: bytes) -> msgspec.Struct:

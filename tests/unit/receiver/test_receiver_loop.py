@@ -22,6 +22,7 @@ from smc.receiver.session import Session
 from smc.receiver.work import Bench, Speed
 from smc.wire.control import Control
 from smc.wire.orders import TaskKind
+from smc.wire.run_logs import unpack
 
 PLAN = Plan(
     architecture=Architecture.X86_64,
@@ -217,6 +218,35 @@ def test_a_report_that_nobody_wants_any_more_is_no_loop(
     center.report_error = UserError("the run is over", code="Run.Outdated")
     center.give(TaskKind.CONVERT, "j-1.1", PLAN, 1)
     turn_until(loop, Phase.FAILED)
+
+
+def test_the_log_follows_a_work_that_failed_or_was_the_last_once(
+    loop: Loop, center: ReceiverCenter, bench: Bench
+) -> None:
+    bench.home.log.write_text("what was done\n")
+    bench.home.keep(Kept(run="j-1.1", proof=PROOF, report=Report(run="j-1.1", proof=PROOF)))
+    center.give(TaskKind.REPLICATE, "j-1.1", PLAN, 1)
+    turn_until(loop, Phase.SYNCED)
+    loop.turn()
+    assert center.logs == [], "the conversion is still to come"
+    center.give(TaskKind.CONVERT, "j-1.1", PLAN, 1)
+    turn_until(loop, Phase.CONVERTED)
+    loop.turn()
+    loop.turn()
+    (logs,) = center.logs
+    assert (logs.run, [(file.name, unpack(file)) for file in logs.files]) == (
+        "j-1.1",
+        [("receiver.log", b"what was done\n")],
+    )
+
+
+def test_the_log_of_a_failure_is_sent(loop: Loop, center: ReceiverCenter, bench: Bench) -> None:
+    bench.home.log.write_text("it broke\n")
+    center.give(TaskKind.CONVERT, "j-1.1", PLAN, 1)
+    turn_until(loop, Phase.FAILED)
+    loop.turn()
+    loop.turn()
+    assert [unpack(log.files[0]) for log in center.logs] == [b"it broke\n"]
 
 
 def test_a_disk_is_found_by_its_serial_and_not_by_its_name(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ from smc.center.agents import downloads
 from smc.center.agents.agent_side import AgentSide
 from smc.center.agents.attempts import Attempts
 from smc.center.agents.downloads import AgentFile
+from smc.center.agents.logs_side import LogsSide
 from smc.center.agents.pulse import FLUSH_SECONDS, Pulse
 from smc.center.agents.receiver_side import ReceiverSide
 from smc.center.agents.registry_side import RegistrySide
+from smc.center.blobs import Blobs
 from smc.center.settings import Registry
 from smc.center.store.store import Store
 from smc.center.trust.center_ca import CenterTrust
@@ -24,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def agents_app(
-    store: Store, trust: CenterTrust, agent: AgentFile, containers: Path, registry: Registry
+    store: Store, trust: CenterTrust, agent: AgentFile, blobs: Blobs, containers: Path, registry: Registry
 ) -> Starlette:
     """`containers` is where container images are kept, unless a `registry` has a URL."""
     pulse = Pulse(store)
@@ -44,6 +46,7 @@ def agents_app(
             *downloads.routes(trust, agent),
             *AgentSide(store, pulse, attempts).routes(),
             *ReceiverSide(store, pulse, attempts, registry).routes(),
+            *LogsSide(store, blobs).routes(),
             *RegistrySide(store, containers).routes(),
         ],
         lifespan=lifespan,

@@ -35,6 +35,7 @@ def order_for(store: Store, source: Source) -> Order | None:
         plan=job.plan,
         settings=job.request.settings,
         revision=_revision(run, job.request.settings),
+        diagnostics=job.request.upload_diagnostic_logs,
     )
 
 

@@ -48,6 +48,8 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "DeleteUser": ("user delete",),
     "DescribeAccessKeys": ("key list",),
     "DescribeBatches": ("workgroup batches",),
+    "DescribeDiagnosticBundle": ("job diagnostics",),
+    "DescribeDiagnostics": ("job diagnostics",),
     "DescribeDrillReports": ("drill show",),
     "DescribeEvents": ("event list",),
     "DescribeExport": ("image export",),

@@ -6,6 +6,7 @@ from smc.center.api.batches import BatchActions
 from smc.center.api.catalogue import CatalogueActions
 from smc.center.api.context import Context
 from smc.center.api.cross_zone import CrossZoneActions
+from smc.center.api.diagnostics import DiagnosticActions
 from smc.center.api.drills import DrillActions
 from smc.center.api.events import EventActions
 from smc.center.api.exports import ExportActions
@@ -49,6 +50,7 @@ def actions(context: Context) -> Actions:
         AccessActions,
         VerificationActions,
         ImageCheckActions,
+        DiagnosticActions,
     )
     return {name: found for subject in subjects for name, found in subject(context).actions().items()}
 

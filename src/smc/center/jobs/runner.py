@@ -9,7 +9,6 @@ from pathlib import Path
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from smc.base.errors import Broken
-from smc.center.blobs import Blobs
 from smc.center.jobs.delete import delete
 from smc.center.jobs.journal import Journal
 from smc.center.jobs.migrate import STORY, migrate
@@ -42,7 +41,6 @@ class Runner:
         work: Work,
         database_url: str,
         *,
-        blobs: Blobs,
         do_probe: Probe = probe,
         story: str = STORY,
         turn: float = 1.0,
@@ -62,7 +60,7 @@ class Runner:
             )
         )
         self._migrate, self._delete = register(work, self)
-        self._verify = register_verify(work, blobs, do_probe)
+        self._verify = register_verify(work, do_probe)
 
     def open(self) -> None:
         """Recover what was cut off: same story, same workflow; another story, a new run."""
@@ -193,10 +191,10 @@ def onto_instance(work: Work, run: str) -> bool:
     return job is not None and bool(job.request.instance_id)
 
 
-def register_verify(work: Work, blobs: Blobs, do_probe: Probe) -> Callable[[str], str]:
+def register_verify(work: Work, do_probe: Probe) -> Callable[[str], str]:
     @DBOS.workflow(name="verify", max_recovery_attempts=None)
     def tell(verification: str) -> str:
-        return verify(work, verification, blobs, do_probe)
+        return verify(work, verification, do_probe)
 
     return tell
 

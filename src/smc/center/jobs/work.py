@@ -11,6 +11,7 @@ import msgspec
 
 from smc.base.errors import Broken, Transient
 from smc.base.units import readable_seconds
+from smc.center.blobs import Blobs
 from smc.center.clock import Clock
 from smc.center.jobs.values import Overtaken
 from smc.center.store.resources import TEMPORARY
@@ -56,8 +57,11 @@ class CenterStops(BaseException):
 class Work:
     """One for the whole center; steps of several runs use it at once."""
 
-    def __init__(self, store: Store, driver: Driver, tickets: Tickets, settings: JobSettings) -> None:
+    def __init__(
+        self, store: Store, driver: Driver, tickets: Tickets, settings: JobSettings, blobs: Blobs
+    ) -> None:
         self.store = store
+        self.blobs = blobs
         self.driver = driver
         self.tickets = tickets
         self.settings = settings

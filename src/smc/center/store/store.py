@@ -17,6 +17,7 @@ from smc.center.store.outbox import Outbox
 from smc.center.store.presence import Presence
 from smc.center.store.receivers import Receivers
 from smc.center.store.resources import Resources
+from smc.center.store.run_logs import RunLogTable
 from smc.center.store.runs import Runs
 from smc.center.store.sources import OFFLINE_SECONDS, Sources
 from smc.center.store.subscriptions import Subscriptions
@@ -58,6 +59,7 @@ class Store:
         self.subscriptions = Subscriptions(database, region, clock)
         self.outbox = Outbox(database)
         self.verifications = Verifications(database, region, clock)
+        self.run_logs = RunLogTable(database, clock)
         self.tags = Tags(database)
         self.templates = Templates(database, region, clock, quotas)
         self.batches = Batches(database, region, clock)

@@ -11,7 +11,6 @@ from typing import Concatenate, ParamSpec, TypeVar
 from dbos import DBOS
 
 from smc.base.errors import Broken, SmcError, Transient
-from smc.center.blobs import Blobs
 from smc.center.jobs.work import Work
 from smc.center.store.job_log import WARNING
 from smc.center.store.verifications import Outcome, Verification, VerificationState
@@ -25,7 +24,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def verify(work: Work, verification: str, blobs: Blobs, probe: Probe) -> str:
+def verify(work: Work, verification: str, probe: Probe) -> str:
     """Tell it to its end; the answer is the value of a `VerificationState`."""
     step = Steps(work, verification)
     try:
@@ -33,7 +32,7 @@ def verify(work: Work, verification: str, blobs: Blobs, probe: Probe) -> str:
         network = step(make_network)
         group = step(make_group, network)
         instance = step(launch, network, group, ports)
-        state = step(watch, instance, blobs, probe)
+        state = step(watch, instance, probe)
     except SmcError as e:
         state = step(give_up, Failure.of(e))
     try:
@@ -78,9 +77,9 @@ class Steps:
         return found
 
 
-def watch(work: Work, one: Verification, instance: str, blobs: Blobs, probe: Probe) -> str:
+def watch(work: Work, one: Verification, instance: str, probe: Probe) -> str:
     """What an earlier attempt has decided stays."""
-    outcome = one.outcome or Watch(work, one, instance, blobs, probe).until_decided()
+    outcome = one.outcome or Watch(work, one, instance, probe).until_decided()
     return str((VerificationState.NOT_VERIFIED if outcome.code else VerificationState.VERIFIED).value)
 
 

@@ -3,7 +3,6 @@
 import logging
 
 from smc.base.errors import SmcError, Transient
-from smc.center.blobs import Blobs
 from smc.center.jobs.work import Work
 from smc.center.store.verifications import Outcome, PortFound, Verification
 from smc.center.verification.causes import Cause, cause_of
@@ -17,11 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class Watch:
-    def __init__(self, work: Work, one: Verification, instance: str, blobs: Blobs, probe: Probe) -> None:
+    def __init__(self, work: Work, one: Verification, instance: str, probe: Probe) -> None:
         self._work = work
         self._one = one
         self._instance = instance
-        self._blobs = blobs
         self._probe = probe
         self._found = {port: PortFound(port=port, state=Answer.SILENT.value) for port in one.wish.ports}
         self._was_on = False
@@ -98,8 +96,8 @@ class Watch:
         self._work.store.verifications.keep(
             self._one.id,
             outcome,
-            console=self._blobs.keep(self._console().encode()),
-            screenshot=self._blobs.keep(self._screenshot()),
+            console=self._work.blobs.keep(self._console().encode()),
+            screenshot=self._work.blobs.keep(self._screenshot()),
         )
         return outcome
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from smc.base.errors import Broken, SmcError, Transient
+from smc.center.jobs.steps.console import keep_console
 from smc.center.jobs.work import Work
 from smc.center.store.resources import IMAGE, TEMPORARY
 from smc.cloud.driver import TAG_JOB, TAG_PURPOSE, Resource
@@ -16,6 +17,7 @@ def clean(work: Work, run: str) -> None:
     """After this nothing of the job is left in the cloud but its image. Raises `Broken` naming what is."""
     job, now = work.current(run)
     work.store.jobs.reach(now, BusinessStatus.CLEANING, note="Releasing what was temporary", progress=97.0)
+    keep_console(work, run)
     left = release(work, job.id, keep=delivered_parts(work, job.id))
     work.store.jobs.hold_instance(now, "")
     if left:

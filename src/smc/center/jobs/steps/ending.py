@@ -1,6 +1,7 @@
 """How a run ends: finished, stopped by the operator, or in error with what to do about it."""
 
 from smc.center.containers.pushed import pushed
+from smc.center.jobs.steps.console import keep_console
 from smc.center.jobs.steps.report import warning
 from smc.center.jobs.values import Ending, Overtaken
 from smc.center.jobs.work import Work
@@ -62,6 +63,7 @@ def halt(work: Work, run: str) -> str:
 def fail(work: Work, run: str, failure: Failure) -> str:
     """The job is InError; what is kept, and still costs, is named."""
     job, now = work.current(run)
+    keep_console(work, run)
     instance = work.kept(run, Kind.INSTANCE)
     kept = f"The intermediate instance {instance} is kept until the job is deleted." if instance else ""
     taken = work.store.takeovers.find(job.id)
