@@ -189,7 +189,7 @@ def test_a_disk_that_is_too_small_is_refused_with_the_size_that_works(running: C
         ({"scheduled_start_time": "2130-01-01T00:00:00Z"}, "InvalidParameter.ScheduledStartTime"),
         ({"scheduled_start_time": "2020-01-01T00:00:00Z"}, "InvalidParameter.ScheduledStartTime"),
         ({"scheduled_start_time": "soon"}, "InvalidParameter.ScheduledStartTime"),
-        ({"launch_template_id": "lt-1"}, "UnsupportedParameter.LaunchTemplateId"),
+        ({"launch_template_version": "3"}, "MissingParameter.LaunchTemplateId"),
         ({"instance_ram_role": "r"}, "InvalidParameter.TargetType"),
         ({"license_type": "BYOL"}, "InvalidParameter.LicenseType"),
         ({"net_mode": 2}, "MissingParameter.VSwitchId"),

@@ -69,12 +69,12 @@ def test_before_its_first_run_a_job_may_become_another(running: Center, sdk: Cli
     vswitch, vpc = made_vswitch(running.cloud)
     job = create(sdk, running.import_server().source_id)
     disk = models.ModifyReplicationJobAttributeRequestDataDisk
-    modify(sdk, job, system_disk_size=50, data_disk=[disk(index=1, size=8)], instance_type="ecs.t6")
+    modify(sdk, job, system_disk_size=50, data_disk=[disk(index=1, size=8)], instance_type="mem.large")
     modify(sdk, job, net_mode=2, v_switch_id=vswitch)
     found = described(sdk, job)
     assert (found.system_disk_size, found.data_disks.data_disk[0].size) == (50, 8)
     assert (found.instance_type, found.net_mode, found.v_switch_id, found.vpc_id) == (
-        "ecs.t6",
+        "mem.large",
         2,
         vswitch,
         vpc,
@@ -152,7 +152,7 @@ def test_what_cannot_be_is_refused_as_when_the_job_is_created(
         {"SystemDiskSize": 40},
         {"DataDisk": [{"Index": 1, "Size": 20}]},
         {"Disks": {"System": {"Size": 40}}},
-        {"InstanceType": "ecs.t6"},
+        {"InstanceType": "mem.large"},
         {"NetMode": 0},
         {"Excludes": ["/tmp/*"]},
         {"IpMode": "keep"},

@@ -81,3 +81,29 @@ def test_sources_are_filtered_by_the_type_of_their_jobs(running: Center, sdk: Cl
     assert of_types("0") == [web]
     assert of_types("1", "0") == [web]
     assert of_types("2") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "match"),
+    [
+        ("mem.none", "InvalidInstanceType.NotFound", "no instance type mem.none"),
+        ("mem.old", "OperationDenied.NoStock", "mem.old is out of stock in every zone"),
+        ("mem.arm", "InvalidParameter.InstanceType", "x86_64"),
+    ],
+)
+def test_an_instance_type_that_cannot_be_had_is_refused_with_those_that_can(
+    running: Center, sdk: Client, kind: str, code: str, match: str
+) -> None:
+    web = source(running, "web")
+    with refused(code, match=match):
+        create_job(sdk, web, instance_type=kind)
+    job = create_job(sdk, web, instance_type="mem.small")
+    assert described(sdk, job).instance_type == "mem.small"
+
+
+def test_a_launch_template_is_carried(running: Center, sdk: Client) -> None:
+    web = source(running, "web")
+    with refused("MissingParameter.LaunchTemplateId"):
+        create_job(sdk, web, launch_template_version="3")
+    job = described(sdk, create_job(sdk, web, launch_template_id="lt-1", launch_template_version="3"))
+    assert (job.launch_template_id, job.launch_template_version) == ("lt-1", "3")

@@ -18,7 +18,7 @@ FULL: dict[str, Any] = {
     "ImageNamePrefix": "web",
     "SystemDiskSize": 40,
     "NetMode": 0,
-    "InstanceType": "ecs.t6-c1m1.large",
+    "InstanceType": "mem.large",
     "ReplicationParameters": '{"bandwidth_limit":50}',
     "ResourceGroupId": "rg-1",
     "Tag": [{"Key": "team", "Value": "shop"}],
@@ -79,7 +79,7 @@ def test_a_job_takes_what_its_request_does_not_say(running: Center, sdk: Client)
     found = described(sdk, job)
     assert (found.system_disk_size, found.instance_type, found.resource_group_id) == (
         40,
-        "ecs.t6-c1m1.large",
+        "mem.large",
         "rg-1",
     )
     assert [(tag.key, tag.value) for tag in found.tags.tag] == [("team", "shop")]

@@ -22,6 +22,7 @@ TAG_JOB = "smc:job"
 TAG_RUN = "smc:run"
 TAG_PURPOSE = "smc:purpose"
 TAG_IMAGE = "smc:image"  # on the snapshots behind an image: they go when it goes
+TAG_LICENSE = "smc:license"  # on an image whose licences were brought along: BYOL
 TAG_FORWARD = "smc:forward:"  # + guest port = host port; the local cloud alone reads it
 
 Tags = Mapping[str, str]

@@ -76,6 +76,15 @@ def test_a_job_ends_with_an_image_and_nothing_else(center: Center) -> None:
     assert center.cloud.tags(image.id) == {TAG_JOB: job, TAG_RUN: "1", TAG_PURPOSE: "image"}
 
 
+def test_a_brought_licence_is_a_tag_and_a_launch_template_is_told_of(center: Center) -> None:
+    job = center.new_job(license_type="BYOL", launch_template_id="lt-1")
+    center.start(job)
+    image = center.ends_as(job, JobStatus.FINISHED).image_id
+    assert center.cloud.tags(image)["smc:license"] == "BYOL"
+    _, lines = center.store.log.page(job, offset=0, limit=1000)
+    assert any("lt-1 was not changed" in line.message and image in line.message for line in lines)
+
+
 def test_only_the_source_may_reach_the_receiver(center: Center) -> None:
     center.ends.hold_at = 100
     job = center.new_job()

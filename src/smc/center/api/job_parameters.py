@@ -80,8 +80,8 @@ class JobParameters(Request, frozen=True, kw_only=True):
     max_number_of_image_to_keep: Annotated[int, msgspec.Meta(ge=1, le=10)] | None = None
     instance_type: Short = ""
     instance_ram_role: str = ""
-    launch_template_id: str = ""
-    launch_template_version: str = ""
+    launch_template_id: Short = ""
+    launch_template_version: Short = ""
     container_namespace: str = ""
     container_repository: str = ""
     container_tag: str = ""
@@ -121,7 +121,6 @@ class Parameter(msgspec.Struct, frozen=True):
     refused: str = ""
 
 
-_TEMPLATES = "images are not put into launch templates yet."
 PARAMETERS: Mapping[str, Parameter] = {
     "name": Parameter(When.ANY_TIME),
     "description": Parameter(When.ANY_TIME),
@@ -143,8 +142,8 @@ PARAMETERS: Mapping[str, Parameter] = {
     "max_number_of_image_to_keep": Parameter(When.WAITING),
     "instance_type": Parameter(),
     "instance_ram_role": Parameter(),
-    "launch_template_id": Parameter(refused=_TEMPLATES),
-    "launch_template_version": Parameter(refused=_TEMPLATES),
+    "launch_template_id": Parameter(),
+    "launch_template_version": Parameter(),
     "container_namespace": Parameter(),
     "container_repository": Parameter(),
     "container_tag": Parameter(),

@@ -7,6 +7,7 @@ from smc.center.api.asked.diagnosis import check_diagnosis
 from smc.center.api.asked.disks import check_disks
 from smc.center.api.asked.draft import Asking, Draft
 from smc.center.api.asked.instance import check_instance
+from smc.center.api.asked.instance_type import check_instance_type
 from smc.center.api.asked.names import check_names
 from smc.center.api.asked.network import check_network
 from smc.center.api.asked.rounds import check_rounds
@@ -25,6 +26,7 @@ CHECKS: Sequence[Callable[[Asking, Draft], Draft]] = (
     check_times,
     check_rounds,
     check_network,
+    check_instance_type,
     check_transfer,
     check_disks,
     check_instance,

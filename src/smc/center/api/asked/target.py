@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from smc.base.errors import UserError
 from smc.center.api.asked.draft import Asking, Draft
 from smc.center.api.words import invalid
 from smc.model.server import platform
@@ -16,6 +17,17 @@ def check_target(asking: Asking, draft: Draft) -> Draft:
     sent, request = asking.sent, draft.request
     if sent.target_type:
         request = replace(request, target_type=_target_type(sent.target_type))
+    if sent.launch_template_version and not (sent.launch_template_id or request.launch_template_id):
+        raise UserError(
+            "LaunchTemplateVersion is given without LaunchTemplateId.",
+            code="MissingParameter.LaunchTemplateId",
+            hint="Give the launch template, or leave its version out.",
+        )
+    request = replace(
+        request,
+        launch_template_id=sent.launch_template_id or request.launch_template_id,
+        launch_template_version=sent.launch_template_version or request.launch_template_version,
+    )
     if sent.license_type:
         _check_license(asking, sent.license_type)
         request = replace(request, license_type=sent.license_type)

@@ -7,7 +7,17 @@ from smc.center.jobs.steps.machine import disk_name, target_disks, target_gib
 from smc.center.jobs.values import Machine, lost
 from smc.center.jobs.work import Work, tags, token
 from smc.center.store.resources import IMAGE
-from smc.cloud.driver import TAG_JOB, TAG_PURPOSE, ImageDisk, ImageSpec, ImageState, Kind, Power
+from smc.cloud.driver import (
+    TAG_JOB,
+    TAG_LICENSE,
+    TAG_PURPOSE,
+    ImageDisk,
+    ImageSpec,
+    ImageState,
+    Kind,
+    Power,
+    Tags,
+)
 from smc.model.job import BusinessStatus, run_job
 from smc.model.server import platform
 from smc.wire.orders import TaskKind
@@ -97,16 +107,26 @@ def make_image(work: Work, run: str, name: str, snapshots: list[str]) -> str:
         note = f"Making the image {name}: {percent} %"
         work.store.jobs.reach(now, BusinessStatus.PROCESSING, note=note, progress=90 + percent * 0.06)
 
-    return create_image(work, run, spec, "image", tell)
+    brought = {TAG_LICENSE: job.request.license_type} if job.request.license_type else {}
+    return create_image(work, run, spec, "image", tell, more=brought)
 
 
 def create_image(
-    work: Work, run: str, spec: ImageSpec, what: str, tell: Callable[[int], None], purpose: str = IMAGE
+    work: Work,
+    run: str,
+    spec: ImageSpec,
+    what: str,
+    tell: Callable[[int], None],
+    purpose: str = IMAGE,
+    more: Tags | None = None,
 ) -> str:
-    """Ends when it is Available; `what` makes the token, `tell` hears how many percent are made."""
+    """Ends when it is Available; `what` makes the token, `tell` hears how many percent are made.
+
+    `more`: tags beside ours; making an image has no field for a licence.
+    """
     image = work.wait_for(
         run,
-        lambda: work.driver.create_image(spec, tags(run, purpose), token(run, what)),
+        lambda: work.driver.create_image(spec, {**tags(run, purpose), **(more or {})}, token(run, what)),
         f"making the image {spec.name}",
     )
     work.record(run, Kind.IMAGE, image, spec.name, purpose=purpose)
@@ -124,9 +144,13 @@ def create_image(
 
 def deliver(work: Work, run: str, image: str) -> None:
     """From here on the job has its image, whatever happens."""
-    _, now = work.current(run)
+    job, now = work.current(run)
     work.store.jobs.deliver(now, image)
-    work.store.log.add(run_job(run), f"The image {image} is there.")
+    work.store.log.add(job.id, f"The image {image} is there.")
+    if template := job.request.launch_template_id:  # no call of the Driver changes one
+        work.store.log.add(
+            job.id, f"The launch template {template} was not changed: choose {image} in it for new instances."
+        )
 
 
 def _cut(name: str, suffix: str) -> str:
