@@ -1,24 +1,19 @@
-/* SHA-256 of many small contents that lie in one buffer, in one go without the interpreter's lock. */
+/* The hashes of contents that lie in one buffer, in one go without the interpreter's lock. */
 #include "native.h"
 
-#include <openssl/evp.h>
-
-#define SHA256_SIZE 32
+#include "sha256.h"
 
 /* 0 when all went well. `sizes` are those of contents that follow one another. */
 static int
 hash_all(const unsigned char *data, const Py_ssize_t *sizes, Py_ssize_t count, unsigned char *hashes)
 {
-    EVP_MD *kind = EVP_MD_fetch(NULL, "SHA256", NULL);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    int failed = kind == NULL || context == NULL;
+    struct hashing hashing;
+    int failed = begin_hashing(&hashing);
     for (Py_ssize_t i = 0; i < count && !failed; i++) {
-        failed = !EVP_DigestInit_ex(context, kind, NULL) || !EVP_DigestUpdate(context, data, (size_t)sizes[i]) ||
-                 !EVP_DigestFinal_ex(context, hashes + i * SHA256_SIZE, NULL);
+        failed = hash_content(&hashing, data, (size_t)sizes[i], hashes + i * SHA256_SIZE);
         data += sizes[i];
     }
-    EVP_MD_CTX_free(context);
-    EVP_MD_free(kind);
+    end_hashing(&hashing);
     return failed;
 }
 
@@ -43,7 +38,7 @@ read_sizes(PyObject *list, Py_ssize_t *sizes, Py_ssize_t count, Py_ssize_t lengt
         Py_ssize_t size = item == NULL ? -1 : PyLong_AsSsize_t(item);
         if (size == -1 && PyErr_Occurred())
             return -1;
-        if (size < 0 || size > length) {
+        if (size < 0 || size > length || size > (Py_ssize_t)PIECE) {
             PyErr_SetString(PyExc_ValueError, "the sizes are not those of the data");
             return -1;
         }
@@ -85,7 +80,30 @@ hash_contents(PyObject *Py_UNUSED(module), PyObject *arguments)
     return answer;
 }
 
+static PyObject *
+hash_piece(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    unsigned char hash[SHA256_SIZE];
+    Py_buffer data;
+    int failed = 0;
+    if (!PyArg_ParseTuple(arguments, "y*:hash_piece", &data))
+        return NULL;
+    int fits = data.len <= (Py_ssize_t)PIECE;
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = hash_all(data.buf, &data.len, 1, hash);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&data);
+    if (!fits)
+        return PyErr_Format(PyExc_ValueError, "a piece is at most 1 MiB");
+    if (failed)
+        return PyErr_Format(PyExc_RuntimeError, "OpenSSL has no SHA-256");
+    return PyBytes_FromStringAndSize((const char *)hash, SHA256_SIZE);
+}
+
 PyMethodDef hash_methods[] = {
-    {"hash_contents", hash_contents, METH_VARARGS, "SHA-256 of contents that follow one another."},
+    {"hash_contents", hash_contents, METH_VARARGS, "The hashes of contents that follow one another."},
+    {"hash_piece", hash_piece, METH_VARARGS, "The hash of one content."},
     {NULL, NULL, 0, NULL},
 };

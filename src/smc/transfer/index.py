@@ -26,7 +26,7 @@ from smc.wire.messages import Entry, FolderProof
 
 log = logging.getLogger(__name__)
 
-MAGIC = b"SMCi\x02\0\0\0"
+MAGIC = b"SMCi\x03\0\0\0"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 STATE = Struct("<BqqqQ32s")  # length of name, size, mtime, ctime, inode, hash; the name follows
 FOLDER, SEAL, BOOT, MARK = b"F", b"S", b"B", b"M"

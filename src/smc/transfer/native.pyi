@@ -102,7 +102,14 @@ def next_data(fd: int, offset: int) -> int:
     """
 
 def hash_contents(data: bytes | memoryview, sizes: list[int], /) -> list[bytes]:
-    """SHA-256 of each of the contents that follow one another in `data`. ValueError when they do not fit."""
+    """The hash of each of the contents that follow one another in `data`, as `hash_piece` has it.
+
+    ValueError when they do not fit.
+    """
+
+def hash_piece(data: bytes | bytearray | memoryview, /) -> bytes:
+    """The hash of a content of at most 1 MiB (else ValueError): up to 64 KiB its SHA-256, above that of its
+    leaves, as docs/design/wire.md defines it."""
 
 def sync_filesystem(fd: int, /) -> None:
     """Write all of the filesystem of an open file to its disk. Raises OSError, also for what failed before

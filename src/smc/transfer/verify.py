@@ -1,8 +1,9 @@
 """What is proved: the hash of each file's content, of each folder's files, and of a tree's folders in order.
 
-*Content*: up to PIECE bytes its SHA-256, as `sha256sum` prints it. Larger: SHA-256 over b"smc-pieces", the
-size (u64, little endian) and the SHA-256 of each piece of PIECE bytes in order (the last may be shorter), so
-that pieces can be read, sent and written by several hands, and a hole of a terabyte costs nothing.
+*Content*: up to LEAF bytes its SHA-256, as `sha256sum` prints it. Up to PIECE bytes: SHA-256 over
+b"smc-leaves", the size (u64, little endian) and the SHA-256 of each LEAF bytes in order, the last may be
+shorter. Larger: SHA-256 over b"smc-pieces", the size, and number (u64) and hash of each piece of PIECE bytes
+that is not all zeros. So leaves are hashed side by side, pieces by several hands, and a hole costs nothing.
 *Folder*: SHA-256 over length of name (u32), name and content hash of each file directly in it, by name.
 *Tree*: SHA-256 over length of path (u32), path and folder hash of each folder that has files, in the order of
 the walk. Of hard links the first name counts.
@@ -16,13 +17,12 @@ from itertools import islice
 from struct import Struct
 
 from smc.base.errors import Broken, WireError
+from smc.transfer import native
 from smc.wire.messages import PIECE, FolderProof, TreeProof
 
 NUMBER = Struct("<Q")
 LENGTH = Struct("<I")
-ZERO_PIECE = hashlib.sha256(bytes(PIECE)).digest()
 DIGEST = 32  # bytes of each hash here
-AT_ONCE = 4096  # hashes of holes fed in one go
 TOGETHER = 256  # folders of a group
 
 File = tuple[bytes, int, bytes]  # name, size, hash
@@ -31,36 +31,26 @@ File = tuple[bytes, int, bytes]  # name, size, hash
 def hash_bytes(data: bytes | memoryview) -> bytes:
     """The hash of a content that is in memory, of any size."""
     if len(data) <= PIECE:
-        return hashlib.sha256(data).digest()
+        return hash_piece(data)
     pieces = {at // PIECE: hash_piece(data[at : at + PIECE]) for at in range(0, len(data), PIECE)}
     return hash_of_pieces(len(data), pieces)
 
 
 def hash_piece(data: bytes | bytearray | memoryview) -> bytes:
-    return hashlib.sha256(data).digest()
+    return native.hash_piece(data)
 
 
 def hash_of_pieces(size: int, pieces: Mapping[int, bytes]) -> bytes:
     """The hash of a content of `size` bytes; pieces that are not there are holes."""
-    count, rest = divmod(size, PIECE)
-    if not count or (count == 1 and not rest):
+    if size <= PIECE:
         return pieces.get(0) or hash_piece(bytes(size))
+    zeros = hash_piece(bytes(PIECE))
+    last, rest = divmod(size, PIECE)
     whole = hashlib.sha256(b"smc-pieces" + NUMBER.pack(size))
-    at = 0
-    for number in sorted(number for number in pieces if number < count):
-        _feed_holes(whole.update, number - at)
-        whole.update(pieces[number])
-        at = number + 1
-    _feed_holes(whole.update, count - at)
-    if rest:
-        whole.update(pieces.get(count) or hash_piece(bytes(rest)))
+    for number in sorted(pieces):
+        if pieces[number] != (zeros if number < last else hash_piece(bytes(rest))):
+            whole.update(NUMBER.pack(number) + pieces[number])
     return whole.digest()
-
-
-def _feed_holes(update: Callable[[bytes], None], count: int) -> None:
-    while count > 0:
-        update(ZERO_PIECE * min(count, AT_ONCE))
-        count -= AT_ONCE
 
 
 def compare_proofs(sent: Sequence[TreeProof], written: Sequence[TreeProof]) -> None:

@@ -13,7 +13,7 @@ from msgspec import Meta
 from smc.base.errors import WireError
 from smc.model.progress import Failure
 
-PROTOCOL = 3
+PROTOCOL = 4
 PIECE = 1 << 20  # bytes of a file in one message; pieces start at multiples of it
 
 # What the kernel can mean, and a peer can say: anything else has a wrong shape.

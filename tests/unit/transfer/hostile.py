@@ -1,6 +1,5 @@
 """A sender that says what a test wants, on its control connection and its streams, to a real receiver."""
 
-import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from tests.unit.wire.certificates import RunCa
 from smc.base.errors import SmcError, WireError
 from smc.transfer import writer
 from smc.transfer.memory import Memory
+from smc.transfer.verify import hash_bytes
 from smc.transfer.writer import Received, TargetTree, receive
 from smc.wire import messages as m
 from smc.wire.channel import Channel, connect
@@ -33,7 +33,7 @@ def entry(name: bytes, kind: m.Kind = m.Kind.FILE, **fields: object) -> m.Entry:
 
 
 def digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()
+    return hash_bytes(content)
 
 
 def sent(content: bytes, index: int = 0, **fields: object) -> m.Sent:

@@ -4,6 +4,7 @@ import threading
 import tracemalloc
 from collections.abc import Mapping
 from hashlib import sha256
+from random import Random
 from struct import pack
 
 import pytest
@@ -11,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smc.base.errors import WireError
-from smc.transfer import verify
+from smc.transfer import native, verify
 from smc.transfer.ledger import Ledger, Result
 from smc.transfer.verify import TreeDigest, hash_bytes, hash_of_pieces, hash_piece, ranges
 from smc.wire import messages as m
 from smc.wire.messages import PIECE
 
-SIZES = st.sampled_from([1, 4096, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 5])
+LEAF = 64 * 1024
+SIZES = st.sampled_from([1, 4096, LEAF, LEAF + 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 5])
 RUNS = st.lists(st.tuples(st.booleans(), SIZES), max_size=6)
 CONTENT = sha256(b"content").digest()
 Folders = Mapping[bytes, Mapping[bytes, bytes]]  # path -> name -> content
@@ -30,12 +32,22 @@ FILES = st.dictionaries(
 TREES = st.dictionaries(PATHS, FILES, min_size=1, max_size=8)
 
 
+def piece_hash(content: bytes) -> bytes:
+    if len(content) <= LEAF:
+        return sha256(content).digest()
+    leaves = [sha256(content[at : at + LEAF]).digest() for at in range(0, len(content), LEAF)]
+    return sha256(b"smc-leaves" + pack("<Q", len(content)) + b"".join(leaves)).digest()
+
+
 def content_hash(content: bytes) -> bytes:
     if len(content) <= PIECE:
-        return sha256(content).digest()
+        return piece_hash(content)
     pieces = [content[at : at + PIECE] for at in range(0, len(content), PIECE)]
     head = b"smc-pieces" + pack("<Q", len(content))
-    return sha256(head + b"".join(sha256(piece).digest() for piece in pieces)).digest()
+    numbered = [(number, piece) for number, piece in enumerate(pieces) if piece.strip(b"\0")]
+    return sha256(
+        head + b"".join(pack("<Q", number) + piece_hash(piece) for number, piece in numbered)
+    ).digest()
 
 
 def folder_hash(files: Mapping[bytes, bytes]) -> bytes:
@@ -72,10 +84,24 @@ def test_the_hash_of_a_content_is_the_defined_one(runs: list[tuple[bool, int]]) 
     assert hash_bytes(content) == hash_bytes(memoryview(content)) == content_hash(content)
 
 
-def test_up_to_a_piece_it_is_what_sha256sum_prints() -> None:
-    for content in (b"", b"x", bytes(PIECE), b"x" * PIECE):
+def test_up_to_a_leaf_it_is_what_sha256sum_prints() -> None:
+    for content in (b"", b"x", bytes(LEAF), b"x" * LEAF):
         assert hash_bytes(content) == sha256(content).digest()
-    assert hash_bytes(bytes(PIECE + 1)) != sha256(bytes(PIECE + 1)).digest()
+    assert hash_bytes(bytes(LEAF + 1)) != sha256(bytes(LEAF + 1)).digest()
+
+
+@pytest.mark.parametrize("leaves", range(PIECE // LEAF + 1))
+@pytest.mark.parametrize("more", [0, 1, 5000, LEAF - 1])
+def test_a_piece_of_any_number_of_leaves_has_the_defined_hash(leaves: int, more: int) -> None:
+    """However many this processor hashes side by side."""
+    noise = Random(leaves).randbytes(min(leaves * LEAF + more, PIECE))
+    assert hash_piece(noise) == piece_hash(noise)
+    assert native.hash_contents(noise + noise, [len(noise)] * 2) == [piece_hash(noise)] * 2
+
+
+def test_no_piece_is_longer_than_a_piece() -> None:
+    with pytest.raises(ValueError, match="at most 1 MiB"):
+        native.hash_piece(bytes(PIECE + 1))
 
 
 @settings(deadline=None, max_examples=30)
@@ -95,17 +121,28 @@ def test_a_hole_alone_has_the_hash_of_its_zeros(size: int) -> None:
     assert hash_of_pieces(size, {}) == content_hash(bytes(size))
 
 
-def test_a_hole_of_gigabytes_with_an_island_is_hashed_by_its_pieces() -> None:
-    size, island = 8 << 30, sha256(b"i" * PIECE).digest()
-    hashes = [sha256(bytes(PIECE)).digest()] * (size // PIECE)
-    hashes[4097] = island
-    expected = sha256(b"smc-pieces" + pack("<Q", size) + b"".join(hashes)).digest()
+@pytest.mark.parametrize("size", [8 << 30, (1 << 63) - 1])
+def test_a_hole_costs_nothing_however_large_it_is(size: int) -> None:
+    island = sha256(b"island").digest()
+    expected = sha256(b"smc-pieces" + pack("<QQ", size, 4097) + island).digest()
     assert hash_of_pieces(size, {4097: island}) == expected
+    assert hash_of_pieces(size, {}) == sha256(b"smc-pieces" + pack("<Q", size)).digest()
 
 
 def test_other_contents_have_other_hashes() -> None:
     zeros, data = bytes(PIECE), b"d" * PIECE
-    contents = [b"", zeros, zeros * 2, zeros * 3, data, zeros + data, data + zeros, data + zeros * 2]
+    contents = [
+        b"",
+        zeros,
+        zeros[:LEAF],
+        zeros[: LEAF + 1],
+        zeros * 2,
+        zeros * 3,
+        data,
+        zeros + data,
+        data + zeros,
+        data + zeros * 2,
+    ]
     contents += [zeros + data + zeros, zeros + data * 2, zeros + b"x", b"smc-pieces", zeros[:-1]]
     contents += [zeros + zeros[:-1], zeros + b"\0"]
     assert len({hash_bytes(content) for content in contents}) == len(contents)
