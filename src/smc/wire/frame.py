@@ -43,7 +43,7 @@ Fill = Callable[[memoryview], None]  # fills all of the view, or raises `Transie
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`head` and `content` are plain; they are this frame's own memory."""
+    """`head` and `content` are plain; a content from `read_frame` is good until the next frame is read."""
 
     kind: int
     head: memoryview
@@ -139,7 +139,7 @@ class Decoder:
         self._mac_size = 0 if key is None else MAC_SIZE
         self._sequence = 0
         self._buffer = bytearray()
-        self._scratch = bytearray()
+        self._content = bytearray()
         self._decompressor = zstandard.ZstdDecompressor()
 
     @property
@@ -155,19 +155,17 @@ class Decoder:
             yield frame
 
     def read_frame(self, fill: Fill) -> Frame:
-        """The next frame; content goes straight into memory of its own. Raises what `fill` raises."""
+        """The next frame; its content lies where that of the one before did: fresh memory would be cleared
+        first, for each of a thousand pieces a GiB. Raises what `fill` raises."""
         first = bytearray(OVERHEAD)
         fill(memoryview(first))
         header = self._parse(first)
         rest = memoryview(bytearray(self._mac_size + header.head))
         fill(rest)
         head = self._authentic(header, rest)
-        if header.flags & CONTENT_COMPRESSED:  # it is unpacked at once, so its memory serves again
-            if len(self._scratch) < header.content:
-                self._scratch = bytearray(header.content)
-            content = memoryview(self._scratch)[: header.content]
-        else:
-            content = memoryview(bytearray(header.content))
+        if len(self._content) < header.content:
+            self._content = bytearray(header.content)
+        content = memoryview(self._content)[: header.content]
         if header.content:
             fill(content)
         return self._finish(header, head, content)

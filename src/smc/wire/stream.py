@@ -219,7 +219,8 @@ class ReceivingStream:
         sock.settimeout(None)
 
     def receive(self) -> tuple[Message, memoryview] | None:
-        """The next message and its content, plain; None when the sender said that nothing more comes.
+        """The next message and its content, plain and good until the next call; None when the sender said
+        that nothing more comes.
 
         Raises `Transient` (`Wire.Cut`) when the connection ends without that word, `WireError` for what is
         not of the peer (`Wire.NotTrusted`) or not of the protocol. That the content is right is not known

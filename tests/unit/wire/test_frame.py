@@ -3,6 +3,7 @@
 import os
 import struct
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import xxhash
@@ -69,7 +70,8 @@ def read(data: bytes, key: bytes | None = None) -> list[Frame]:
     decoder, fill, found = Decoder(key), reader(data), list[Frame]()
     with suppress(Transient):
         while True:
-            found.append(decoder.read_frame(fill))
+            frame = decoder.read_frame(fill)
+            found.append(replace(frame, content=memoryview(bytes(frame.content))))
     return found
 
 
