@@ -11,6 +11,7 @@
 typedef struct {
     PyObject_HEAD
     struct matching matching;
+    PyObject *root; /* of a fork: whose tables it uses; NULL: it has its own */
     int ready;
     int busy; /* in `match` without the interpreter's lock */
 } Matcher;
@@ -79,7 +80,10 @@ static void
 matcher_dealloc(PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
-    free_matching(&((Matcher *)object)->matching);
+    Matcher *self = (Matcher *)object;
+    if (self->root == NULL)
+        free_matching(&self->matching);
+    Py_XDECREF(self->root);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(object);
     Py_DECREF(type);
@@ -120,6 +124,24 @@ matcher_carried(PyObject *object, PyObject *unused)
     return PyLong_FromUnsignedLongLong(((Matcher *)object)->matching.carried);
 }
 
+/* The tables do not change once they are made, so several may use them at once. */
+static PyObject *
+matcher_fork(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    Matcher *self = (Matcher *)object;
+    if (!self->ready || self->busy)
+        return PyErr_Format(PyExc_ValueError, "no signature, or a piece is being matched");
+    allocfunc allocate = (allocfunc)PyType_GetSlot(Py_TYPE(object), Py_tp_alloc);
+    Matcher *fork = (Matcher *)allocate(Py_TYPE(object), 0);
+    if (fork == NULL)
+        return NULL;
+    fork->matching = self->matching;
+    fork->root = Py_NewRef(self->root != NULL ? self->root : object);
+    fork->ready = 1;
+    return (PyObject *)fork;
+}
+
 static PyObject *
 matcher_seek(PyObject *object, PyObject *args)
 {
@@ -152,6 +174,7 @@ static PyMethodDef matcher_methods[] = {
     {"match", matcher_match, METH_VARARGS, NULL},
     {"carried", matcher_carried, METH_NOARGS, NULL},
     {"seek", matcher_seek, METH_VARARGS, NULL},
+    {"fork", matcher_fork, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

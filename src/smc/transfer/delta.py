@@ -6,11 +6,14 @@ what is new. docs/design/delta.md has the format, the reasons and the measuremen
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 
 from smc.base.errors import WireError
 from smc.transfer import native
+from smc.wire.messages import PIECE
 
 SMALLEST = 512 * 1024  # bytes of a file; below, the round trip costs more than it saves
 # 1% of 1 GiB changed by writes of 8 to 16 KiB, aligned to 4: signature and literals are 13.8 MB with blocks
@@ -21,6 +24,7 @@ MOST_BLOCKS = 512 * 1024  # of a signature: 6 MB on the wire, about 12 MB in mem
 SEED_BYTES = 8
 AT_ONCE = 64 << 20  # bytes signed between two looks at whether to stop, or so many blocks:
 BLOCKS_AT_ONCE = 256
+HANDS = 2  # threads that sign parts of one content: the sender waits for all of it
 
 Copies = tuple[tuple[int, int, int], ...]  # offset in the piece, length, offset in the older content
 Extents = tuple[tuple[int, int], ...]  # offset in the piece, length
@@ -57,16 +61,21 @@ def sign(handle: int, size: int, check: Callable[[], None]) -> Signature:
     blocks = bytearray(os.urandom(SEED_BYTES))
     seed = int.from_bytes(blocks, "little")
     part = max(AT_ONCE, BLOCKS_AT_ONCE * block)
-    for offset in range(0, size, part):
+
+    def sign_part(offset: int) -> bytes:
         check()
-        blocks += native.signature(handle, offset, min(part, size - offset), block, seed)
+        return native.signature(handle, offset, min(part, size - offset), block, seed)
+
+    with ThreadPoolExecutor(HANDS) as hands:
+        for records in hands.map(sign_part, range(0, size, part)):
+            blocks += records
     return Signature(size, block, bytes(blocks))
 
 
 class Differ:
     """Splits the pieces of a new content, in order, into copies and literals.
 
-    `WireError` for what is no signature. Pieces come from one thread at a time.
+    `WireError` for what is no signature. Pieces come from one thread at a time; `fork` is for others.
     """
 
     def __init__(self, older: Signature) -> None:
@@ -77,27 +86,62 @@ class Differ:
             self._matcher = native.Matcher(records, older.size, older.block, seed)
         except (ValueError, OverflowError) as e:
             raise WireError(f"a signature came that is none: {e}") from e
-        self._next = 0
-        self._promised = b""  # what a copy found already must still find in the next pieces
+        self._next = self._shift = 0  # the older offset less the newer one, of the last copy
+        self._promised = memoryview(b"")  # what a copy found already must still find in the next pieces
+
+    def ahead(self, offset: int, length: int) -> int:
+        """How many bytes behind this piece `split` should be given.
+
+        A block, so that no border hides a match. Blocks longer than a piece (of files over 512 GiB) are
+        looked for only where one begins if the content goes on as before: each byte is read twice at most.
+        """
+        if self.block <= PIECE or -(offset + self._shift) % self.block < length:
+            return self.block
+        return 0
 
     def split(self, offset: int, piece: bytes, after: bytes) -> tuple[Copies, Extents]:
-        """`after` is what follows the piece in the content, up to `block` bytes: no border hides a match.
+        """`after` is what follows the piece in the content, as much as `ahead` says or as there is.
 
         Pieces that are holes may be left out.
         """
-        if offset != self._next or piece[: len(self._promised)] != self._promised[: len(piece)]:
+        if offset != self._next or piece[: len(self._promised)] != bytes(self._promised[: len(piece)]):
             self._matcher.seek(offset)
-            self._promised = b""
+            self._promised = memoryview(b"")
         copies = tuple(self._matcher.match(piece + after, len(piece)))
         self._next = offset + len(piece)
         more = self._promised[len(piece) :]  # a block can be longer than a piece
-        self._promised = more or after[: self._matcher.carried()]
+        self._promised = more or memoryview(after)[: self._matcher.carried()]
+        if copies:
+            start, _, source = copies[-1]
+            self._shift = source - offset - start
         return copies, _gaps(copies, len(piece))
+
+    def fork(self) -> "Differ":
+        """Another one, for pieces further on: what is between them does not matter much to it."""
+        other = copy(self)
+        other._matcher = self._matcher.fork()
+        return other
 
     def begin_again(self) -> None:
         """The content changed: its pieces come from the beginning."""
-        self._next, self._promised = 0, b""
+        self._next, self._shift, self._promised = 0, 0, memoryview(b"")
         self._matcher.seek(0)
+
+
+def without_holes(copies: Copies, data: Extents) -> tuple[Copies, Extents]:
+    """What `split` says, for the parts of a piece that hold `data` (in order): holes are not filled."""
+    kept = [
+        (begin, end - begin, source + begin - start)
+        for first, size in data
+        for start, length, source in copies
+        if (begin := max(first, start)) < (end := min(first + size, start + length))
+    ]
+    literals = [
+        (first + at, length)
+        for first, size in data
+        for at, length in _gaps([(b - first, n, s) for b, n, s in kept if first <= b < first + size], size)
+    ]
+    return tuple(kept), tuple(literals)
 
 
 def assemble(older: int, size: int, copies: Copies, extents: Extents, literal: memoryview) -> bytearray:
@@ -124,7 +168,7 @@ def assemble(older: int, size: int, copies: Copies, extents: Extents, literal: m
     return piece
 
 
-def _gaps(copies: Copies, size: int) -> Extents:
+def _gaps(copies: Sequence[tuple[int, int, int]], size: int) -> Extents:
     found = []
     at = 0
     for start, length, _ in copies:

@@ -7,12 +7,11 @@ file held still, and ends the file or begins another attempt.
 import errno
 import os
 import stat
-import sys
 import threading
 
 import msgspec
 
-from smc.transfer.delta import Differ, Signature
+from smc.transfer.delta import Differ, Signature, without_holes
 from smc.transfer.files.entry import entry_of, open_quietly
 from smc.transfer.files.folders import join
 from smc.transfer.files.pieces import Pieces
@@ -23,7 +22,8 @@ from smc.transfer.verify import hash_of_pieces, hash_piece
 from smc.wire import messages as m
 from smc.wire.messages import PIECE
 
-RUN = 8  # pieces that one stream takes at a time
+RUN = 8  # pieces that one stream takes at a time,
+DIFFERING = 64  # and of a file that goes by difference: at their border some bytes more may be sent
 TRIES = 3  # readings of a file that changes meanwhile; after that, the next pass has the next try
 TRY_AGAIN_UP_TO = 64 << 20  # a larger file waits for the next pass at once
 
@@ -52,7 +52,8 @@ class LargeJob:
         self._have = have
         self._expected = expected
         self._older = older
-        self._differ: Differ | None = None  # made when its turn comes: it takes megabytes
+        # Made when its turn comes: it takes megabytes. Each run has a fork, the last that ended is kept here.
+        self._differ: Differ | None = None
         self._lock = threading.Lock()
         self._handle = -1
         self._fresh = True  # a change since the reading began could bear the same time stamp
@@ -73,8 +74,7 @@ class LargeJob:
             self._runs += 1
         try:
             if self._handle >= 0 or self._begin(desk):
-                for number in self._claim(desk):
-                    self._send_piece(desk, number)
+                self._send_run(desk)
         except OSError as e:
             self._error = e
         if self._is_last_run():
@@ -124,11 +124,8 @@ class LargeJob:
         return True
 
     def _claim(self, desk: Desk) -> list[int]:
-        """The next pieces to send; while there are more, other streams may take them.
-
-        What is compared with an older content goes in order, by one stream.
-        """
-        most = RUN if self._differ is None else sys.maxsize
+        """The next pieces to send; while there are more, other streams may take them."""
+        most = RUN if self._differ is None else DIFFERING
         numbers: list[int] = []
         with self._lock:
             if self._next is None:
@@ -145,17 +142,28 @@ class LargeJob:
             desk.jobs.put(self, first=True)
         return numbers
 
-    def _send_piece(self, desk: Desk, number: int) -> None:
+    def _send_run(self, desk: Desk) -> None:
+        numbers = self._claim(desk)
+        differ = self._differ.fork() if self._differ is not None else None
+        for number in numbers:
+            self._send_piece(desk, number, differ)
+        if differ is not None:
+            self._differ = differ  # it knows by how much the content is shifted
+
+    def _send_piece(self, desk: Desk, number: int, differ: Differ | None) -> None:
         data, extents = self._pieces.read(number)
         content = hash_piece(data)
         self._hashes[number] = content
         piece = m.Piece(self._ledger.number, self._index, self._attempt, number, len(data), content, extents)
         if not self._attempt and any(first <= number < end for first, end in self._have):
             desk.send(msgspec.structs.replace(piece, extents=(), kept=True))
-        elif self._differ is not None and not extents:
+        elif differ is not None:
             offset = number * PIECE
-            after = os.pread(self._handle, self._differ.block, offset + len(data))
-            copies, literals = self._differ.split(offset, data, after)
+            ahead = differ.ahead(offset, len(data))
+            after = os.pread(self._handle, ahead, offset + len(data)) if ahead else b""
+            copies, literals = differ.split(offset, data, after)
+            if extents:
+                copies, literals = without_holes(copies, extents)
             view = memoryview(data)
             parts = [view[start : start + length] for start, length in literals]
             desk.send(msgspec.structs.replace(piece, extents=literals, copies=copies), parts)

@@ -147,3 +147,9 @@ class Matcher:
 
     def seek(self, offset: int, /) -> None:
         """The next piece begins at `offset` of the new content and continues nothing; 0: all begins again."""
+
+    def fork(self) -> Matcher:
+        """Another one that goes on from here by itself, in another thread if need be; the tables are shared.
+
+        ValueError while a thread is in `match`.
+        """

@@ -22,6 +22,7 @@ from smc.transfer.delta import (
     assemble,
     block_size,
     sign,
+    without_holes,
 )
 from smc.wire.messages import PIECE
 
@@ -345,3 +346,52 @@ def test_an_older_content_that_became_shorter_is_noticed() -> None:
             assemble(handle, 10, ((0, 10, 95),), (), memoryview(b""))
     finally:
         os.close(handle)
+
+
+def test_blocks_longer_than_a_piece_cost_two_readings_at_most() -> None:
+    """Those of files over 512 GiB; one of them changed, in place."""
+    block, count = 4 * PIECE, 5
+    older = random.Random(3).randbytes(count * block)
+    newer = bytearray(older)
+    newer[block + PIECE + 5] ^= 1
+    with tempfile.TemporaryFile() as file:
+        file.write(older)
+        file.flush()
+        records = native.signature(file.fileno(), 0, len(older), block, 0)
+    differ = Differ(Signature(len(older), block, SEED + records))
+    read = copied = 0
+    for offset in range(0, len(newer), PIECE):
+        ahead = differ.ahead(offset, PIECE)
+        after = bytes(newer[offset + PIECE : offset + PIECE + ahead])
+        copies, _ = differ.split(offset, bytes(newer[offset : offset + PIECE]), after)
+        assert all(source == offset + start for start, _, source in copies)
+        read += PIECE + len(after)
+        copied += sum(length for _, length, _ in copies)
+    assert read <= 2 * len(newer)
+    assert copied == len(newer) - block
+
+
+def test_the_data_of_a_piece_with_holes_goes_by_difference_and_holes_stay() -> None:
+    copies = ((0, 4096, 0), (4096, 8192, 4096), (20_000, 1000, 60_000))
+    data = ((1000, 2000), (8192, 12_000))
+    kept, literals = without_holes(copies, data)
+    assert kept == ((1000, 2000, 1000), (8192, 4096, 8192), (20_000, 192, 60_000))
+    assert literals == ((12_288, 7712),)
+    assert without_holes((), data) == ((), data)
+
+
+def test_forks_go_on_apart() -> None:
+    """Several streams work on one file."""
+    handle, signature = signed(OLD)
+    os.close(handle)
+    newer = b"xyz" + OLD
+    first = Differ(signature)
+    copies, _ = first.split(0, newer[:PIECE], newer[PIECE : PIECE + first.block])
+    others = [first.fork().fork() for _ in range(2)]
+    del first
+    for number, differ in enumerate(others, start=1):
+        offset = number * PIECE
+        after = newer[offset + PIECE : offset + PIECE + differ.block]
+        copies, literals = differ.split(offset, newer[offset : offset + PIECE], after)
+        assert all(source == offset + start - 3 for start, _, source in copies)
+        assert sum(length for _, length in literals) < differ.block

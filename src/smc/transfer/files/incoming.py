@@ -7,6 +7,7 @@ and from several streams.
 import errno
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from smc.base.errors import Transient, WireError
@@ -148,7 +149,11 @@ class Incoming:
         if piece.copies:
             block = assemble(self.older, piece.size, piece.copies, piece.extents, content)
             _check(piece, block)
-            _write_all(self.handle, memoryview(block), offset)
+            spans = _joined([*piece.extents, *((start, length) for start, length, _ in piece.copies)])
+            if spans != [(0, piece.size)]:
+                self._holes = True
+            for start, length in spans:
+                _write_all(self.handle, memoryview(block)[start : start + length], offset + start)
         elif piece.extents:
             spread = bytearray(piece.size)
             for (start, length), data in _parts(piece, content):
@@ -167,6 +172,17 @@ def _parts(piece: Piece, content: memoryview) -> list[tuple[tuple[int, int], mem
     for extent in piece.extents:
         found.append((extent, content[at : at + extent[1]]))
         at += extent[1]
+    return found
+
+
+def _joined(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same places in order, those that touch as one."""
+    found: list[tuple[int, int]] = []
+    for start, length in sorted(parts):
+        if found and sum(found[-1]) == start:
+            found[-1] = found[-1][0], found[-1][1] + length
+        else:
+            found.append((start, length))
     return found
 
 
