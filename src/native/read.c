@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -189,9 +190,13 @@ taken_list(const struct taken *taken, size_t count)
 {
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; list != NULL && i < count; i++) {
-        PyObject *tuple = tuple_of(
-            4, PyLong_FromLong(taken[i].error), PyLong_FromSize_t(taken[i].length), state_tuple(&taken[i].before),
-            state_tuple(&taken[i].after));
+        PyObject *before = state_tuple(&taken[i].before), *after = before;
+        if (memcmp(&taken[i].before, &taken[i].after, sizeof taken[i].before) != 0)
+            after = state_tuple(&taken[i].after);
+        else
+            Py_XINCREF(after);
+        PyObject *tuple =
+            tuple_of(4, PyLong_FromLong(taken[i].error), PyLong_FromSize_t(taken[i].length), before, after);
         if (tuple == NULL || PyList_SetItem(list, (Py_ssize_t)i, tuple) < 0)
             Py_CLEAR(list);
     }

@@ -8,6 +8,7 @@ from smc.transfer.verify import File, TreeDigest
 from smc.wire import messages as m
 
 Result = tuple[int, bytes]  # size and hash of a content
+Item = tuple[int, bytes, m.Entry]  # index in the listing, folder, entry
 
 
 class Ledger:
@@ -28,7 +29,7 @@ class Ledger:
         self._closing = closing
         self.number = listing.number
         self.tree = tree
-        self.files: list[tuple[int, bytes, m.Entry]] = []
+        self.files: list[Item] = []
         self._digest = digest
         self._lock = lock
         self._results: dict[int, Result | None] = {}
@@ -40,11 +41,13 @@ class Ledger:
                     if not folder.first:
                         raise WireError(f"a later part of {folder.path!r} came without its first")
                     digest.expect(folder.path)
-                first = len(self.files)
-                for entry in folder.entries:
-                    if entry.kind is m.Kind.FILE and not entry.link:
-                        self.files.append((index, folder.path, entry))
-                    index += 1
+                first, path, regular = len(self.files), folder.path, m.Kind.FILE
+                self.files += [
+                    (number, path, entry)
+                    for number, entry in enumerate(folder.entries, index)
+                    if entry.kind is regular and not entry.link
+                ]
+                index += len(folder.entries)
                 part = digest.begin_part(folder.path, last=folder.last)
                 self._parts.append((part, first, len(self.files)))
 
@@ -59,11 +62,12 @@ class Ledger:
 
     def settle(self, results: Iterable[tuple[int, Result | None]]) -> bool:
         """Index and result of each; `None`: no content came, and none will. True when these were the last."""
+        pairs = list(results)
+        more = dict(pairs)
         with self._lock:
-            for index, result in results:
-                if index in self._results:
-                    raise WireError(f"entry {index} of listing {self.number} was settled twice")
-                self._results[index] = result
+            if len(more) < len(pairs) or not self._results.keys().isdisjoint(more):
+                raise WireError(f"a file of listing {self.number} was settled twice")
+            self._results.update(more)
             if len(self._results) < len(self.files):
                 return False
         self._close()
@@ -74,12 +78,12 @@ class Ledger:
 
     def results_of(self, first: int, end: int) -> list[tuple[m.Entry, Result]]:
         """Of the files at these places in `files`, without those whose content did not come."""
-        found = []
-        for index, _, entry in self.files[first:end]:
-            result = self._results.get(index)
-            if result is not None:
-                found.append((entry, result))
-        return found
+        result_of = self._results.get
+        return [
+            (entry, result)
+            for index, _, entry in self.files[first:end]
+            if (result := result_of(index)) is not None
+        ]
 
     def parts(self) -> list[tuple[int, int]]:
         """For each folder of the listing, the places of its files in `files`."""
@@ -90,5 +94,7 @@ class Ledger:
             if self._closing is not None:
                 self._closing(self)
             for part, first, end in self._parts:
-                files: list[File] = [(e.name, *result) for e, result in self.results_of(first, end)]
+                files: list[File] = [
+                    (entry.name, size, content) for entry, (size, content) in self.results_of(first, end)
+                ]
                 self._digest.end_part(part, files)

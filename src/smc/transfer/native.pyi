@@ -66,7 +66,8 @@ def names(folder: int, /) -> list[bytes]:
 def read_files(folder: int, names: Sequence[bytes], most: int, limit: int) -> tuple[list[Taken], bytes]:
     """The contents of regular files of at most `most` bytes and without holes, one after another.
 
-    Of each file `(errno, length, before, after)`, the states around the reading. errno -1: it is larger,
+    Of each file `(errno, length, before, after)`, the states around the reading, one object when they are
+    the same. errno -1: it is larger,
     sparse or no file, and was not read (length 0, `before` is its state). A positive errno: opening or
     reading failed (length 0; the states are zeros when it could not be opened). `length` is less than
     `before`'s size when the file became shorter meanwhile. The answer ends before the contents exceed

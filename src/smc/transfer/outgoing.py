@@ -7,9 +7,9 @@ from smc.base.errors import WireError
 from smc.transfer.delta import Signature
 from smc.transfer.jobs import Jobs
 from smc.transfer.large import LargeJob
-from smc.transfer.ledger import Ledger, Result
+from smc.transfer.ledger import Item, Ledger, Result
 from smc.transfer.pipeline import TICK_SECONDS
-from smc.transfer.small import SMALL, TOGETHER, Item, SmallJob
+from smc.transfer.small import SMALL, TOGETHER, SmallJob
 from smc.wire import messages as m
 
 UNSETTLED = 32  # listings whose contents are not all sent; what a listing weighs bounds the memory
@@ -68,12 +68,14 @@ class Outgoing:
             if verdict.files:
                 raise WireError("an answer came that fits no listing")
             return
-        answers = verdict.files or (m.FileAnswer(m.Answer.SEND),) * len(ledger.files)
-        if len(answers) != len(ledger.files):
+        if not verdict.files:
+            self._send_all(ledger)
+            return
+        if len(verdict.files) != len(ledger.files):
             raise WireError("an answer came that fits no listing")
         small: list[Item] = []
         kept: list[tuple[int, Result | None]] = []
-        for item, answer in zip(ledger.files, answers, strict=True):
+        for item, answer in zip(ledger.files, verdict.files, strict=True):
             index, folder, entry = item
             match answer.answer:
                 case m.Answer.SEND if entry.size <= SMALL:
@@ -89,6 +91,13 @@ class Outgoing:
         self._put_small(ledger, small)
         if kept:
             self.settled(ledger, kept)
+
+    def _send_all(self, ledger: Ledger) -> None:
+        """Also what was answered before: that is settled twice, which the ledger refuses."""
+        self._put_small(ledger, [item for item in ledger.files if item[2].size <= SMALL])
+        for index, folder, entry in ledger.files:
+            if entry.size > SMALL:
+                self._jobs.put(LargeJob(ledger, index, folder, entry))
 
     def _put_small(
         self, ledger: Ledger, items: Sequence[Item], expected: dict[int, bytes] | None = None

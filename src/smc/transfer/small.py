@@ -11,15 +11,13 @@ from smc.transfer.files.folders import join
 from smc.transfer.files.walk import COARSE_NS, is_fresh
 from smc.transfer.jobs import Desk
 from smc.transfer.large import LargeJob
-from smc.transfer.ledger import Ledger
+from smc.transfer.ledger import Item, Ledger
 from smc.wire import messages as m
 
 SMALL = 256 * 1024  # a file up to this size travels with others; at most a piece, so its hash is its SHA-256
 TOGETHER = 512 * 1024  # bytes of small files in one frame
 MOST = 512  # files in one frame
 NOT_TAKEN = -1  # native.read_files: larger, with holes, or no file
-
-Item = tuple[int, bytes, m.Entry]  # index in the listing, folder, entry
 
 
 @dataclass
@@ -49,18 +47,27 @@ class SmallJob:
                 return
             view, at = memoryview(data), 0
             hashes = native.hash_contents(data, [length for _, length, _, _ in found])
+            old = now - COARSE_NS
             for (index, _, entry), (error, length, before, after), sha in zip(
                 items, found, hashes, strict=False
             ):
-                state = entry.size, entry.mtime_ns, entry.changed_ns
-                changed = before[:3] != state or after[:3] != state or before[4] != entry.inode
-                if error or changed or length != entry.size:
+                size, modified, changed, _, inode, _, _ = before
+                if (
+                    error
+                    or size != entry.size
+                    or length != size
+                    or modified != entry.mtime_ns
+                    or changed != entry.changed_ns
+                    or inode != entry.inode
+                    or (after is not before and after[:3] != before[:3])
+                ):
                     self._otherwise(desk, index, folder, entry)
+                elif self.expected is None and changed < old:  # as in every first copy
+                    together.add(m.Sent(index, length, sha), view[at : at + length], length)
                 else:
-                    content = view[at : at + length]
-                    settled = now - entry.changed_ns > COARSE_NS or not is_fresh(entry.changed_ns, now)
+                    settled = changed < old or not is_fresh(changed, now)
                     sent = m.Sent(index, length, sha, settled)
-                    self._take(desk, together, folder, entry, sent, content)
+                    self._take(desk, together, folder, entry, sent, view[at : at + length])
                 at += length
             items = items[len(found) :]
 
@@ -78,7 +85,7 @@ class SmallJob:
         if self.expected is not None and self.expected.get(sent.index) == sent.hash:
             desk.same(self.ledger, sent)
         else:
-            together.add(sent, content)
+            together.add(sent, content, sent.size)
 
     def _otherwise(self, desk: Desk, index: int, folder: bytes, entry: m.Entry) -> None:
         """It changed since it was listed, has holes, or cannot be read: piece by piece, with all care."""
@@ -96,12 +103,13 @@ class _Together:
         self._contents: list[memoryview] = []
         self._size = 0
 
-    def add(self, sent: m.Sent, data: memoryview) -> None:
-        if self._files and (self._size + len(data) > TOGETHER or len(self._files) == MOST):
+    def add(self, sent: m.Sent, data: memoryview, size: int) -> None:
+        self._size += size
+        if self._size > TOGETHER or len(self._files) == MOST:
             self.flush()
+            self._size = size
         self._files.append(sent)
         self._contents.append(data)
-        self._size += len(data)
 
     def flush(self) -> None:
         files, contents = self._files, self._contents

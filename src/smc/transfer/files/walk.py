@@ -15,7 +15,7 @@ from typing import NamedTuple
 import xxhash
 
 from smc.transfer import native
-from smc.transfer.files.entry import entry_of, read_bare_entry, sayable
+from smc.transfer.files.entry import EARLIEST, LATEST, entry_of, read_bare_entry, sayable
 from smc.transfer.files.folders import Folders, join, split
 from smc.transfer.files.links import Later, Links, pack, unpack
 from smc.transfer.files.patterns import Excludes
@@ -121,6 +121,9 @@ def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Un
             _tell(path, e, unreadable)
             complete = False
             break
+        if not entries and not links and (plain := _plain(described)) is not None:
+            entries, size = plain  # as nearly everywhere
+            continue
         for found in described:
             entry = _entry(found, links)
             if found[1] and not (entry is None and found[1] in GONE):
@@ -208,6 +211,26 @@ def _tell(path: bytes, error: OSError, unreadable: Unreadable) -> None:
         raise error
     if error.errno not in GONE or not path:
         unreadable(path, error)
+
+
+def _plain(described: "list[native.Listed]") -> tuple[list[Entry], int] | None:
+    """All entries at once with their weight; None when one needs a closer look, or they are heavy."""
+    times = [found[7] for found in described] + [found[10] for found in described]
+    if (
+        any(found[1] for found in described)
+        or min(times, default=0) < EARLIEST
+        or max(times, default=0) > LATEST
+    ):
+        return None
+    entries = [
+        Entry(name, KINDS[k], mode, uid, gid, mtime, size, held, ctime, rdev, to, b"", flags, xattrs, inode)
+        for name, _, _, k, mode, uid, gid, mtime, size, held, ctime, rdev, to, flags, xattrs, inode, _, _ in (
+            described
+        )
+    ]
+    weight = 100 * len(entries) + sum([len(found[0]) for found in described])
+    weight += sum([_more_weight(entry) for entry in entries if entry.xattrs or entry.target])
+    return (entries, weight) if weight <= MOST_WEIGHT else None
 
 
 def _entry(found: "native.Listed", links: Later | None) -> Entry | None:
