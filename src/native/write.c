@@ -1,4 +1,5 @@
-/* Many small files written in one go: each whole under a temporary name, then renamed.
+/* Many small files written in one go: each whole under a temporary name, then renamed; or in its place,
+   where nobody can miss an older content and the caller says so.
 
    The order is that of smc/transfer/files/place.py: owner before mode (chown clears setuid), mode before
    attributes (an ACL holds the mode; chown and writing clear capabilities), times after all of these.
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,13 +20,16 @@
 #define CREATE (O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 #define PRIVATE 0600 /* until its owner and mode are set */
 #define PERMISSIONS 07777
+#define READ_WRITE_EXECUTE 0777
 
 static PyObject *write_files(PyObject *module, PyObject *arguments, PyObject *keywords);
 static void write_all(int folder, struct orders *orders, const char *data);
 static void write_one(int folder, struct order *order, const char *data);
 static int fill(int handle, const struct order *order, const char *data, enum step *step);
-static int create(int folder, const char *temporary, int *handle);
+static mode_t first_mode(const struct order *order);
+static int create(int folder, const char *temporary, mode_t mode, int *handle);
 static int write_content(int handle, const char *data, size_t size);
+static bool is_same_name(const struct name *one, const struct name *other);
 static bool is_full_or_broken(int error);
 
 PyMethodDef write_methods[] = {
@@ -77,7 +82,7 @@ write_one(int folder, struct order *order, const char *data)
     const char *temporary = order->temporary.bytes;
     int handle;
     order->step = CREATING;
-    order->error = create(folder, temporary, &handle);
+    order->error = create(folder, temporary, first_mode(order), &handle);
     if (order->error != 0)
         return;
     order->error = fill(handle, order, data, &order->step);
@@ -85,7 +90,7 @@ write_one(int folder, struct order *order, const char *data)
         order->error = errno;
         order->step = WRITING;
     }
-    if (order->error == 0) {
+    if (order->error == 0 && !is_same_name(&order->temporary, &order->name)) {
         order->step = RENAMING;
         if (renameat(folder, temporary, folder, order->name.bytes) < 0)
             order->error = errno;
@@ -96,12 +101,20 @@ write_one(int folder, struct order *order, const char *data)
         order->step = NOTHING;
 }
 
+/* What is ours and stays so may have its mode at once; others must not look into another's file. */
+static mode_t
+first_mode(const struct order *order)
+{
+    bool ours = order->uid == geteuid() && order->gid == getegid() && order->xattrs.count == 0;
+    return ours ? (order->mode & READ_WRITE_EXECUTE) | PRIVATE : PRIVATE;
+}
+
 static int
-create(int folder, const char *temporary, int *handle)
+create(int folder, const char *temporary, mode_t mode, int *handle)
 {
     for (bool again = false;; again = true) {
         do
-            *handle = openat(folder, temporary, CREATE, PRIVATE);
+            *handle = openat(folder, temporary, CREATE, mode);
         while (*handle < 0 && errno == EINTR);
         if (*handle >= 0)
             return 0;
@@ -152,6 +165,12 @@ write_content(int handle, const char *data, size_t size)
         done += (size_t)put_down;
     }
     return 0;
+}
+
+static bool
+is_same_name(const struct name *one, const struct name *other)
+{
+    return one->length == other->length && memcmp(one->bytes, other->bytes, one->length) == 0;
 }
 
 static bool

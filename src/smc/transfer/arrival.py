@@ -63,40 +63,47 @@ def write_small(
     arrived: Sequence[Arrived],
     content: memoryview,
     target: TargetTree,
+    free: frozenset[bytes],
     places: Places,
     temporary_name: TemporaryName,
 ) -> None:
-    """Write whole files, folder by folder. `WireError` for a content that is not what its hash says."""
-    sizes = [one.sent.size for one in arrived]
+    """Write whole files, folder by folder. `WireError` for a content that is not what its hash says.
+
+    In a `free` folder nothing can be seen of an older content, so a file gets its name at once.
+    """
+    sizes = [sent.size for sent, *_ in arrived]
     if max(sizes) > m.PIECE or min(sizes) < 0:
         raise WireError("a file came with small ones that is none")
-    for one, computed in zip(arrived, native.hash_contents(content, sizes), strict=True):
-        if one.sent.hash != computed:
-            raise WireError(f"the content of {one.entry.name!r} is not what was announced")
+    hashes = [sent.hash for sent, *_ in arrived]
+    if (computed := native.hash_contents(content, sizes)) != hashes:
+        wrong = next(one for one, ours in zip(arrived, computed, strict=True) if one.sent.hash != ours)
+        raise WireError(f"the content of {wrong.entry.name!r} is not what was announced")
     for folder, group in groupby(arrived, key=itemgetter(1)):
         files = list(group)
         with target.blamed(folder):
             handle = places.open(target.name, folder)
-        orders = [_to_write(one, temporary_name(one.entry.name)) for one in files]
+        orders = _to_write(files, None if folder in free else temporary_name)
         found = native.write_files(handle, orders, content)
         for one, order, (error, step) in zip(files, orders, found, strict=True):
             if error or one.entry.flags:
                 _look_after(one, order[0], content, handle, target, error, step)
 
 
-def _to_write(one: Arrived, temporary: bytes) -> "native.ToWrite":
-    entry = one.entry
-    return (
-        temporary,
-        entry.name,
-        one.offset,
-        one.sent.size,
-        entry.uid,
-        entry.gid,
-        entry.mode,
-        entry.mtime_ns,
-        entry.xattrs,
-    )
+def _to_write(files: Sequence[Arrived], temporary_name: TemporaryName | None) -> "list[native.ToWrite]":
+    return [
+        (
+            temporary_name(e.name) if temporary_name else e.name,
+            e.name,
+            offset,
+            e.size,
+            e.uid,
+            e.gid,
+            e.mode,
+            e.mtime_ns,
+            e.xattrs,
+        )
+        for _, _, e, offset in files
+    ]
 
 
 def newer(entry: m.Entry, sent: m.Sent) -> m.Entry:

@@ -6,15 +6,16 @@ one file meets in an `Incoming`.
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from smc.base.errors import WireError
 from smc.transfer.arrival import Arrived, Places, check_piece, newer, write_small
 from smc.transfer.files.folders import join
 from smc.transfer.files.incoming import Incoming
 from smc.transfer.files.place import change
-from smc.transfer.ledger import Ledger, Result
+from smc.transfer.ledger import Item, Ledger, Result
 from smc.transfer.memory import Memory
 from smc.transfer.pipeline import TICK_SECONDS
 from smc.transfer.tally import Tally
@@ -25,16 +26,27 @@ MOST_OLDER = 16  # open files that wait for the first piece of a newer content
 MOST_LISTINGS = 128  # whose contents are on their way; more wait at the door, which bounds memory
 
 
+class News(NamedTuple):
+    """What a listing did not tell: `unsettled` must be looked at again, `newer` are as they were when they
+    were read."""
+
+    unsettled: set[int]
+    newer: dict[int, m.Entry]
+
+
 @dataclass
 class _Expected:
     """A listing whose contents are not all here."""
 
     ledger: Ledger
     target: TargetTree
-    offers: dict[int, m.FileAnswer]  # by index of the entry: what was answered
-    entries: dict[int, tuple[bytes, m.Entry]]  # folder and entry
-    credit: dict[int, int] = field(default_factory=dict)  # bytes that count as done when it is
-    arrived: dict[int, m.Entry] = field(default_factory=dict)  # settled, as they were when they were read
+    free: frozenset[bytes]  # folders that were empty when they were listed: no name there has an old content
+    items: dict[int, Item]  # by index of the entry
+    waiting: set[int]  # whose content did not come yet
+    offers: dict[int, m.FileAnswer] = field(default_factory=dict)  # what was answered, but for SEND
+    uncounted: set[int] = field(default_factory=set)  # not in the totals
+    credited: dict[int, int] = field(default_factory=dict)  # bytes that count as done though it is not
+    news: News = field(default_factory=lambda: News(set(), {}))
 
 
 class Contents:
@@ -56,28 +68,32 @@ class Contents:
         answers: Sequence[m.FileAnswer],
         target: TargetTree,
         taken_up: dict[bytes, Incoming],
+        free: frozenset[bytes],
         *,
         counted: bool,
     ) -> None:
-        """`counted`: the files are in the totals, also those that are kept."""
+        """No answers: all are to be sent. `free` folders were empty. `counted`: the files are in the totals,
+        also those that are kept."""
         with self._changed:
             while len(self._expected) >= MOST_LISTINGS:
                 self._check()
                 self._changed.wait(TICK_SECONDS)
             if ledger.number in self._expected:
                 raise WireError(f"listing {ledger.number} came twice")
-            expected = _Expected(ledger, target, {}, {})
+            items = {item[0]: item for item in ledger.files}
+            expected = _Expected(ledger, target, free, items, set(items))
             self._expected[ledger.number] = expected
         kept: list[tuple[int, Result | None]] = []
-        for (index, folder, entry), answer in zip(ledger.files, answers, strict=True):
-            expected.entries[index] = folder, entry
+        for (index, folder, entry), answer in zip(ledger.files, answers, strict=bool(answers)):
+            if answer.answer is m.Answer.SEND:
+                continue
             expected.offers[index] = answer
             if answer.answer is m.Answer.KEPT:
                 kept.append((index, (entry.size, answer.hash)))
-                expected.arrived[index] = entry
             elif answer.answer is m.Answer.GO_ON:
                 self._open[ledger.number, index] = taken_up.pop(join(folder, entry.name))
-            self._count(expected, index, entry, answer.answer, counted=counted)
+        if not counted:
+            self._count(expected)
         if kept:
             self._resolve(expected, kept)
         ledger.open()
@@ -96,7 +112,7 @@ class Contents:
         """What the sender is told of a file that is compared."""
         with self._changed:
             expected = self._expected.get(listing)
-            if expected is not None and index in expected.offers:
+            if expected is not None and index in expected.waiting:
                 expected.offers[index] = m.FileAnswer(m.Answer.COMPARE, content)
 
     def take(self, message: m.Message, content: memoryview, places: Places) -> None:
@@ -124,7 +140,7 @@ class Contents:
         """What is half received is kept for the next connection."""
         for (number, index), incoming in self._open.items():
             expected = self._expected[number]
-            folder, entry = expected.entries[index]
+            _, folder, entry = expected.items[index]
             if incoming.handle >= 0:
                 self._memory.keep_half(expected.target.name, join(folder, entry.name), entry, incoming)
         for handle in self._older.values():
@@ -132,44 +148,49 @@ class Contents:
         self._open.clear()
         self._older.clear()
 
-    def _count(
-        self, expected: _Expected, index: int, entry: m.Entry, answer: m.Answer, *, counted: bool
-    ) -> None:
-        if not counted:
-            if answer in (m.Answer.KEPT, m.Answer.COMPARE):
-                return
-            self._tally.expect(expected.target.disk, entry.stored)
-        expected.credit[index] = entry.stored
+    def _count(self, expected: _Expected) -> None:
+        """In a later pass: what must be done is added to the totals, and only that counts as done."""
+        same = (m.Answer.KEPT, m.Answer.COMPARE)
+        expected.uncounted = {index for index, offer in expected.offers.items() if offer.answer in same}
+        more = [entry.stored for index, _, entry in expected.ledger.files if index not in expected.uncounted]
+        self._tally.expect(expected.target.disk, sum(more), len(more))
 
     def _take_small(self, message: m.Small, content: memoryview, places: Places) -> None:
         expected = self._listing(message.listing)
+        waiting, items = expected.waiting, expected.items
         arrived: list[Arrived] = []
         at = 0
         for sent in message.files:
-            folder, entry = self._entry(expected, sent.index)
-            if (message.listing, sent.index) in self._open:
-                raise WireError(f"{entry.name!r} came at once, and in pieces")
-            arrived.append(Arrived(sent, folder, newer(entry, sent), at))
+            if sent.index not in waiting:
+                raise self._not_asked_for(expected, sent.index)
+            _, folder, entry = items[sent.index]
+            if sent.entry is not None or sent.size != entry.size:
+                entry = newer(entry, sent)
+            arrived.append(Arrived(sent, folder, entry, at))
             at += sent.size
         if at != len(content):
             raise WireError("small files came with another length of content")
-        write_small(arrived, content, expected.target, places, self._memory.temporary_name)
+        if self._open and any((message.listing, sent.index) in self._open for sent in message.files):
+            raise WireError("a small file came at once, and in pieces")
+        write_small(arrived, content, expected.target, expected.free, places, self._memory.temporary_name)
         self._settle(expected, arrived)
 
     def _take_piece(self, message: m.Piece, content: memoryview, places: Places) -> None:
         expected = self._listing(message.listing)
         folder, entry = self._entry(expected, message.index)
         check_piece(message, len(content))
-        if message.kept and expected.offers[message.index].answer is not m.Answer.GO_ON:
+        offer = expected.offers.get(message.index)
+        if message.kept and (offer is None or offer.answer is not m.Answer.GO_ON):
             raise WireError(f"a piece of {entry.name!r} was called kept that never came")
         path = join(folder, entry.name)
         with expected.target.blamed(path):
             incoming = self._incoming(message.listing, message.index, places)
             last = incoming.take(message, content)
         with self._changed:
-            part = min(expected.credit.get(message.index, 0), len(content))
+            done = expected.credited.get(message.index, 0)
+            part = 0 if message.index in expected.uncounted else min(entry.stored - done, len(content))
             if part:
-                expected.credit[message.index] -= part
+                expected.credited[message.index] = done + part
         if part:
             self._tally.credit(expected.target.disk, part)
         if last:
@@ -204,7 +225,7 @@ class Contents:
 
     def _end(self, expected: _Expected, index: int, incoming: Incoming, places: Places) -> None:
         """All pieces of a file are here, or all that will come of it."""
-        folder, entry = expected.entries[index]
+        _, folder, entry = expected.items[index]
         sent = incoming.end
         with expected.target.blamed(join(folder, entry.name)):
             handle = places.open(expected.target.name, folder)
@@ -224,9 +245,9 @@ class Contents:
         sent = message.file
         expected = self._listing(message.listing)
         folder, entry = self._entry(expected, sent.index)
-        offer = expected.offers[sent.index]
-        compared = offer.answer is m.Answer.COMPARE and offer.hash
-        if not compared or offer.hash != sent.hash or entry.size != sent.size:
+        offer = expected.offers.get(sent.index)
+        compared = offer is not None and offer.answer is m.Answer.COMPARE and offer.hash
+        if not compared or compared != sent.hash or entry.size != sent.size:
             raise WireError(f"{entry.name!r} was called the same, but is not known to be")
         entry = newer(entry, sent)
         with expected.target.blamed(join(folder, entry.name)):
@@ -242,17 +263,21 @@ class Contents:
 
     def _entry(self, expected: _Expected, index: int) -> tuple[bytes, m.Entry]:
         """Folder and entry of a file whose content was asked for and has not come."""
-        if index not in expected.offers:
-            number = expected.ledger.number
-            raise WireError(f"content came for entry {index} of listing {number}, which was not asked for")
-        return expected.entries[index]
+        if index not in expected.waiting:
+            raise self._not_asked_for(expected, index)
+        _, folder, entry = expected.items[index]
+        return folder, entry
+
+    def _not_asked_for(self, expected: _Expected, index: int) -> WireError:
+        number = expected.ledger.number
+        return WireError(f"content came for entry {index} of listing {number}, which was not asked for")
 
     def _incoming(self, number: int, index: int, places: Places) -> Incoming:
         with self._changed:
             incoming = self._open.get((number, index))
             if incoming is None:
                 expected = self._expected[number]
-                folder, entry = expected.entries[index]
+                _, folder, entry = expected.items[index]
                 handle = places.open(expected.target.name, folder)
                 temporary = self._memory.temporary_name(entry.name)
                 incoming = Incoming.create(handle, temporary, self._older.pop((number, index), -1))
@@ -262,21 +287,25 @@ class Contents:
 
     def _settle(self, expected: _Expected, arrived: Sequence[Arrived]) -> None:
         for sent, _, entry, _ in arrived:
-            if sent.settled:
-                expected.arrived[sent.index] = entry
+            if not sent.settled:
+                expected.news.unsettled.add(sent.index)
+            if sent.entry is not None:
+                expected.news.newer[sent.index] = entry
         self._resolve(expected, [(sent.index, (sent.size, sent.hash)) for sent, *_ in arrived])
 
     def _resolve(self, expected: _Expected, results: Sequence[tuple[int, Result | None]]) -> None:
-        size = files = 0
+        indexes = {index for index, _ in results}
         with self._changed:
-            for index, _ in results:
-                if expected.offers.pop(index, None) is None:
-                    raise WireError(f"entry {index} of listing {expected.ledger.number} came twice")
-                left = expected.credit.pop(index, None)
-                if left is not None:
-                    size, files = size + left, files + 1
-        if files:
-            self._tally.credit(expected.target.disk, size, files=files)
+            if len(indexes) < len(results) or not indexes <= expected.waiting:
+                raise WireError(f"a file of listing {expected.ledger.number} came twice")
+            expected.waiting -= indexes
+            for index in indexes & expected.offers.keys():
+                del expected.offers[index]
+            done = sum([expected.credited.pop(index, 0) for index in indexes & expected.credited.keys()])
+        if counted := indexes - expected.uncounted:
+            items = expected.items
+            size = sum([items[index][2].stored for index in counted]) - done
+            self._tally.credit(expected.target.disk, size, files=len(counted))
         if expected.ledger.settle(results):
             self._forget(expected.ledger)
 
@@ -285,6 +314,6 @@ class Contents:
             self._expected.pop(ledger.number, None)
             self._changed.notify_all()
 
-    def arrived(self, ledger: Ledger) -> Mapping[int, m.Entry]:
-        """The entries of settled files as they were when they were read, by index."""
-        return self._expected[ledger.number].arrived
+    def news(self, ledger: Ledger) -> News:
+        """Of a listing whose contents are all here."""
+        return self._expected[ledger.number].news

@@ -79,10 +79,10 @@ def write_files(
 ) -> list[tuple[int, int]]:
     """Write files under their temporary names, give them owner, mode, attributes and times, then their names.
 
-    What had a temporary name is replaced. Of each file `(errno, step)`, (0, 0) when all is well; the step
-    is 1 create, 2 write, 3 owner, 4 mode, 5 attributes, 6 times, 7 rename; then nothing stays of that file,
-    and what had its name before is untouched. After ENOSPC, EDQUOT or EIO no further ones are tried:
-    (ECANCELED, 0).
+    What had a temporary name is replaced; where that is the name itself, nothing is renamed. Of each file
+    `(errno, step)`, (0, 0) when all is well; the step is 1 create, 2 write, 3 owner, 4 mode, 5 attributes,
+    6 times, 7 rename; then nothing stays of that file, and what had its name before is untouched. After
+    ENOSPC, EDQUOT or EIO no further ones are tried: (ECANCELED, 0).
     Inode flags, and what is immutable and in the way (EPERM, 7), are the caller's.
     Raises ValueError before anything is written: contents outside of `data`, an owner, mode or time that
     cannot be.

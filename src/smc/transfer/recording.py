@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from smc.transfer.contents import Contents
 from smc.transfer.index import FolderRecord, Index, pack
 from smc.transfer.ledger import Ledger
-from smc.wire.messages import Entry, Folder, FolderProof
+from smc.wire.messages import Folder, FolderProof
+
+FAR = 1 << 63  # nanoseconds, of 2262: times beyond are not remembered
 
 
 @dataclass
@@ -35,18 +37,25 @@ class Recorder:
 
     def gather(self, ledger: Ledger) -> None:
         """All contents of a listing are here."""
-        arrived = self._contents.arrived(ledger)
+        unsettled, newer = self._contents.news(ledger)
+        result_of = ledger.result
         for first, end in ledger.parts():
-            states = []
-            for index, folder, _ in ledger.files[first:end]:
-                entry, result = arrived.get(index), ledger.result(index)
-                if entry is None or result is None or not _fits(entry):
-                    self._gathered[folder].clean = False
-                    continue
-                state = entry.size, entry.mtime_ns, entry.changed_ns, entry.inode
-                states.append((entry.name, *state, result[1]))
+            if first == end:
+                continue
+            files = ledger.files[first:end]
+            gathered = self._gathered[files[0][1]]
+            states = [
+                (entry.name, entry.size, entry.mtime_ns, entry.changed_ns, entry.inode, result[1])
+                for index, _, listed in files
+                if (result := result_of(index)) is not None
+                and index not in unsettled
+                and -FAR < (entry := newer.get(index, listed)).mtime_ns < FAR
+                and -FAR < entry.changed_ns < FAR
+            ]
+            if len(states) < len(files):
+                gathered.clean = False
             if states:
-                self._gathered[folder].files.append((ledger.number, pack(states)))
+                gathered.files.append((ledger.number, pack(states)))
 
     def record(self, path: bytes, proof: FolderProof) -> None:
         """The folder is proved; one that was known already has nothing gathered."""
@@ -65,8 +74,3 @@ class Recorder:
         """
         recorded, self._recorded = self._recorded, []
         return recorded
-
-
-def _fits(entry: Entry) -> bool:
-    """Times beyond 2262 are not remembered."""
-    return max(abs(entry.mtime_ns), abs(entry.changed_ns)) < 1 << 63

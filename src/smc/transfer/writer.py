@@ -15,7 +15,7 @@ from smc.transfer.contents import Contents
 from smc.transfer.examiner import Examiner
 from smc.transfer.failures import PeerFailed, part
 from smc.transfer.files.patterns import Excludes
-from smc.transfer.files.reconcile import Reconciler
+from smc.transfer.files.reconcile import SEND, Reconciler
 from smc.transfer.ledger import Ledger
 from smc.transfer.memory import Memory
 from smc.transfer.pipeline import Crew, Pipe
@@ -271,18 +271,21 @@ class _Writer:
     def _take_listing(self, listing: m.Listing) -> None:
         target = self._target(listing.tree)
         answers: list[m.FileAnswer] = []
+        target.reconciler.free.clear()
         for folder in listing.folders:
             with target.tree.blamed(folder.path):
                 answers += target.reconciler.take(folder)
             target.recorder.expect(folder)
         digest = self._digests[listing.tree]
         ledger = Ledger(listing, listing.tree, digest, self._lock, target.recorder.gather)
-        taken_up = target.reconciler.taken_up
-        self._contents.expect(ledger, answers, target.tree, taken_up, counted=self._pass == 1)
-        send_all = all(answer.answer is m.Answer.SEND for answer in answers)
+        send_all = answers.count(SEND) == len(answers)
+        taken_up, free = target.reconciler.taken_up, frozenset(target.reconciler.free)
+        told = () if send_all else tuple(answers)
+        self._contents.expect(ledger, told, target.tree, taken_up, free, counted=self._pass == 1)
         if answers:
-            self._say(m.Verdict(listing.number, () if send_all else tuple(answers)))
-            self._examiner.examine(ledger, answers, target.tree)
+            self._say(m.Verdict(listing.number, told))
+            if told:
+                self._examiner.examine(ledger, told, target.tree)
 
     def _end_pass(self, number: int) -> None:
         if number != self._pass:

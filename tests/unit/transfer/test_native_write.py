@@ -67,6 +67,19 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, contents: list[bytes], 
         os.close(folder)
 
 
+def test_without_a_temporary_name_a_file_is_made_in_its_place(folder: int, tmp_path: Path) -> None:
+    (tmp_path / "b").symlink_to("elsewhere")
+    (tmp_path / "c").mkdir()
+    files = [
+        (name, *to_write(name, 0, 3, mode)[1:])
+        for name, mode in ((b"a", 0o4751), (b"b", 0o400), (b"c", 0o644))
+    ]
+    assert native.write_files(folder, files, b"new") == [(0, 0), (0, 0), (errno.EISDIR, CREATE)]
+    found = [(path.name, path.read_bytes(), path.stat().st_mode & 0o7777) for path in tmp_path.glob("[ab]")]
+    assert sorted(found) == [("a", b"new", 0o4751), ("b", b"new", 0o400)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
+
+
 def test_what_had_the_name_is_replaced_and_not_changed(folder: int, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
     (tmp_path / "second name").hardlink_to(tmp_path / "a")

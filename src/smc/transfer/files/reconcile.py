@@ -15,7 +15,7 @@ from smc.base.errors import TargetWriteError, WireError
 from smc.transfer import native
 from smc.transfer.delta import SMALLEST
 from smc.transfer.files.entry import SECTOR, check_entry, open_quietly, read_entry, same_metadata, write_flags
-from smc.transfer.files.folders import Folders, check_name, check_path, join, split
+from smc.transfer.files.folders import Folders, check_names, check_path, join, split
 from smc.transfer.files.incoming import Incoming
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.place import change, change_open, make, make_folder, remove, unlock_open
@@ -72,6 +72,7 @@ class Reconciler:
         self._names: _Names | None = None
         self._made: dict[bytes, Entry] = {}
         self.taken_up: dict[bytes, Incoming] = {}  # half received, answered with GO_ON
+        self.free: set[bytes] = set()  # folders taken since this was emptied that had no entry before
         self._links: list[tuple[bytes, Entry]] = []
         self._claimed: dict[int, bytes] = {}
         self._removed = 0  # names, in all
@@ -105,11 +106,13 @@ class Reconciler:
         names = self._names
         assert names is not None
         answers: list[FileAnswer] = []
+        empty = not names.there  # as in every first copy
+        self._name(folder)
         for entry in folder.entries:
-            name = check_name(check_entry(entry).name)
-            if name in names.listed:
-                raise WireError(f"{name!r} was listed twice in {folder.path!r}")
-            names.listed.add(name)
+            name = check_entry(entry).name
+            if empty and entry.kind is Kind.FILE and not entry.link:
+                answers.append(SEND)
+                continue
             path = join(folder.path, name)
             if entry.link and entry.kind is not Kind.FOLDER:
                 check_path(entry.link)
@@ -125,9 +128,19 @@ class Reconciler:
                     self.changes += 1
             else:
                 self._place(handle, entry, ours)
+        if empty:
+            self.changes += len(answers)
+            self.free.add(folder.path)
         if folder.last:
             self._remove_others(handle)
         return answers
+
+    def _name(self, folder: Folder) -> None:
+        assert self._names is not None
+        names = check_names([entry.name for entry in folder.entries])
+        if len(names) < len(folder.entries) or not names.isdisjoint(self._names.listed):
+            raise WireError(f"a name was listed twice in {folder.path!r}")
+        self._names.listed |= names
 
     def finish_pass(self) -> None:
         """Links, then folders' own metadata, from the bottom upwards."""
