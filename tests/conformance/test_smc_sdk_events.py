@@ -156,6 +156,26 @@ def test_events_are_filtered_paged_and_followed(running: Center, sdk: Client, cl
         events(sdk, StartTime="yesterday")
 
 
+def test_an_event_names_the_workgroup_that_its_source_is_in(running: Center, sdk: Client) -> None:
+    source = running.import_server().source_id
+    group = call(sdk, "CreateWorkgroup", Name="wave-1")["WorkgroupId"]
+    call(sdk, "AssociateSourceServers", WorkgroupId=group, SourceId=[source])
+    job = create(sdk, source)
+    running.parts.store.resources.record(Kind.IMAGE, "m-1", name="web", job=job, run=0, purpose=IMAGE)
+    running.parts.store.resources.released(Kind.IMAGE, "m-1")
+    sdk.delete_replication_job(models.DeleteReplicationJobRequest(job_id=job))
+    running.parts.store.jobs.remove(job)
+    sdk.delete_source_server(models.DeleteSourceServerRequest(source_id=source))
+    found = events(sdk, WorkgroupId=[group])
+    assert {event["Kind"] for event in found} >= {
+        "Job.Created",
+        "Image.Dropped",
+        "Job.Deleted",
+        "Source.Deleted",
+    }
+    assert {event["SourceId"] for event in found} == {source}
+
+
 def test_events_are_forgotten_after_their_time(running: Center, clock: HandClock) -> None:
     store = running.parts.store
     store.events.add(NewEvent(kind=EventKind.JOB_FINISHED, message="old"))

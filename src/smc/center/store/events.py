@@ -10,7 +10,7 @@ from smc.center.clock import Clock
 from smc.center.store import outbox
 from smc.center.store.database import Database
 from smc.center.store.event_tables import events as table
-from smc.center.store.tables import workgroup_sources
+from smc.center.store.tables import jobs, workgroup_sources
 
 
 class EventKind(Enum):
@@ -83,8 +83,18 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def note(connection: Connection, now: float, new: NewEvent) -> int:
-    """The event, within the caller's transaction, and a notification for each subscription that wants it."""
-    values = msgspec.structs.asdict(new) | {"kind": new.kind.value, "level": new.level.value, "time": now}
+    """The event, within the caller's transaction, and a notification for each subscription that wants it.
+
+    Where it names no source or workgroup, those that the job or the source has now are put in.
+    """
+    source = new.source or _source_of(connection, new.job)
+    values = msgspec.structs.asdict(new) | {
+        "kind": new.kind.value,
+        "level": new.level.value,
+        "time": now,
+        "source": source,
+        "workgroup": new.workgroup or _workgroup_of(connection, source),
+    }
     if new.source and not new.workgroup:
         inside = select(workgroup_sources.c.workgroup).where(workgroup_sources.c.source == new.source)
         values["workgroup"] = connection.execute(inside).scalar() or ""
@@ -92,6 +102,16 @@ def note(connection: Connection, now: float, new: NewEvent) -> int:
     if new.kind is not EventKind.NOTIFICATION_FAILED:  # one that fails must not cause the next
         outbox.add(connection, now, made, kind=new.kind.value, level=new.level.value)
     return made
+
+
+def _source_of(connection: Connection, job: str) -> str:
+    query = select(jobs.c.source_id).where(jobs.c.id == job)
+    return (connection.execute(query).scalar() or "") if job else ""
+
+
+def _workgroup_of(connection: Connection, source: str) -> str:
+    query = select(workgroup_sources.c.workgroup).where(workgroup_sources.c.source == source)
+    return (connection.execute(query).scalar() or "") if source else ""
 
 
 class Events:

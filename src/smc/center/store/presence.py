@@ -22,13 +22,14 @@ def arrive(connection: Connection, now: float, source: str, name: str, *, again:
 
 def leave(connection: Connection, now: float, source: str, *conditions: ColumnElement[bool]) -> bool:
     """Forget the source when all `conditions` hold, within the caller's transaction."""
-    gone = delete(sources).where(sources.c.id == source, *conditions).returning(sources.c.name)
-    name = connection.execute(gone).scalar()
+    here = (sources.c.id == source, *conditions)
+    name = connection.execute(select(sources.c.name).where(*here).with_for_update()).scalar()
     if name is None:
         return False
-    tags.forget(connection, Tagged.SOURCE, [source])
     message = f"The source {name} was deleted."
     note(connection, now, NewEvent(kind=EventKind.SOURCE_DELETED, source=source, message=message))
+    tags.forget(connection, Tagged.SOURCE, [source])
+    connection.execute(delete(sources).where(*here))
     return True
 
 
