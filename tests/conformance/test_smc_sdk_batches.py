@@ -227,3 +227,16 @@ def test_jobs_that_do_not_wait_are_not_cut_over(running: Center, sdk: Client) ->
     workgroup, _ = with_jobs(running, sdk, 1)
     with refused("Workgroup.NothingToDo", match="Waiting"):
         call(sdk, "CutOverWorkgroupJobs", WorkgroupId=workgroup)
+
+
+def test_a_center_that_is_started_again_goes_on_with_its_batches(tmp_path: Path) -> None:
+    with center(tmp_path, agents=False) as first:
+        sdk = client_of(first)
+        workgroup, jobs = with_jobs(first, sdk, 3)
+        batch = call(sdk, "StartWorkgroupJobs", WorkgroupId=workgroup, MaxConcurrency=1)["BatchId"]
+        go_on(first)
+        set_status(first, jobs[0], JobStatus.FINISHED)
+    with center(tmp_path, agents=False) as again:
+        go_on(again)
+        assert states(client_of(again), batch) == ["Done", "Running", "Waiting"]
+        assert started(again) == [jobs[1]]

@@ -236,6 +236,8 @@ def test_status_and_warnings_come_from_the_jobs(running: Center, sdk: Client) ->
     assert stand() == ("NotStarted", {"UnRelated": [web, db]})
     job = create_job(sdk, web)
     assert stand() == ("NotStarted", {"UnRelated": [db]})
+    told = call(sdk, "DescribeEvents", WorkgroupId=[workgroup])["Events"]["Event"]
+    assert any(event["JobId"] == job for event in told), "events know the workgroup"
     sdk.start_replication_job(models.StartReplicationJobRequest(job_id=job))
     assert stand() == ("InProgress", {"UnRelated": [db]})
     set_status(running, job, JobStatus.IN_ERROR, Failure.of(UserError("no", code="Disk.Full")))
