@@ -1,5 +1,7 @@
 """`smc job`: what jobs there are, and what is to be known of one."""
 
+from typing import Annotated
+
 import typer
 
 from smc.cli.connection import AsJson, connect
@@ -9,6 +11,8 @@ from smc.cli.job_report import print_report
 from smc.cli.job_shown import print_job
 from smc.cli.output import out, show_json, show_table
 from smc.cli.progress import describe, details, follow
+from smc.cli.tags import TagFilter, given
+from smc.client.api import Json
 from smc.client.views import jobs, operator_word, parse
 from smc.client.watch import Moment, ProgressView, job_named
 
@@ -22,17 +26,23 @@ def watch_(job: JobId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
 
 @app.command("list")
-def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
-    """All jobs."""
+def list_(
+    resource_group: Annotated[str, typer.Option(help="Only those of this resource group.")] = "",
+    tag: TagFilter = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Jobs, newest first."""
     api = connect(data_dir)
+    wanted: Json = {"ResourceGroupId": resource_group or None, "Tag": given(tag, wanted=True) or None}
     if as_json:
-        show_json(api.call("DescribeReplicationJobs", {"PageSize": 50}))
+        show_json(api.call("DescribeReplicationJobs", {"PageSize": 50, **wanted}))
         return
     show_table(
         ("ID", "NAME", "SOURCE", "STATUS", "%", "IMAGE", "REMARK"),
         (
             (j.job_id, j.name, j.source_id, operator_word(j), f"{j.progress:.0f}", j.image_id, j.error_code)
-            for j in jobs(api)
+            for j in jobs(api, **wanted)
         ),
     )
 

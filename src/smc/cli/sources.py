@@ -8,6 +8,8 @@ import typer
 from smc.cli.connection import AsJson, connect
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
 from smc.cli.output import out, show_json, show_table
+from smc.cli.tags import TagFilter, given
+from smc.client.api import Json
 from smc.client.views import OPERATOR_WORDS, Source, sources
 
 app = typer.Typer(no_args_is_help=True, help="Migration sources: the servers that can be moved.")
@@ -16,15 +18,26 @@ SourceId = Annotated[str, typer.Argument(help="Source id: s-...")]
 
 
 @app.command("list")
-def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
-    """All sources with what their agents say."""
+def list_(
+    workgroup: Annotated[str, typer.Option(help="Only those of this workgroup: w-...")] = "",
+    resource_group: Annotated[str, typer.Option(help="Only those of this resource group.")] = "",
+    tag: TagFilter = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Sources with what their agents say."""
     api = connect(data_dir)
-    found = sources(api)
+    wanted: Json = {
+        "WorkgroupId": workgroup or None,
+        "ResourceGroupId": resource_group or None,
+        "Tag": given(tag, wanted=True) or None,
+    }
     if as_json:
-        show_json(api.call("DescribeSourceServers", {"PageSize": 50}))
+        show_json(api.call("DescribeSourceServers", {"PageSize": 50, **wanted}))
         return
     show_table(
-        ("ID", "HOST", "ADDRESS", "PLATFORM", "DISK", "STATE", "JOB", "REMARK"), (_row(s) for s in found)
+        ("ID", "HOST", "ADDRESS", "PLATFORM", "DISK", "STATE", "JOB", "WORKGROUP", "REMARK"),
+        (_row(s) for s in sources(api, **wanted)),
     )
 
 
@@ -62,5 +75,6 @@ def _row(source: Source) -> tuple[object, ...]:
         f"{source.system_disk_size} GiB",
         OPERATOR_WORDS.get(source.state, source.state),
         source.job_id,
+        source.workgroup_id,
         source.error_code,
     )

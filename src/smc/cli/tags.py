@@ -19,6 +19,10 @@ KINDS = {"s-": "sourceserver", "j-": "replicationjob", "w-": "workgroup"}
 TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; may be given again.")
 ]
+TagFilter = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="KEY[=VALUE]", help="Only what carries this tag; may be given again."),
+]
 ThingId = Annotated[str, typer.Argument(help="Id of a source, job or workgroup: s-..., j-... or w-...")]
 
 
@@ -50,10 +54,7 @@ def remove(
 @app.command("list")
 def list_(
     kind: Annotated[str, typer.Argument(help="sourceserver, replicationjob or workgroup.")],
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(help="Only things that carry it: KEY, or KEY=VALUE; may be given again."),
-    ] = None,
+    tag: TagFilter = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:

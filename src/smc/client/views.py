@@ -25,6 +25,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     agent_version: str = ""
     system_disk_size: int = 0
     job_id: str = ""
+    workgroup_id: str = ""
     creation_time: str = ""
     system_info: str = ""
 

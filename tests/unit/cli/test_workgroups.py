@@ -87,3 +87,22 @@ def test_a_token_leads_into_a_workgroup(smc: Smc) -> None:
     status, _, said = smc("token", "create", "--workgroup", "w-none")
     assert status == 1
     assert "[InvalidWorkgroupId.NotFound]" in said
+
+
+def test_sources_and_jobs_are_listed_by_workgroup_tag_and_resource_group(smc: Smc, running: Center) -> None:
+    web, db = source(running, "web"), source(running, "db")
+    workgroup = json.loads(smc("workgroup", "create", "wave", "--source", web, "--json")[1])["WorkgroupId"]
+    job = json.loads(smc("job", "create", db, "--json")[1])["JobId"]
+    smc("tag", "add", web, "team=shop")
+    smc("tag", "add", job, "team=bank")
+    for words, there, away in (
+        (("source", "list", "--workgroup", workgroup), web, db),
+        (("source", "list", "--tag", "team=shop"), web, db),
+        (("job", "list", "--tag", "team"), job, web),
+    ):
+        listed = smc(*words)[1]
+        assert there in listed
+        assert away not in listed
+    assert job not in smc("job", "list", "--tag", "team=shop")[1]
+    assert job not in smc("job", "list", "--resource-group", "rg-1")[1]
+    assert json.loads(smc("source", "list", "--resource-group", "rg-1", "--json")[1])["TotalCount"] == 0
