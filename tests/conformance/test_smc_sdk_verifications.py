@@ -17,6 +17,7 @@ from smc.center.store.resources import IMAGE
 from smc.center.store.verifications import Outcome, PortFound, VerificationState
 from smc.cloud.driver import DiskSpec, ImageDisk, ImageSpec, InstanceSpec, Kind
 from smc.model.job import JobStatus
+from smc.model.report import Report
 from smc.model.server import Architecture, Firmware
 
 
@@ -109,6 +110,10 @@ def test_a_delivered_image_is_verified_and_what_was_found_is_told(
     evidence = call(sdk, "DescribeVerificationEvidence", VerificationId=made)
     assert evidence["Console"] == "You are in emergency mode"
     assert base64.b64decode(evidence["Screenshot"]) == b"\xff\xd8jpeg"
+    store.runs.record_report(job, 1, Report(run=f"{job}.1"))
+    (report,) = call(sdk, "DescribeReports", JobId=job)["Reports"]["Report"]
+    (told,) = report["verification"]
+    assert (told["id"], told["result"], told["code"]) == (made, "NotVerified", "Boot.EmergencyMode")
     second = call(sdk, "VerifyMigrationResult", JobId=job)["VerificationId"]
     assert [one["VerificationId"] for one in described(sdk, JobId=[job])] == [second, made]
 

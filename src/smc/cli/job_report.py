@@ -17,6 +17,10 @@ def print_report(report: Json) -> None:
         f"  on the wire: {readable_size(report['wire'])}; "
         f"sent again after cuts: {readable_size(report['resent'])}"
     )
+    for one in report["verification"]:
+        out.print(
+            f"  verification {one['id']}: {one['result']} {one['code']}: {one['message']}", markup=False
+        )
     show_table(("CHECK", "LEVEL", "FINDING", "CURE"), _checks(report))
     show_table(("CHANGED", "WHY"), ((change["path"], change["why"]) for change in report["changes"]))
     show_table(("DID NOT HOLD STILL", "WHY"), ((m["path"], m["why"]) for m in report["moving"]))

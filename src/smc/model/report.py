@@ -74,6 +74,22 @@ class ContainerImage(msgspec.Struct, frozen=True, kw_only=True):
     layers: int
 
 
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """One verification of the image: `result` is a state of DescribeVerifications; `ended` is a time.
+
+    `console` and `screenshot` are hashes of what DescribeVerificationEvidence gives.
+    """
+
+    id: str
+    result: str
+    code: str
+    message: str
+    hint: str = ""
+    ended: float | None  # None while it runs
+    console: str = ""
+    screenshot: str = ""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     version: int = VERSION
@@ -86,4 +102,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float] = {}  # by stage
     resent: int = 0  # bytes of content that were sent again after a cut
     wire: int = 0  # bytes on the network
+    verification: tuple[Verified, ...] = ()  # of the image, newest first; the center's
     container: ContainerImage | None = None

@@ -10,10 +10,11 @@ from smc.center.api.words import PageNumber, offset, page, written
 from smc.center.jobs.values import SYNC_FROM, SYNC_TO
 from smc.center.store.history import Point
 from smc.center.store.values import Job, Run
+from smc.center.store.verifications import Verification
 from smc.model.codec import to_builtins
 from smc.model.job import BusinessStatus, JobStatus
 from smc.model.progress import DiskProgress, Phase, Progress
-from smc.model.report import Report
+from smc.model.report import Report, Verified
 from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
 
@@ -116,7 +117,8 @@ class ProgressActions:
         job = self._context.job(request.job_id)
         runs = reversed(self._store.runs.of_job(job.id))
         found = ((run, self._store.runs.report(job.id, run.number)) for run in runs if run.reported)
-        reports = [to_builtins(complete(run, report)) for run, report in found if report]
+        _, tried = self._store.verifications.page(jobs=[job.id])
+        reports = [to_builtins(complete(run, report, tried)) for run, report in found if report]
         return {"Reports": {"Report": reports}}
 
 
@@ -168,8 +170,10 @@ def percent(job: Job, run: Run | None) -> float:
     return round(job.progress, 2)
 
 
-def complete(run: Run, report: Report) -> Report:
-    """The receiver's report with what the center knows besides: files that the agent saw moving, counters."""
+def complete(run: Run, report: Report, tried: Sequence[Verification]) -> Report:
+    """The receiver's report with what the center knows besides: files that the agent saw moving, counters,
+    and of what was `tried` the verifications of the image that this run made.
+    """
     moving = {item.path: item for item in (*run.agent.moving, *report.moving)}
     counters = run.progress or Progress(run=run.id, phase=Phase.IDLE)
     return msgspec.structs.replace(
@@ -177,4 +181,18 @@ def complete(run: Run, report: Report) -> Report:
         moving=tuple(moving.values()),
         resent=max(report.resent, counters.resent),
         wire=max(report.wire, counters.wire),
+        verification=tuple(verified(one) for one in tried if run.image_id and one.image == run.image_id),
+    )
+
+
+def verified(one: Verification) -> Verified:
+    return Verified(
+        id=one.id,
+        result=one.state.value,
+        code=one.outcome.code if one.outcome else "",
+        message=one.outcome.message if one.outcome else "",
+        hint=one.outcome.hint if one.outcome else "",
+        ended=one.ended,
+        console=one.console,
+        screenshot=one.screenshot,
     )
