@@ -15,13 +15,7 @@ from alibabacloud_smc20190601.client import Client
 
 from smc.center.api import ours
 from smc.center.api.context import Context
-from smc.center.api.job_parameters import (
-    PARAMETERS,
-    CreateReplicationJob,
-    ModifyReplicationJobAttribute,
-    changeable,
-    refused_so_far,
-)
+from smc.center.api.job_parameters import PARAMETERS, changeable
 from smc.center.api.public_gaps import IGNORED, REFUSED_ACTIONS
 from smc.center.api.service import VERSION, actions
 from smc.center.app import open_parts
@@ -31,10 +25,6 @@ from smc.model.report import Report
 from smc.rpc.dispatch import Action
 from smc.rpc.params import allowed
 
-NOT_YET = {
-    "CreateReplicationJob": refused_so_far(CreateReplicationJob),
-    "ModifyReplicationJobAttribute": refused_so_far(ModifyReplicationJobAttribute),
-}
 FOLDER = Path(__file__).with_name("reference")
 API_HEAD = f"""# The API: what is ours
 
@@ -56,18 +46,11 @@ def api_page() -> str:
     public = {name for name in table if hasattr(Client, _snake(name))}
     lines = [API_HEAD, "## Public actions\n", "| action | `smc` | parameters of ours |", "|---|---|---|"]
     for name in sorted(public - REFUSED_ACTIONS.keys()):
-        refused = {_encoded(table[name], field) for field in NOT_YET.get(name, {})}
-        meanings = {key: text for key, text in ours.PARAMETERS.get(name, {}).items() if key not in refused}
-        lines.append(f"| {name} | {_verbs(name)} | {_parameters(table[name], meanings)} |")
+        mine = _parameters(table[name], ours.PARAMETERS.get(name, {}))
+        lines.append(f"| {name} | {_verbs(name)} | {mine} |")
     lines += ["", "## Not supported\n", "| action or parameter | why |", "|---|---|"]
     lines += [f"| {name} | {why} |" for name, why in REFUSED_ACTIONS.items()]
     lines += [f"| `{name}` of any action is ignored | {why} |" for name, why in IGNORED.items()]
-    lines += ["", "## Refused so far\n", "| action | parameter | why |", "|---|---|---|"]
-    lines += [
-        f"| {name} | `{_encoded(table[name], field)}` | {why} |"
-        for name, refused in NOT_YET.items()
-        for field, why in refused.items()
-    ]
     lines += ["", "## When a parameter of a job may change\n", "| parameter | when |", "|---|---|"]
     lines += [
         f"| `{_encoded(table['ModifyReplicationJobAttribute'], field)}` | {PARAMETERS[field].changes.value} |"

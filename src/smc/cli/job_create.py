@@ -24,6 +24,7 @@ from smc.cli.job_options import (
 )
 from smc.cli.output import out, show_json
 from smc.cli.progress import follow
+from smc.cli.tags import TagOption, given
 from smc.cli.transfer_options import (
     BandwidthLimit,
     Checksum,
@@ -75,6 +76,15 @@ def create(
         str | None, typer.Option(help="dhcp, or keep the source's addresses; dhcp if never given.")
     ] = None,
     template: Annotated[str, typer.Option(help="Template (t-...) for what is not given here.")] = "",
+    description: Annotated[str, typer.Option(help="2-128 characters, as of a name.")] = "",
+    tag: TagOption = None,
+    resource_group: Annotated[str, typer.Option(help="Its resource group: rg-...")] = "",
+    byol: Annotated[
+        bool, typer.Option("--byol", help="The licence of Windows, RHEL or SUSE is brought along.")
+    ] = False,
+    launch_template: Annotated[
+        str, typer.Option(help="Launch template (lt-...) to be told of with the image; it is not changed.")
+    ] = "",
     container: Container = "",
     target_instance: TargetInstance = "",
     yes_erase: YesErase = "",
@@ -131,6 +141,11 @@ def create(
             "Frequency": every,
             "MaxNumberOfImageToKeep": keep,
             "TemplateId": template or None,
+            "Description": description or None,
+            "Tag": given(tag) or None,
+            "ResourceGroupId": resource_group or None,
+            "LicenseType": "BYOL" if byol else None,
+            "LaunchTemplateId": launch_template or None,
         },
     )
     if as_json:

@@ -52,6 +52,25 @@ def rename(
     out.print(f"{source} is now {name}")
 
 
+@app.command("modify")
+def modify(
+    source: SourceId,
+    name: Annotated[str | None, typer.Option(help="2-128 characters, starts with a letter.")] = None,
+    description: Annotated[str | None, typer.Option(help="At most 256 characters.")] = None,
+    resource_group: Annotated[str | None, typer.Option(help="Its resource group: rg-...")] = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Change what is said of a source; what is not given stays as it is."""
+    wanted = {
+        "SourceId": source,
+        "Name": name,
+        "Description": description,
+        "ResourceGroupId": resource_group,
+    }
+    connect(data_dir).call("ModifySourceServerAttribute", wanted)
+    out.print(f"changed {source}")
+
+
 @app.command("delete")
 def delete(
     source: SourceId,

@@ -92,17 +92,22 @@ def test_a_token_leads_into_a_workgroup(smc: Smc) -> None:
 def test_sources_and_jobs_are_listed_by_workgroup_tag_and_resource_group(smc: Smc, running: Center) -> None:
     web, db = source(running, "web"), source(running, "db")
     workgroup = json.loads(smc("workgroup", "create", "wave", "--source", web, "--json")[1])["WorkgroupId"]
-    job = json.loads(smc("job", "create", db, "--json")[1])["JobId"]
+    carried = ("--tag", "team=bank", "--resource-group", "rg-2", "--launch-template", "lt-1")
+    job = json.loads(smc("job", "create", db, *carried, "--description", "to-go", "--json")[1])["JobId"]
     smc("tag", "add", web, "team=shop")
-    smc("tag", "add", job, "team=bank")
+    assert smc("source", "modify", web, "--resource-group", "rg-1")[1] == f"changed {web}\n"
     for words, there, away in (
         (("source", "list", "--workgroup", workgroup), web, db),
         (("source", "list", "--tag", "team=shop"), web, db),
+        (("source", "list", "--resource-group", "rg-1"), web, db),
         (("job", "list", "--tag", "team"), job, web),
+        (("job", "list", "--resource-group", "rg-2"), job, web),
     ):
         listed = smc(*words)[1]
         assert there in listed
         assert away not in listed
     assert job not in smc("job", "list", "--tag", "team=shop")[1]
     assert job not in smc("job", "list", "--resource-group", "rg-1")[1]
-    assert json.loads(smc("source", "list", "--resource-group", "rg-1", "--json")[1])["TotalCount"] == 0
+    assert json.loads(smc("source", "list", "--resource-group", "rg-2", "--json")[1])["TotalCount"] == 0
+    status, _, said = smc("job", "create", web, "--byol")
+    assert (status, "[InvalidParameter.LicenseType]" in said) == (1, True)

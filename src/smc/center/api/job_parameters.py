@@ -115,10 +115,9 @@ class ModifyReplicationJobAttribute(JobParameters, frozen=True, kw_only=True):
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """`refused`: why it is not built yet; "" where it is."""
+    """`changes`: when it may change."""
 
     changes: When = When.BEFORE_RUN
-    refused: str = ""
 
 
 PARAMETERS: Mapping[str, Parameter] = {
@@ -159,15 +158,6 @@ PARAMETERS: Mapping[str, Parameter] = {
     "template_id": Parameter(),
     "resource_group_id": Parameter(),
 }
-
-
-def refused_so_far(action: type[JobParameters]) -> dict[str, str]:
-    """Why, by parameter of this action."""
-    return {
-        name: PARAMETERS[name].refused
-        for name in action.__struct_fields__
-        if PARAMETERS.get(name, Parameter()).refused
-    }
 
 
 def changeable() -> list[str]:

@@ -26,7 +26,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "ListAccessTokens": ("token list",),
     "ListTagResources": ("tag list",),
     "ModifyReplicationJobAttribute": ("job modify",),
-    "ModifySourceServerAttribute": ("source rename",),
+    "ModifySourceServerAttribute": ("source modify", "source rename"),
     "ModifyWorkgroupAttribute": ("workgroup modify",),
     "StartReplicationJob": ("job start",),
     "StopReplicationJob": ("job stop",),
@@ -83,7 +83,6 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "TestSubscription": ("subscription test",),
     "VerifyMigrationResult": ("job verify",),
 }
-NO_VERB_YET: tuple[str, ...] = ()
 LOCAL_VERBS = ("serve", "appliance", "cloud")  # they ask no center
 
 _NAME_PREFIX = "The image is named prefix_JOBID, cut to 128 characters; not together with ImageName"

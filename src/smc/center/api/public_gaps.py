@@ -12,8 +12,6 @@ REFUSED_ACTIONS: Mapping[str, str] = {  # answered with `UnsupportedAction.<acti
     "without a source server or an agent.",
 }
 
-NOT_BUILT_YET: Mapping[str, str] = {}  # an action that does not answer at all
-
 _JOB = "ReplicationJobs.ReplicationJob"
 EMPTY_FIELDS: Mapping[str, Mapping[str, str]] = {  # action -> field of the answer -> why it has no value
     "DescribeReplicationJobs": {

@@ -9,7 +9,6 @@ from smc.base.errors import Transient
 from smc.center.api import presets, replication_parameters, tag_rules
 from smc.center.api.context import Context
 from smc.center.api.excludes import check_patterns
-from smc.center.api.job_parameters import PARAMETERS
 from smc.center.api.words import (
     ClientToken,
     PageNumber,
@@ -22,12 +21,11 @@ from smc.center.api.words import (
     offset,
     page,
     request_hash,
-    unsupported,
     written,
 )
 from smc.center.store.templates import NewTemplate, Template
 from smc.rpc.dispatch import Actions, Caller, Reply, action
-from smc.rpc.params import Request, api_name
+from smc.rpc.params import Request
 
 TRIES = 5  # another change of the same template may come in between
 
@@ -126,9 +124,6 @@ class TemplateActions:
 
     def _check(self, given: Mapping[str, Any]) -> None:  # Any: parameters of all types
         """What can be known without a source; the rest is found when a job is created with it."""
-        for name in given:
-            if why := PARAMETERS[name].refused if name in PARAMETERS else "":
-                raise unsupported(api_name(name), why)
         if prefix := given.get("image_name_prefix"):
             check_name(prefix, "ImageNamePrefix")
         if text := given.get("replication_parameters"):

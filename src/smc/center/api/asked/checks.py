@@ -15,9 +15,6 @@ from smc.center.api.asked.tags import check_tags
 from smc.center.api.asked.target import check_target
 from smc.center.api.asked.times import check_times
 from smc.center.api.asked.transfer import check_transfer
-from smc.center.api.job_parameters import PARAMETERS, sent
-from smc.center.api.words import unsupported
-from smc.rpc.params import api_name
 
 CHECKS: Sequence[Callable[[Asking, Draft], Draft]] = (
     check_target,
@@ -37,9 +34,6 @@ CHECKS: Sequence[Callable[[Asking, Draft], Draft]] = (
 
 def checked(asking: Asking, draft: Draft) -> Draft:
     """`draft` with what was sent. Raises `UserError`, whose code names the parameter."""
-    for field in sent(asking.sent):
-        if why := PARAMETERS[field].refused:
-            raise unsupported(api_name(field), why)
     for check in CHECKS:
         draft = check(asking, draft)
     return draft
