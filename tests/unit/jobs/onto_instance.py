@@ -33,12 +33,16 @@ def remember(cloud: MemoryCloud, instance: str) -> Before:
     )
 
 
-def onto(center: Center, *, name: str = "shop", **request: object) -> tuple[str, Before]:
+def onto(center: Center, *, name: str = "shop", source: str = "", **request: object) -> tuple[str, Before]:
     """A job for a new target that has two data disks, of which the first is taken."""
     instance = target(center.cloud, 4, 8, name=name)
     disks = center.cloud.disks(instance)
     job = center.new_job(
-        target_type="TargetInstance", instance_id=instance, target_disks={1: disks[1].id}, **request
+        *((source,) if source else ()),
+        target_type="TargetInstance",
+        instance_id=instance,
+        target_disks={1: disks[1].id},
+        **request,
     )
     return job, remember(center.cloud, instance)
 

@@ -1,18 +1,27 @@
 """The story of a job onto an existing instance, told against the memory cloud and fake ends."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
+from tests.unit.center.servers import server
 from tests.unit.center.targets import settle
 from tests.unit.jobs.center import Center, until
 from tests.unit.jobs.onto_instance import Before, is_as_it_was, is_the_source_now, look, onto
+from tests.unit.jobs.test_drills import FACTS, SETTINGS
 from tests.unit.jobs.test_story import failing
+from tests.unit.jobs.test_verification import Guest, Screen
 
 from smc.base.errors import Transient, UserError
-from smc.cloud.driver import TAG_JOB, Kind, Power
+from smc.center.api.described_job import kept_by
+from smc.center.store.events import EventFilter, EventKind
+from smc.center.store.resources import ROLLBACK, TEMPORARY
+from smc.cloud.driver import TAG_JOB, Instance, Kind, Power
 from smc.cloud.memory import MemoryCloud, no_hook
-from smc.model.job import JobStatus
+from smc.model.drill import DrillStatus
+from smc.model.job import JobStatus, RunAim
 from smc.model.progress import Failure
 
 MADE = {Kind.DISK: 6, Kind.SNAPSHOT: 4, Kind.IMAGE: 2, Kind.INSTANCE: 1, Kind.SECURITY_GROUP: 2}
@@ -265,6 +274,55 @@ def test_a_data_disk_that_is_gone_is_missed_before_anything_is_done(center: Cent
     assert failed.failure
     assert failed.failure.code == "TargetInstance.DiskMissing"
     assert center.cloud.disks(before.seen.id)[0] == before.disks[0]
+
+
+def test_an_instance_that_a_cloud_does_not_show_at_once_is_brought_back_all_the_same(center: Center) -> None:
+    job, before = stopped(center)
+    hidden = 2
+
+    def lag(instance: str) -> Instance | None:
+        nonlocal hidden
+        if hidden:
+            hidden -= 1
+            return None
+        return seen(instance)
+
+    seen, center.cloud.instance = center.cloud.instance, lag  # type: ignore[method-assign]  # a cloud that lags
+    deleted(center, job)
+    assert hidden == 0
+    is_as_it_was(center.cloud, before)
+
+
+def test_what_brings_it_back_is_among_what_the_job_keeps(center: Center) -> None:
+    job, _ = stopped(center)
+    kept = kept_by(center.store, job, center.store.runs.of_job(job))
+    assert Counter((made.kind, made.purpose) for made in kept) == {
+        (Kind.SNAPSHOT, ROLLBACK): 3,
+        (Kind.IMAGE, ROLLBACK): 1,
+        (Kind.DISK, TEMPORARY): 1,
+        (Kind.SECURITY_GROUP, TEMPORARY): 1,
+    }
+    deleted(center, job)
+    dropped = center.store.events.page(EventFilter(jobs=(job,)), offset=0, limit=50)[1]
+    assert EventKind.IMAGE_DROPPED not in [event.kind for event in dropped]
+
+
+def test_a_migration_test_leaves_the_instance_alone_and_the_real_run_takes_it_over(tmp_path: Path) -> None:
+    center = Center(tmp_path, Screen(), settings=SETTINGS, do_probe=Guest())
+    try:
+        job, before = onto(
+            center,
+            source=center.import_source(structs.replace(server(), facts=FACTS)),
+            execution_method="TestAndMigrate",
+        )
+        center.start(job)
+        done = center.ends_as(job, JobStatus.FINISHED)
+        assert done.drill is DrillStatus.PASSED
+        assert [run.aim for run in center.store.runs.of_job(job)] == [RunAim.DRILL, RunAim.LAST]
+        is_the_source_now(center.cloud, before)
+        assert center.cloud.made[Kind.INSTANCE] == 3, "the target, and two of the test"
+    finally:
+        center.close()
 
 
 def test_a_target_that_was_released_cannot_be_resumed_and_the_rest_is_cleaned(center: Center) -> None:

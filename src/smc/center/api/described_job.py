@@ -6,7 +6,7 @@ from smc.center.api import layout
 from smc.center.api.progress import percent
 from smc.center.api.words import written
 from smc.center.store.job_times import next_start
-from smc.center.store.resources import IMAGE, TEMPORARY
+from smc.center.store.resources import IMAGE, ROLLBACK, TEMPORARY
 from smc.center.store.store import Store
 from smc.center.store.values import Job, Made, Run
 from smc.cloud.driver import Kind
@@ -31,7 +31,7 @@ def kept_by(store: Store, job: str, runs: Sequence[Run]) -> list[Made]:
     return [
         made
         for made in reversed(store.resources.kept(job=job))
-        if made.purpose == TEMPORARY or (made.purpose == IMAGE and made.run not in delivered)
+        if made.purpose in (TEMPORARY, ROLLBACK) or (made.purpose == IMAGE and made.run not in delivered)
     ]
 
 

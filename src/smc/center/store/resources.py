@@ -47,9 +47,14 @@ class Resources:
         here = (table.c.kind == kind.value) & (table.c.id == resource) & table.c.released.is_(None)
         now = self._clock.now()
         with self._database.write() as connection:
-            gone = update(table).where(here).values(released=now).returning(table.c.name, table.c.job)
+            gone = (
+                update(table)
+                .where(here)
+                .values(released=now)
+                .returning(table.c.name, table.c.job, table.c.purpose)
+            )
             for row in connection.execute(gone).fetchall():
-                if kind is Kind.IMAGE:
+                if kind is Kind.IMAGE and row.purpose != ROLLBACK:
                     message = f"The image {resource} ({row.name}) is gone."
                     note(
                         connection, now, NewEvent(kind=EventKind.IMAGE_DROPPED, job=row.job, message=message)

@@ -73,7 +73,7 @@ def locate_target_disks(work: Work, run: str, machine: Machine) -> None:
 def _temp_disk(work: Work, run: str, job: Job, taken: Takeover) -> str:
     """The one of an earlier run or attempt where there is one: it may hold what was copied."""
     found = work.driver.find({TAG_JOB: job.id, TAG_PURPOSE: TEMPORARY})
-    disks = [resource.id for resource in found if resource.kind is Kind.DISK]
+    disks = [resource.id for resource in found if resource.kind is Kind.DISK and resource.name == TEMP_DISK]
     disk = disks[0] if disks else ""
     if not disk:
         size = target_gib(job.plan.disks[0])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from smc.base.errors import Broken, Transient
+from smc.center.jobs.steps.machine import look
 from smc.center.jobs.work import Work
 from smc.center.store.resources import TEMPORARY
 from smc.center.store.values import Takeover
@@ -23,7 +24,7 @@ def restore(work: Work, job: str) -> None:
 
 def _restore(work: Work, job: str, taken: Takeover) -> None:
     alterations = work.driver.alterations
-    seen = work.driver.instance(taken.instance)
+    seen = look(work, taken.instance)  # more than once: what brings it back is released after this
     if seen is None:
         return
     is_ours = taken.intermediate and seen.image == taken.intermediate  # a crash left `borrowed` unwritten
