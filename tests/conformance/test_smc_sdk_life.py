@@ -190,6 +190,22 @@ def test_how_often_and_how_many_may_change_between_rounds(life: Living) -> None:
         modify(life, once, Frequency=8)
 
 
+def test_what_is_left_out_may_change_between_rounds_on_the_same_disks(life: Living) -> None:
+    job = life.incremental(Excludes=["/srv/hot/"])
+    life.start(job)
+    life.ends_as(job, "Waiting")
+    before = life.center.job(job).plan
+    modify(life, job, Excludes=["!"])
+    after = life.center.job(job).plan
+    assert (before.excludes, after.excludes) == (("/srv/hot/",), ())
+    assert [disk.serial for disk in after.disks] == [disk.serial for disk in before.disks] != ["", ""]
+    assert after.disks[0].partitions == before.disks[0].partitions
+    with refused("ReplicationJob.InvalidStatus"):
+        modify(life, job, SystemDiskSize=60)
+    life.start(job)
+    assert life.ends_as(job, "Waiting")["Round"] == 2
+
+
 def test_a_cutover_with_data_is_a_last_round(life: Living) -> None:
     job = life.incremental()
     with refused("ReplicationJob.InvalidStatus", match="only allowed in the following status: Waiting"):

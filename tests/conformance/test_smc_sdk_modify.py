@@ -102,6 +102,15 @@ def test_sizes_that_change_are_planned_anew_with_what_was_left_out(running: Cent
     assert (after.plan.excludes, after.plan.disks[1].excludes) == (("/tmp/*",), ("cache/",))
 
 
+def test_what_is_left_out_may_be_forgotten(running: Center, sdk: Client) -> None:
+    job = create(sdk, running.import_server().source_id)
+    ours(sdk, job, Excludes=["/tmp/*", {"Disk": 1, "Pattern": ["cache/"]}])
+    ours(sdk, job, Excludes=["!"])
+    after = running.parts.store.jobs.find(job)
+    assert after is not None
+    assert (after.plan.excludes, after.plan.disks[1].excludes) == ((), ())
+
+
 def test_a_size_that_does_not_hold_the_source_leaves_the_job_as_it_was(running: Center, sdk: Client) -> None:
     disks = server().disks
     partition = disks[0].partitions[1]
@@ -131,7 +140,7 @@ def test_a_size_that_does_not_hold_the_source_leaves_the_job_as_it_was(running: 
         ({"VSwitchId": "vsw-none"}, "InvalidVSwitchId.NotFound"),
         ({"LicenseType": "BYOL"}, "InvalidParameter.LicenseType"),
         ({"Tag": [{"Key": "acs:x"}]}, "InvalidParameter.Tag.Key"),
-        ({"Excludes": ["!"]}, "InvalidParameter.Excludes"),
+        ({"Excludes": ["!", "x"]}, "InvalidParameter.Excludes"),
         ({"ImageName": "web", "ImageNamePrefix": "web"}, "InvalidParameter.ImageNamePrefix"),
     ],
 )

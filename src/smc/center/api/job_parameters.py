@@ -149,7 +149,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "license_type": Parameter(),
     "tag": Parameter(),
     "execution_method": Parameter(),
-    "excludes": Parameter(),
+    "excludes": Parameter(When.WAITING),
     "ip_mode": Parameter(),
     "private_ip_address": Parameter(),
     "confirm_erase": Parameter(),

@@ -5,11 +5,13 @@ from smc.center.api import replication_parameters
 from smc.center.api.asked.checks import checked
 from smc.center.api.asked.draft import Asking, Draft, draft_of, plan_of
 from smc.center.api.context import Context
+from smc.center.api.excludes import excluding
 from smc.center.api.job_parameters import PARAMETERS, ModifyReplicationJobAttribute, sent
 from smc.center.api.presets import filled, require_image
 from smc.center.store import workgroups
 from smc.center.store.job_changes import Change
 from smc.center.store.values import Job
+from smc.model.plan import Plan
 from smc.rpc.dispatch import Caller, Reply
 from smc.rpc.params import api_name
 
@@ -47,17 +49,22 @@ def _changed(context: Context, job: Job, request: ModifyReplicationJobAttribute)
 
 
 def _change(context: Context, job: Job, after: Draft) -> Change:
-    before = draft_of(job)
-    laid_out = (after.sizes_gib, after.ip_mode, after.excludes)
-    is_same_layout = laid_out == (before.sizes_gib, before.ip_mode, before.excludes)
     return Change(
         name=after.name,
         description=after.description,
         valid_until=after.valid_until,
         request=after.request,
         tags=after.tags,
-        plan=None if is_same_layout else plan_of(context.source(job.source_id), after),
+        plan=_plan(context, job, after),
     )
+
+
+def _plan(context: Context, job: Job, after: Draft) -> Plan | None:
+    """Made anew before the first run; between rounds the disks are there, and only the excludes change."""
+    before = draft_of(job)
+    if (after.sizes_gib, after.ip_mode) != (before.sizes_gib, before.ip_mode):
+        return plan_of(context.source(job.source_id), after)
+    return None if after.excludes == before.excludes else excluding(job.plan, after.excludes)
 
 
 def _told(request: ModifyReplicationJobAttribute, fields: list[str]) -> list[str]:

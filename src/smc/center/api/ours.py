@@ -115,7 +115,7 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {  # public action -> parameter of
         "ConfirmErase": _CONFIRM_ERASE,
         "Disks": _NOT_PUBLIC,
         "ExecutionMethod": _METHOD,
-        "Excludes": f"{_EXCLUDES}; they replace all those before",
+        "Excludes": f"{_EXCLUDES}; they replace all those before, and ! alone leaves none",
         "ImageCheck": _IMAGE_CHECK,
         "ImageNamePrefix": _NAME_PREFIX,
         "IpMode": _IP_MODE,
