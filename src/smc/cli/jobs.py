@@ -39,9 +39,17 @@ def list_(
         show_json(api.call("DescribeReplicationJobs", {"PageSize": 50, **wanted}))
         return
     show_table(
-        ("ID", "NAME", "SOURCE", "STATUS", "%", "IMAGE", "REMARK"),
+        ("ID", "NAME", "SOURCE", "STATUS", "%", "IMAGE OR INSTANCE", "REMARK"),
         (
-            (j.job_id, j.name, j.source_id, operator_word(j), f"{j.progress:.0f}", j.image_id, j.error_code)
+            (
+                j.job_id,
+                j.name,
+                j.source_id,
+                operator_word(j),
+                f"{j.progress:.0f}",
+                j.instance_id or j.image_id,
+                j.error_code,
+            )
             for j in jobs(api, **wanted)
         ),
     )

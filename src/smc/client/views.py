@@ -61,6 +61,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     error_code: str = ""
     image_id: str = ""
     image_name: str = ""
+    instance_id: str = ""  # the target, where that is an instance
     target_type: str = ""
     transition_instance_id: str = ""
     container_image: ContainerImage | None = None

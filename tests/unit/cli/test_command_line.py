@@ -128,6 +128,7 @@ def test_a_job_onto_an_instance_is_confirmed_by_its_id(smc: Smc, running: Center
     assert stored
     assert (stored.request.instance_id, stored.request.target_disks) == (instance, {1: first})
     assert stored.request.private_ip_address == "10.7.1.50"
+    assert instance in smc("job", "list")[1]
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,11 @@ def test_an_instance_becomes_the_source_and_keeps_its_place_in_the_cloud(center:
     assert (done.progress, done.transition_instance_id, done.image_id) == (100.0, "", "")
     assert look(center.cloud, before.seen.id).private_address == before.seen.private_address
     assert center.store.receivers.find(job) is None
+    report = center.store.runs.report(job, 1)
+    assert report
+    told = [line for line in report.differs if line.startswith("Disk 1")]
+    assert before.disks[1].id in told[0]
+    assert "the image" not in told[0]
 
 
 def test_while_it_copies_only_the_source_reaches_it_by_a_group_of_the_jobs_own(center: Center) -> None:

@@ -26,7 +26,8 @@ def complete_report(work: Work, run: str) -> None:
             code="ImageCheck.Critical",
             hint=check.cure,
         )
-    differs = differences(source.server, job.plan)
+    in_place = job.request.target_disks if job.request.instance_id else None
+    differs = differences(source.server, job.plan, in_place)
     work.store.runs.record_report(job.id, now.number, structs.replace(report, differs=differs))
 
 
