@@ -20,7 +20,7 @@ def show_json(value: object) -> None:
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column.endswith("ID"))  # ids are copied by hand
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))  # what is in a cell is never markup
     out.print(table)
