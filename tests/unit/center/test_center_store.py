@@ -58,6 +58,16 @@ def begin(store: Store) -> Run:
     return store.jobs.begin_run(job, RunType.MANUAL, new_authority())
 
 
+def test_a_run_is_begun_once_by_two_who_saw_the_same_job(store: Store) -> None:
+    job = store.jobs.create(new_job(enrol(store)))
+    run = store.jobs.begin_run(job, RunType.SCHEDULE, new_authority(), after=0)
+    store.jobs.end(run, JobStatus.WAITING)
+    with pytest.raises(UserError, match="has begun meanwhile") as raised:
+        store.jobs.begin_run(job, RunType.SCHEDULE, new_authority(), after=0)
+    assert raised.value.code == "ReplicationJob.InvalidStatus"
+    assert store.jobs.begin_run(job, RunType.MANUAL, new_authority(), after=1).round == 2
+
+
 def test_the_revisions_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
     database = open_database(url_of(tmp_path))
     with database.read() as connection:

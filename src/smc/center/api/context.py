@@ -8,7 +8,7 @@ from smc.center.blobs import Blobs
 from smc.center.clock import Clock
 from smc.center.jobs_port import JobsPort
 from smc.center.settings import Settings
-from smc.center.store.jobs import no_such_job
+from smc.center.store.job_refusals import no_such_job
 from smc.center.store.store import Store
 from smc.center.store.values import Job, Source
 from smc.center.trust.center_ca import CenterTrust

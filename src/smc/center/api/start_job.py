@@ -7,7 +7,8 @@ from smc.base.errors import Transient, UserError
 from smc.center.api.context import Context
 from smc.center.api.sources import offline_sentence
 from smc.center.jobs.values import lost
-from smc.center.store.jobs import STARTABLE, require_status
+from smc.center.store.job_refusals import require_status
+from smc.center.store.jobs import STARTABLE
 from smc.center.store.sources import state_of
 from smc.center.store.values import Job
 from smc.center.trust.run_ca import new_authority

@@ -10,7 +10,8 @@ from smc.base.errors import UserError
 from smc.center.bell import Bell
 from smc.center.store import tags
 from smc.center.store.database import Database
-from smc.center.store.jobs import locked, refuse_taken_name, require_status, require_syncing
+from smc.center.store.job_refusals import require_status, require_syncing
+from smc.center.store.jobs import locked, refuse_taken_name
 from smc.center.store.tables import jobs as table
 from smc.center.store.tags import Tagged
 from smc.center.store.values import Job, JobRequest, Tag

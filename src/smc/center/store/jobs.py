@@ -1,6 +1,6 @@
 """Replication jobs: what was asked for, and where each stands."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
@@ -15,6 +15,7 @@ from smc.center.store.events import EventKind, EventLevel
 from smc.center.store.idempotence import made_before
 from smc.center.store.ids import new_id
 from smc.center.store.job_filter import JobFilter, conditions_of
+from smc.center.store.job_refusals import begun_meanwhile, no_such_job, require_status, require_syncing
 from smc.center.store.job_status import add, tell, turn
 from smc.center.store.tables import jobs as table
 from smc.center.store.tables import sources
@@ -139,7 +140,9 @@ class Jobs:
         """
         with self._database.write() as connection:
             job = locked(connection, job_id)
-            require_status(job, allowed if after in (None, job.run_number) else ())
+            require_status(job, allowed)
+            if after not in (None, job.run_number):
+                raise begun_meanwhile(job)
             course = runs.next_course(connection, job, aim)
             if _count(connection, JobStatus.RUNNING) >= self._quotas.concurrent_jobs:
                 raise exceeded(Quota.CONCURRENT_JOBS, self._quotas.concurrent_jobs)
@@ -285,38 +288,6 @@ class Jobs:
     def _write_current(self, run: Run, values: dict[str, object]) -> bool:
         with self._database.write() as connection:
             return _update_current(connection, run, values)
-
-
-def require_status(job: Job, allowed: Iterable[JobStatus]) -> None:
-    """Raises `UserError` (`ReplicationJob.InvalidStatus`) with the text of the public API."""
-    names = [status.value for status in allowed]
-    if job.status.value not in names:
-        raise UserError(
-            f"The replication job's status: {job.status.value} is invalid. "
-            f"This is only allowed in the following status: {', '.join(names)}",
-            code="ReplicationJob.InvalidStatus",
-            hint="DescribeReplicationJobs shows the status.",
-        )
-
-
-def require_syncing(job: Job, what: str) -> None:
-    """Raises `UserError` (`ReplicationJob.InvalidBusinessStatus`) when the job runs and does not copy."""
-    if job.status is JobStatus.RUNNING and job.business_status is not BusinessStatus.SYNCING:
-        found = job.business_status.value if job.business_status else "none"
-        raise UserError(
-            f"The replication job's business status: {found} is invalid. "
-            f"{what} is only allowed in the following business status: Syncing",
-            code="ReplicationJob.InvalidBusinessStatus",
-            hint="Wait until the job is Syncing, or until it ends.",
-        )
-
-
-def no_such_job(job_id: str) -> UserError:
-    return UserError(
-        f"There is no replication job {job_id}.",
-        code="InvalidJobId.NotFound",
-        hint="DescribeReplicationJobs lists the jobs.",
-    )
 
 
 def _refuse_conflicts(connection: Connection, new: NewJob) -> None:
