@@ -151,6 +151,17 @@ def test_an_instance_is_the_target_of_one_unfinished_job(running: Center, sdk: C
     other = running.import_server(server(fingerprint="f2", hostname="other")).source_id
     with refused("TargetInstance.InUse", match=first):
         create(sdk, other, instance)
+    second = create(sdk, other, target(running.cloud, 8, name="second"))
+    with refused("TargetInstance.InUse", match=first):
+        call(
+            sdk,
+            "ModifyReplicationJobAttribute",
+            JobId=second,
+            InstanceId=instance,
+            ConfirmErase=instance,
+        )
+    sdk.delete_replication_job(models.DeleteReplicationJobRequest(job_id=second))
+    running.parts.store.jobs.remove(second)
     sdk.delete_replication_job(models.DeleteReplicationJobRequest(job_id=first))
     with refused("TargetInstance.InUse", match=first):
         create(sdk, other, instance)  # the job brings it back just now

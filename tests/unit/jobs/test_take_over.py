@@ -237,6 +237,19 @@ def test_what_the_target_did_between_two_runs_is_what_a_rollback_brings_back(cen
     assert center.cloud.content(before.disks[1].id) == "written meanwhile"
 
 
+def test_an_instance_is_taken_over_by_one_job_at_a_time(center: Center) -> None:
+    job, before = stopped(center)
+    other = center.import_source(server(fingerprint="f2", hostname="other"))
+    second = center.new_job(other, target_type="TargetInstance", instance_id=before.seen.id)
+    center.start(second)
+    failed = center.ends_as(second, JobStatus.IN_ERROR)
+    assert failed.failure
+    assert (failed.failure.code, job in failed.failure.message) == ("TargetInstance.InUse", True)
+    deleted(center, second)
+    deleted(center, job)
+    is_as_it_was(center.cloud, before)
+
+
 def test_a_target_whose_system_was_replaced_before_the_job_took_it_is_taken_as_it_is(
     center: Center,
 ) -> None:

@@ -46,10 +46,10 @@ class TargetInstanceActions:
         return {"TotalCount": len(found), "TargetInstances": {"TargetInstance": found}}
 
 
-def busy_targets(store: Store) -> dict[str, str]:
+def busy_targets(store: Store, *, but: str = "") -> dict[str, str]:
     """Instance -> the job that has it for its target; one that is being deleted brings it back just now."""
     jobs = store.jobs.in_status(*UNFINISHED, JobStatus.DELETING)
-    return {job.request.instance_id: job.id for job in jobs if job.request.instance_id}
+    return {job.request.instance_id: job.id for job in jobs if job.request.instance_id and job.id != but}
 
 
 def _described(examined: Examined) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 from msgspec import structs
 from sqlalchemy import Select, delete, insert, select, update
 
+from smc.base.errors import UserError
 from smc.base.secret import Secret
 from smc.center.store.database import Database
 from smc.center.store.tables import jobs
@@ -28,10 +29,21 @@ class Takeovers:
         return Secret(text or "")
 
     def begin(self, run: Run, takeover: Takeover, user_data: Secret) -> bool:
-        """In place of what was known before. False, and nothing changes, when a newer run has begun."""
+        """In place of what was known before. False, and nothing changes, when a newer run has begun.
+
+        Raises `UserError` (`TargetInstance.InUse`) while another job has the instance.
+        """
         with self._database.write() as connection:
             if not connection.execute(_current(run)).first():
                 return False
+            for job, text in connection.execute(select(table.c.job, table.c.document)):
+                other = decode(text, Takeover)
+                if job != run.job and other.instance == takeover.instance and not _is_over(other):
+                    raise UserError(
+                        f"The job {job} has {takeover.instance} for its target.",
+                        code="TargetInstance.InUse",
+                        hint="Wait until that job is finished or deleted, or delete this one.",
+                    )
             connection.execute(delete(table).where(table.c.job == run.job))
             values = {"document": encode(takeover).decode(), "user_data": user_data.reveal()}
             connection.execute(insert(table).values(job=run.job, **values))
@@ -54,6 +66,10 @@ class Takeovers:
                 known = structs.replace(decode(row, Takeover), restored=True)
                 here = update(table).where(table.c.job == job)
                 connection.execute(here.values(document=encode(known).decode()))
+
+
+def _is_over(takeover: Takeover) -> bool:
+    return takeover.delivered or takeover.restored
 
 
 def _current(run: Run) -> Select[tuple[str]]:

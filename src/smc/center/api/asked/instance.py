@@ -10,7 +10,7 @@ from smc.center.api.asked.disks import sizes_sent
 from smc.center.api.asked.draft import Asking, Draft
 from smc.center.api.asked.network import NET_MODE_PRIVATE
 from smc.center.api.asked.target import TARGET_INSTANCE
-from smc.center.api.job_parameters import JobParameters
+from smc.center.api.job_parameters import JobParameters, ModifyReplicationJobAttribute
 from smc.center.api.target_instances import busy_targets
 from smc.center.api.words import invalid
 from smc.center.store.values import JobRequest
@@ -107,12 +107,12 @@ def _concerns_disks(sent: JobParameters) -> bool:
 def _examine(asking: Asking, request: JobRequest, instance: Instance) -> Examined:
     """Raises `UserError` with the code of the first reason, the message and the cure of all."""
     context, server = asking.context, asking.source.server
-    busy = busy_targets(context.store)
-    if not asking.is_new:  # the job itself
-        busy.pop(instance.id, None)
+    sent = asking.sent
+    own = sent.job_id if isinstance(sent, ModifyReplicationJobAttribute) else ""
+    busy = busy_targets(context.store, but=own)
     wanted = Wanted(
-        sizes_gib=sizes_sent(asking.sent, server),
-        disks=_chosen(asking.sent, server),
+        sizes_gib=sizes_sent(sent, server),
+        disks=_chosen(sent, server),
         private=request.net_mode == NET_MODE_PRIVATE,
     )
     examined = Examiner(context.driver, busy).examine(server, instance, wanted)
