@@ -76,7 +76,6 @@ def test_a_job_is_created_to_go_round_after_round(smc: Smc, running: Center) -> 
         (("--at", "+31d"), "InvalidParameter.ScheduledStartTime"),
         (("--at", "tomorrow"), "InvalidParameter.ScheduledStartTime"),
         (("--method", "schedule"), "MissingParameter.ScheduledStartTime"),
-        (("--method", "test-only"), "UnsupportedParameter.ExecutionMethod"),
         (("--start", "--method", "create-only"), "InvalidParameter.ExecutionMethod"),
         (("--start", "--at", "+2h"), "InvalidParameter.ScheduledStartTime"),
     ],
