@@ -59,7 +59,8 @@ class Operator:
 
     def migrate(self, source: str, *, seconds: float) -> Done:
         """Create the job, start it and show its progress to the end."""
-        job = self.smc("job", "create", source, "--name", "demo", "--image-name", "demo-image")["JobId"]
+        words = ("--name", "demo", "--image-name", "demo-image", "--method", "create-only")
+        job = self.smc("job", "create", source, *words)["JobId"]
         shown = subprocess.run(
             [str(SMC), "job", "start", job, "--wait", "--data-dir", str(self.data_dir)],
             check=False,

@@ -102,7 +102,8 @@ def create(
 ) -> None:
     """Plan the migration of a source to an image, a container image, or onto an instance.
 
-    What cannot work is refused here. Without --start, --at or --method it waits for `smc job start`.
+    What cannot work is refused here. Without --start, --at or --method the migration is tested at once, and
+    goes on by itself when nothing critical was found.
     """
     scheduled = moment(at, time.time(), parameter="ScheduledStartTime", soonest=SOONEST_SECONDS)
     api = connect(data_dir)
@@ -115,6 +116,7 @@ def create(
         private_ip=private_ip,
         private=private,
     )
+    asked = _method(method, start=start, at=at, template=template)
     made = api.call(
         "CreateReplicationJob",
         {
@@ -135,7 +137,7 @@ def create(
                 ssl=ssl,
             ),
             "IpMode": ip_mode,
-            "ExecutionMethod": _method(method, start=start, at=at, template=template),
+            "ExecutionMethod": asked,
             "ScheduledStartTime": scheduled or None,
             "RunOnce": None if every is None and keep is None else False,
             "Frequency": every,
@@ -151,10 +153,7 @@ def create(
     if as_json:
         show_json(made)
     else:
-        begun = (
-            ", started" if start or method is Method.NOW else f", starts at {scheduled}" if scheduled else ""
-        )
-        out.print(f"created job {made['JobId']}{begun}")
+        out.print(f"created job {made['JobId']}{_begun(asked, scheduled)}")
     if wait:
         follow(api, made["JobId"], seconds=LONGEST_WAIT_SECONDS, quiet=as_json)
 
@@ -171,7 +170,18 @@ def _method(method: Method | None, *, start: bool, at: str, template: str) -> st
         return API_WORDS[Method.NOW]
     if method is not None:
         return API_WORDS[method]
-    return None if at or template else API_WORDS[Method.CREATE]
+    return None if at or template else API_WORDS[Method.TEST_AND_MIGRATE]
+
+
+def _begun(asked: str | None, scheduled: str) -> str:
+    if scheduled:
+        return f", starts at {scheduled}"
+    words = {
+        API_WORDS[Method.NOW]: ", started",
+        API_WORDS[Method.TEST]: ", its test has begun",
+        API_WORDS[Method.TEST_AND_MIGRATE]: ", its test has begun; the migration follows",
+    }
+    return words.get(asked or "", "")
 
 
 def _region(answer: Json) -> str:

@@ -83,7 +83,9 @@ def test_a_source_is_listed_renamed_and_deleted(smc: Smc, running: Center) -> No
 
 def test_a_job_is_created_shown_started_stopped_and_listed(smc: Smc, running: Center) -> None:
     source = running.import_server().source_id
-    status, printed, _ = smc("job", "create", source, "--name", "move", "--data-disk", "1=8", "--json")
+    status, printed, _ = smc(
+        "job", "create", source, "--name", "move", "--data-disk", "1=8", "--method", "create-only", "--json"
+    )
     assert status == 0
     job = json.loads(printed)["JobId"]
     shown = json.loads(smc("job", "show", job, "--json")[1])
@@ -239,8 +241,8 @@ def test_progress_reads_as_a_sentence() -> None:
 
 def test_how_a_job_transfers_is_chosen_and_changed(smc: Smc, running: Center) -> None:
     source = running.import_server().source_id
-    words = ("--bandwidth-limit", "100", "--compress-level", "3", "--disk-exclude", "1=/cache/", "--json")
-    job = json.loads(smc("job", "create", source, *words)[1])["JobId"]
+    words = ("--bandwidth-limit", "100", "--compress-level", "3", "--disk-exclude", "1=/cache/")
+    job = json.loads(smc("job", "create", source, *words, "--method", "create-only", "--json")[1])["JobId"]
     status, printed, _ = smc("job", "modify", job, "--checksum", "--ssl", "off")
     assert (status, printed.splitlines()[0]) == (0, f"changed {job}")
     found = running.parts.store.jobs.find(job)
@@ -270,7 +272,9 @@ def test_how_a_job_transfers_is_chosen_and_changed(smc: Smc, running: Center) ->
 def test_a_change_that_cannot_be_is_refused_with_its_cure(
     smc: Smc, running: Center, words: tuple[str, ...], told: str
 ) -> None:
-    job = json.loads(smc("job", "create", running.import_server().source_id, "--json")[1])["JobId"]
+    job = json.loads(
+        smc("job", "create", running.import_server().source_id, "--method", "create-only", "--json")[1]
+    )["JobId"]
     status, _, said = smc("job", "modify", job, *words)
     assert status == 1
     assert told in said

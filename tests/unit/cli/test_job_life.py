@@ -21,7 +21,9 @@ __all__ = ["running", "smc"]
 
 
 def create(smc: Smc, running: Center, *options: str) -> str:
-    status, printed, errors = smc("job", "create", running.import_server().source_id, *options, "--json")
+    begins = {"--start", "--at", "--method"} & set(options)
+    words = options if begins else (*options, "--method", "create-only")
+    status, printed, errors = smc("job", "create", running.import_server().source_id, *words, "--json")
     assert status == 0, errors
     job: str = json.loads(printed)["JobId"]
     return job
@@ -84,6 +86,14 @@ def test_what_cannot_be_is_refused(smc: Smc, running: Center, options: tuple[str
     status, _, errors = smc("job", "create", running.import_server().source_id, *options)
     assert status == 1
     assert f"[{code}]" in errors
+
+
+def test_a_job_is_tested_first_if_nothing_else_is_said(smc: Smc, running: Center) -> None:
+    status, printed, errors = smc("job", "create", running.import_server().source_id)
+    assert status == 0, errors
+    assert "its test has begun; the migration follows" in printed
+    job = json.loads(smc("job", "list", "--json")[1])["ReplicationJobs"]["ReplicationJob"][0]
+    assert (job["Status"], job["ExecutionMethod"]) == ("Running", "TestAndMigrate")
 
 
 def test_a_method_can_be_named(smc: Smc, running: Center) -> None:

@@ -37,7 +37,7 @@ def test_jobs_of_a_workgroup_are_started_watched_and_cancelled(smc: Smc, running
     workgroup = json.loads(
         smc("workgroup", "create", "wave", "--source", web, "--source", lone, "--json")[1]
     )["WorkgroupId"]
-    job = json.loads(smc("job", "create", web, "--json")[1])["JobId"]
+    job = json.loads(smc("job", "create", web, "--method", "create-only", "--json")[1])["JobId"]
     started = smc("workgroup", "start", workgroup, "--at-once", "2")[1]
     assert f"not {lone} : it has no job" in started
     batch = started.split()[1]
@@ -93,7 +93,9 @@ def test_sources_and_jobs_are_listed_by_workgroup_tag_and_resource_group(smc: Sm
     web, db = source(running, "web"), source(running, "db")
     workgroup = json.loads(smc("workgroup", "create", "wave", "--source", web, "--json")[1])["WorkgroupId"]
     carried = ("--tag", "team=bank", "--resource-group", "rg-2", "--launch-template", "lt-1")
-    job = json.loads(smc("job", "create", db, *carried, "--description", "to-go", "--json")[1])["JobId"]
+    job = json.loads(
+        smc("job", "create", db, *carried, "--description", "to-go", "--method", "create-only", "--json")[1]
+    )["JobId"]
     smc("tag", "add", web, "team=shop")
     assert smc("source", "modify", web, "--resource-group", "rg-1")[1] == f"changed {web}\n"
     for words, there, away in (
