@@ -10,6 +10,10 @@ from tests.conformance.smc_sdk import call, client_of, refused
 from tests.unit.center.running import Center, center
 from tests.unit.center.servers import server
 from tests.unit.center.targets import network, target
+from tests.unit.jobs.test_story import failing
+
+from smc.base.errors import Transient
+from smc.cloud.memory_desk import no_hook
 
 DESCRIBED = models.DescribeReplicationJobsRequest
 
@@ -188,7 +192,9 @@ def test_a_job_that_has_not_run_gets_another_target_when_that_is_confirmed_too(
     def modify(**parameters: object) -> None:
         call(sdk, "ModifyReplicationJobAttribute", JobId=job, **parameters)
 
-    modify(Description="a-note")
+    running.cloud.hook = failing("instance", Transient("the cloud is away", code="Cloud.Unreachable"))
+    modify(Description="a-note")  # needs no cloud
+    running.cloud.hook = no_hook
     with refused("ConfirmErase.Missing", match=second):
         modify(InstanceId=second)
     with refused("PrivateIpAddress.OutsideVSwitch"):

@@ -33,6 +33,8 @@ def check_instance(asking: Asking, draft: Draft) -> Draft:
             draft, request=replace(request, instance_id="", target_disks={}, private_ip_address="")
         )
     _refuse(sent, OF_IMAGES, f"a {TARGET_INSTANCE} is its own intermediate instance.")
+    if not asking.is_new and not _concerns_instance(sent):
+        return draft  # the cloud need not be asked, nor the instance be there
     instance = _instance(asking.context.driver, sent.instance_id or request.instance_id)
     request = replace(
         request,
@@ -97,6 +99,10 @@ def _check_network(driver: Driver, sent: JobParameters, instance: Instance) -> N
             code="TargetInstance.NetworkMismatch",
             hint="Leave VpcId and VSwitchId out: the instance tells them.",
         )
+
+
+def _concerns_instance(sent: JobParameters) -> bool:
+    return _concerns_disks(sent) or any((sent.private_ip_address, sent.vpc_id, sent.v_switch_id))
 
 
 def _concerns_disks(sent: JobParameters) -> bool:
