@@ -15,7 +15,8 @@ from smc.base.run import Arg, Output, run
 from smc.base.units import GIB
 from smc.model.disk import Disk
 from smc.model.plan import TargetDisk
-from smc.model.planner import Limits, Wishes, plan
+from smc.model.planner import plan
+from smc.model.wishes import Limits, Wishes
 from smc.receiver import disks, filesystems, mounts
 from smc.receiver.layout import is_laid_out, lay_out, partition_nodes
 

@@ -10,7 +10,8 @@ from smc.base.run import run
 from smc.base.units import GIB, MIB
 from smc.model import ext
 from smc.model.disk import Disk, Table
-from smc.model.planner import Limits, Wishes, plan
+from smc.model.planner import plan
+from smc.model.wishes import Limits, Wishes
 from smc.receiver import filesystems
 
 pytestmark = pytest.mark.kernel

@@ -26,8 +26,9 @@ from smc.base.run import run
 from smc.base.units import GIB, MIB
 from smc.model.disk import Disk, Filesystem, Partition
 from smc.model.plan import Plan
-from smc.model.planner import Limits, Wishes, plan
+from smc.model.planner import plan
 from smc.model.progress import Phase
+from smc.model.wishes import Limits, Wishes
 from smc.receiver import filesystems, mounts
 from smc.receiver.layout import partition_nodes
 from smc.transfer.dials import Dials

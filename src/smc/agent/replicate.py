@@ -21,7 +21,7 @@ from smc.agent.wish import Wish
 from smc.base.errors import Broken, SmcError, Transient, UserError
 from smc.base.run import Run, run
 from smc.model.disk import Disk
-from smc.model.plan import Plan
+from smc.model.plan import Plan, disk_of
 from smc.model.progress import Failure
 from smc.model.traces import AGENT_TRACES
 from smc.transfer.sender import SourceTree, send
@@ -41,7 +41,7 @@ Emit = Callable[[Event], None]
 
 
 class Place(NamedTuple):
-    """A filesystem to send: its name in the plan, and where the source has it."""
+    """A filesystem to send: its name in the plan, and the disk and the folder where the source has it."""
 
     name: str
     disk: int
@@ -116,7 +116,7 @@ def check_mounted(plan: Plan, mounts: Sequence[Mount], disks: Sequence[Disk]) ->
 def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:
     """Bind each planned filesystem below the agent's folder: what is mounted over it does not show there."""
     places = planned(plan)
-    exclude_files.explain(home.excludes, (disk.index for disk in plan.disks))
+    exclude_files.explain(home.excludes, sorted({place.disk for place in places}))
     home.mounts.mkdir(mode=0o700, exist_ok=True)
     # A filesystem in memory, so that no folder is made on the source's own.
     do("mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "smc", home.mounts, timeout=MOUNT_SECONDS)
@@ -146,16 +146,18 @@ def of_disk(plan: Plan, place: Place, folder: Path) -> tuple[str, ...]:
     Their paths are relative to / for the system disk, else to where the disk is mounted; to each of its
     filesystems, where none of them is below another.
     """
-    (disk,) = (disk for disk in plan.disks if disk.index == place.disk)
-    points = [part.mount_point for part in disk.partitions if part.mount_point.startswith("/")]
+    points = [other.mount_point for other in planned(plan) if other.disk == place.disk]
     root = common_root(points) if place.disk else "/"
-    patterns = (*disk.excludes, *exclude_files.read(folder, place.disk))
+    patterns = [
+        *(pattern for disk in plan.disks if disk.index == place.disk for pattern in disk.excludes),
+        *exclude_files.read(folder, place.disk),
+    ]
     return within(patterns, root or place.mount_point, place.mount_point)
 
 
 def planned(plan: Plan) -> list[Place]:
     return [
-        Place(part.source, disk.index, part.mount_point)
+        Place(part.source, disk_of(part.source), part.mount_point)
         for disk in plan.disks
         for part in disk.partitions
         if part.source and part.mount_point.startswith("/")

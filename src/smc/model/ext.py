@@ -5,6 +5,7 @@ large side and grows more slowly than the filesystem does, so any larger size is
 tests/kernel/test_layout_sizes.py holds it against mke2fs.
 """
 
+from functools import lru_cache
 from math import log2
 
 from smc.base.units import GIB, MIB
@@ -118,6 +119,7 @@ def holds(filesystem: Filesystem, size: int) -> bool:
     return enough and size >= SMALLEST and inode_count(filesystem, size) * block <= size
 
 
+@lru_cache(maxsize=4096)  # asked again for every size of disk that is tried
 def smallest_size(filesystem: Filesystem) -> int:
     """The least whole MiB that `holds`; more than `ENDLESS` when none does (an absurd description)."""
     low, high = 0, 1

@@ -36,7 +36,9 @@ class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetDisk(msgspec.Struct, frozen=True, kw_only=True):
-    """`index` is the source disk's; `serial` is filled when the disk exists at the destination.
+    """`index` is that of the source disk which it stands for, whatever is moved to or from it.
+
+    `serial` is filled when the disk exists at the destination.
 
     `excludes`: rsync patterns relative to where the source has the disk mounted (/ for the system disk).
     """
@@ -67,3 +69,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ip_mode: IpMode = IpMode.DHCP
     left_behind: tuple[LeftBehind, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def disk_of(source: str) -> int:
+    """Index of the disk where the source has what a plan calls `<disk index>_<number>`."""
+    return int(source.split("_", maxsplit=1)[0])

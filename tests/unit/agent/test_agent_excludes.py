@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from smc.agent.exclude_files import explain, file_of, read
 from smc.agent.excludes import common_root, within
-from smc.agent.replicate import Place, of_disk
+from smc.agent.replicate import Place, of_disk, planned
 from smc.base.errors import UserError
 from smc.model.disk import Role
 from smc.model.plan import Plan, TargetDisk, TargetPartition
@@ -49,6 +50,17 @@ def test_a_data_disks_patterns_are_relative_to_where_it_is_mounted(tmp_path: Pat
     apart = plan(disk(0, "/"), disk(1, "/srv", "/opt"))
     for name, point in (("1_1", "/srv"), ("1_2", "/opt")):
         assert of_disk(apart, Place(name, 1, point), tmp_path) == ("/logs/old",)
+
+
+def test_patterns_are_of_the_disk_where_the_source_has_it_wherever_the_copy_has_it(tmp_path: Path) -> None:
+    file_of(tmp_path, 1).write_text("/logs/old\n")
+    file_of(tmp_path, 2).write_text("/other\n")
+    moved = disk(1, "/srv").partitions
+    target = disk(2, "/backup", excludes=("/x",))
+    one = plan(disk(0, "/"), replace(target, partitions=(*target.partitions, *moved)))
+    assert planned(one)[-1] == Place("1_1", 1, "/srv")
+    assert of_disk(one, Place("1_1", 1, "/srv"), tmp_path) == ("/logs/old",)
+    assert of_disk(one, Place("2_1", 2, "/backup"), tmp_path) == ("/x", "/other")
 
 
 def test_the_filesystem_that_holds_the_others_is_their_root() -> None:

@@ -12,9 +12,12 @@ from smc.base.errors import UserError
 from smc.base.units import GIB, MIB
 from smc.model import ext
 from smc.model.disk import Disk, Filesystem, Partition, Role, Table
+from smc.model.pieces import FIXED, SLACK, mounted
+from smc.model.placement import ALIGNMENT
 from smc.model.plan import Plan
-from smc.model.planner import ALIGNMENT, Limits, Wishes, mounted, partition_starts, plan
+from smc.model.planner import partition_starts, plan
 from smc.model.server import Firmware, Server
+from smc.model.wishes import Limits, PartWish, Wishes
 
 
 def the_plan(source: Server, **wishes: object) -> Plan:
@@ -188,15 +191,44 @@ def servers(draw: st.DrawFn) -> Server:
     return server(*(draw(disks(index)) for index in range(count)))
 
 
-def check_fits(source: Server, made: Plan) -> None:
-    wanted = sorted(
-        part.filesystem.mount_point
-        for disk in source.disks
-        for part in disk.partitions
-        if part.filesystem and mounted(part)
-    )
-    assert sorted(p.mount_point for d in made.disks for p in d.partitions if p.mount_point) == wanted
+@st.composite
+def wished_parts(draw: st.DrawFn, source: Server) -> dict[int, tuple[PartWish, ...]]:
+    """Mount points in any order, some with a size, some on another disk, some on none."""
+    parts: dict[int, list[PartWish]] = {}
+    for disk in source.disks:
+        if draw(st.booleans()):
+            parts[disk.index] = []
+    for disk in source.disks:
+        for part in draw(st.permutations([part for part in disk.partitions if mounted(part)])):
+            fs = part.filesystem
+            assert fs
+            size = draw(st.sampled_from([0, 0, part.size, 1, part.size // 2, part.size * 2 + 5]))
+            wish = PartWish(source=f"{disk.index}_{part.number}", size=size)
+            if fs.mount_point in FIXED:
+                parts.setdefault(disk.index, []).append(wish)
+            elif draw(st.integers(0, 3)):
+                index = draw(st.integers(0, len(source.disks) - 1))
+                if index in parts or index != disk.index:
+                    parts.setdefault(index, []).append(wish)
+    for disk in source.disks:  # a disk that a wish brought in has to have what the system needs
+        named = {wish.source for wish in parts.get(disk.index, ())}
+        needed = [f"{disk.index}_{p.number}" for p in disk.partitions if p.filesystem]
+        if disk.index == 0 and disk.index in parts:
+            roots = [f"0_{p.number}" for p in disk.partitions if p.filesystem and p.filesystem.mount_point]
+            parts[0] += [PartWish(source=name) for name in roots if name not in named and name in needed]
+    return {index: tuple(wishes) for index, wishes in parts.items()}
+
+
+def check_fits(source: Server, made: Plan, parts: dict[int, tuple[PartWish, ...]]) -> None:
     by_name = {f"{d.index}_{p.number}": p for d in source.disks for p in d.partitions}
+    wished = {part.source: part for parts_of in parts.values() for part in parts_of}
+    wanted = {
+        name
+        for name, part in by_name.items()
+        if mounted(part) and (name in wished or int(name.split("_")[0]) not in parts)
+    }
+    placed = [p.source for d in made.disks for p in d.partitions if p.mount_point]
+    assert sorted(placed) == sorted(wanted)
     for disk in made.disks:
         starts = partition_starts(disk)
         ends = [start + part.size for start, part in zip(starts, disk.partitions, strict=True)]
@@ -204,8 +236,14 @@ def check_fits(source: Server, made: Plan) -> None:
         assert ends[-1] <= disk.size - ALIGNMENT
         assert all(start % MIB == 0 for start in starts)
         assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
-        sources = [by_name[p.source].start for p in disk.partitions if p.source]
-        assert sources == sorted(sources)
+        assert any(part.mount_point for part in disk.partitions)
+        ordered = [p.source for p in disk.partitions if p.mount_point]
+        if disk.index in parts:
+            chosen = [part.source for part in parts[disk.index]]
+            assert ordered[: len(chosen)] == chosen
+        else:
+            own = [by_name[name].start for name in ordered if name.startswith(f"{disk.index}_")]
+            assert own == sorted(own)
         for part in disk.partitions:
             if part.mount_point:
                 fs = by_name[part.source].filesystem
@@ -213,36 +251,70 @@ def check_fits(source: Server, made: Plan) -> None:
                 assert ext.holds(fs, part.size)
                 assert set(part.features) <= set(fs.features)
                 assert part.inodes >= fs.inodes_used
+                if part.source in wished:
+                    size = wished[part.source].size
+                    slack = SLACK if size == by_name[part.source].size else 0
+                    assert part.size >= size - slack
         if disk.index == 0:
             assert sum(p.role is Role.BIOS_BOOT for p in disk.partitions) == 1
 
 
+SMALLEST_GIB = re.compile(r"smallest size that works is (\d+) GiB")
+SMALLEST_BYTES = re.compile(r"smallest size that works is (\d+) bytes")
+
+
 @settings(max_examples=150, deadline=None)
-@given(source=servers(), sizes=st.dictionaries(st.integers(0, 2), st.integers(1, 3000)))
+@given(source=servers(), sizes=st.dictionaries(st.integers(0, 2), st.integers(1, 3000)), data=st.data())
 def test_a_returned_plan_fits_and_a_refused_size_names_the_smallest_that_works(
-    source: Server, sizes: dict[int, int]
+    source: Server, sizes: dict[int, int], data: st.DataObject
 ) -> None:
     sizes = {index: size for index, size in sizes.items() if index < len(source.disks)}
-    for _ in range(2 * len(source.disks) + 1):
+    parts = data.draw(wished_parts(source))
+    for _ in range(30):
         try:
-            made = the_plan(source, sizes_gib=sizes)
+            made = the_plan(source, sizes_gib=sizes, parts=parts)
         except UserError as error:
             index = int(re.findall(r"disk (\d+)", error.message)[0]) if "disk " in error.message else -1
             match error.code:
                 case "Disk.TooSmall":
-                    smallest = int(re.findall(r"smallest size that works is (\d+) GiB", error.message)[0])
-                    assert sizes[index] < smallest
-                    if smallest > 20:
-                        assert refusal(source, sizes_gib={**sizes, index: smallest - 1}).code == error.code
+                    smallest = int(SMALLEST_GIB.findall(error.message)[0])
+                    assert smallest > sizes.get(index, 0)
+                    if smallest - 1 >= sizes.get(index, 0):
+                        less = {**sizes, index: smallest - 1}
+                        assert refusal(source, sizes_gib=less, parts=parts).code == error.code
                     sizes = {**sizes, index: smallest}
                 case "Disk.TooLarge" if index >= 0:
                     assert sizes.pop(index) > 2048
+                case "Disk.TooLarge":  # more than the destination has disks for
+                    return
+                case "Part.TooSmall":
+                    name = f"/{error.message.split(' for /')[1].split(' (')[0]}"
+                    least = int(SMALLEST_BYTES.findall(error.message)[0])
+                    parts = resized(source, parts, name, least)
+                case "Part.TooLarge":
+                    name = f"/{error.message.split(' for /')[1].split(' (')[0]}"
+                    parts = resized(source, parts, name, 0)
                 case _:
                     raise
         else:
-            check_fits(source, made)
+            check_fits(source, made, parts)
             return
     pytest.fail("a smallest size that was named did not work")
+
+
+def resized(
+    source: Server, parts: dict[int, tuple[PartWish, ...]], mount_point: str, size: int
+) -> dict[int, tuple[PartWish, ...]]:
+    (name,) = (
+        f"{disk.index}_{part.number}"
+        for disk in source.disks
+        for part in disk.partitions
+        if part.filesystem and part.filesystem.mount_point == mount_point
+    )
+    return {
+        index: tuple(PartWish(source=name, size=size) if wish.source == name else wish for wish in wishes)
+        for index, wishes in parts.items()
+    }
 
 
 @given(fs=filesystems("/"), more=st.integers(0, 4096))

@@ -3,6 +3,7 @@
 import msgspec
 
 from smc.base.errors import UserError
+from smc.center.api import layout
 from smc.center.api.asked.checks import checked
 from smc.center.api.asked.draft import Asking, Draft, plan_of
 from smc.center.api.asked.times import AT_ONCE, DAY, VALID_DAYS
@@ -30,7 +31,7 @@ def create_job(context: Context, request: CreateReplicationJob, _caller: Caller)
     wants_start = job.request.execution_method in {method.value for method in AT_ONCE}
     if wants_start and job.status is JobStatus.READY and job.run_number == 0:
         start(context, job_id)
-    return {"JobId": job_id}
+    return {"JobId": job_id, **layout.beside_the_plan(job.plan)}
 
 
 def _new_job(context: Context, request: CreateReplicationJob, token_hash: str) -> NewJob:

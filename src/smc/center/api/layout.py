@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from smc.base.units import GIB, gib_rounded_up
 from smc.model.disk import Disk, Partition
+from smc.model.pieces import NEEDED, mounted
 from smc.model.plan import Plan, TargetDisk, TargetPartition
-from smc.model.planner import NEEDED, mounted
 from smc.model.server import Server
 
 CAN_BLOCK = False  # there is no block engine yet (contracts, 5)
@@ -76,6 +76,14 @@ def planned_disks(plan: Plan, disk_ids: Mapping[int, str]) -> Fields:
     return {
         "System": _planned_disk(plan.disks[0], ""),
         "Data": {"Data": [_planned_disk(disk, disk_ids.get(disk.index, "")) for disk in plan.disks[1:]]},
+    }
+
+
+def beside_the_plan(plan: Plan) -> Fields:
+    """Ours: what is not at the target, with the reason, and what is there in another way."""
+    return {
+        "LeftBehind": [{"What": left.what, "Why": left.why} for left in plan.left_behind],
+        "Warnings": list(plan.warnings),
     }
 
 

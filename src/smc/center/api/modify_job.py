@@ -62,9 +62,14 @@ def _change(context: Context, job: Job, after: Draft) -> Change:
 def _plan(context: Context, job: Job, after: Draft) -> Plan | None:
     """Made anew before the first run; between rounds the disks are there, and only the excludes change."""
     before = draft_of(job)
-    if (after.sizes_gib, after.ip_mode) != (before.sizes_gib, before.ip_mode):
+    if _laid_out(after) != _laid_out(before):
         return plan_of(context.source(job.source_id), after)
     return None if after.excludes == before.excludes else excluding(job.plan, after.excludes)
+
+
+def _laid_out(draft: Draft) -> tuple[object, ...]:
+    """All that a plan is made of beside what is excluded."""
+    return draft.sizes_gib, draft.request.parts, draft.ip_mode
 
 
 def _told(request: ModifyReplicationJobAttribute, fields: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from smc.model.plan import Plan
 from smc.model.progress import Failure, Progress
 from smc.model.report import Moving
 from smc.model.server import Server
+from smc.model.wishes import PartWish
 from smc.wire.orders import TaskKind, TransferSettings
 
 
@@ -96,6 +97,8 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     container_tag: str = ""
     image_check: bool = True
     upload_diagnostic_logs: bool = True
+    sizes_gib: dict[int, int] = {}  # of disks, by index, where somebody asked for one
+    parts: dict[int, tuple[PartWish, ...]] = {}  # what shall be on which disk, in that order
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,17 +9,22 @@ from smc.center.store.resources import TEMPORARY
 from smc.center.target.place import Placement, Reason, place_disks
 from smc.cloud.catalogue import InstanceType
 from smc.cloud.driver import TAG_JOB, TAG_PURPOSE, CloudDisk, Driver, Instance, Power
-from smc.model.planner import Limits, smallest_gib
+from smc.model.planner import smallest_gib
 from smc.model.server import Architecture, Server, platform
+from smc.model.wishes import Limits, PartWish, Wishes
 
 STEADY = (Power.RUNNING, Power.STOPPED)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """GiB and chosen disks by disk index; `private`: the source reaches the private address."""
+    """By disk index: GiB, chosen disks, and what shall be on them.
+
+    `private`: the source reaches the private address.
+    """
 
     sizes_gib: Mapping[int, int] = {}
     disks: Mapping[int, str] = {}
+    parts: dict[int, tuple[PartWish, ...]] = {}
     private: bool = False
 
 
@@ -142,7 +147,7 @@ def _place(server: Server, instance: Instance, disks: Sequence[CloudDisk], wante
             )
         )
     try:
-        needs = smallest_gib(server, Limits())
+        needs = smallest_gib(server, Limits(), Wishes(parts=wanted.parts))
     except UserError as e:
         return Placement(reasons=(Reason(code=e.code, message=e.message, cure=e.hint),))
     needs = {index: max(need, wanted.sizes_gib.get(index, 0)) for index, need in needs.items()}

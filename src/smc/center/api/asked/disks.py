@@ -1,32 +1,30 @@
-"""Sizes of the target disks, in either generation of parameters."""
+"""Sizes and partitions of the target disks, in either generation of parameters."""
 
 from msgspec.structs import replace
 
 from smc.base.errors import UserError
-from smc.center.api import layout
 from smc.center.api.asked.draft import Asking, Draft
+from smc.center.api.asked.parts import data_targets, parts_sent, refuse_blocks
 from smc.center.api.job_parameters import JobParameters, NewDisks
 from smc.center.api.words import invalid, unsupported
 from smc.model.server import Server
 
 
 def check_disks(asking: Asking, draft: Draft) -> Draft:
-    _refuse_parts(asking.sent)
-    return replace(draft, sizes_gib=draft.sizes_gib | sizes_sent(asking.sent, asking.source.server))
-
-
-def _refuse_parts(sent: JobParameters) -> None:
+    sent, server = asking.sent, asking.source.server
+    refuse_blocks(sent)
     new = sent.disks or NewDisks()
-    disks = [disk for disk in (new.system, *new.data) if disk is not None]
-    parts = [*sent.system_disk_part]
-    parts += [part for data_disk in sent.data_disk for part in data_disk.part]
-    parts += [part for disk in disks for part in disk.part]
-    if any(part.block for part in parts):
-        raise unsupported("Block", "files are copied, not blocks, so far.")
-    if parts:
-        raise unsupported("Part", "partitions are laid out by this center: choose sizes of disks only.")
-    if any(disk.lvm for disk in disks):
+    if any(disk.lvm for disk in (new.system, *new.data) if disk is not None):
         raise unsupported("LVM", "partitions are plain, so far.")
+    sizes, parts = sizes_sent(sent, server), parts_sent(sent, server)
+    asked = replace(
+        draft.request,
+        sizes_gib=draft.request.sizes_gib | sizes,
+        parts=draft.request.parts | parts,
+    )
+    # Other partitions may need other sizes: then only those count that somebody asked for.
+    before = asked.sizes_gib if parts else draft.sizes_gib
+    return replace(draft, request=asked, sizes_gib=before | sizes)
 
 
 def sizes_sent(sent: JobParameters, server: Server) -> dict[int, int]:
@@ -44,16 +42,8 @@ def sizes_sent(sent: JobParameters, server: Server) -> dict[int, int]:
                 hint=f"Its data disks are: {', '.join(map(str, sorted(known))) or 'none'}.",
             )
         sizes[disk.index] = disk.size or 0
-    movable = layout.movable_data_disks(server)
-    if len(new.data) > len(movable):
-        raise UserError(
-            f"Disks.Data names {len(new.data)} data disks; the source has {len(movable)}.",
-            code="ReplicationJobDataDiskIndex.Invalid",
-            hint="DescribeSourceServers shows them in their order.",
-        )
-    for at, data in enumerate(new.data):
-        index = movable[at].index
-        sizes[index] = data.size or sizes.get(index, 0)
+    for home, data in data_targets(new, server):
+        sizes[home.index] = data.size or sizes.get(home.index, 0)
     system = new.system.size if new.system else None
     if system and sent.system_disk_size and system != sent.system_disk_size:
         raise invalid("SystemDiskSize", "SystemDiskSize and Disks.System.Size contradict each other.")

@@ -10,7 +10,8 @@ from smc.center.api.excludes import DiskExcludes, Item, excluding
 from smc.center.api.job_parameters import JobParameters
 from smc.center.store.values import Job, JobRequest, Source, Tag
 from smc.model.plan import IpMode, Plan
-from smc.model.planner import Limits, Wishes, plan
+from smc.model.planner import plan
+from smc.model.wishes import Limits, Wishes
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,5 +60,5 @@ def draft_of(job: Job) -> Draft:
 
 def plan_of(source: Source, draft: Draft) -> Plan:
     """Raises what the planner raises, and `UserError` (`InvalidParameter.Excludes`)."""
-    wishes = Wishes(sizes_gib=draft.sizes_gib, ip_mode=draft.ip_mode)
+    wishes = Wishes(sizes_gib=draft.sizes_gib, parts=draft.request.parts, ip_mode=draft.ip_mode)
     return excluding(plan(source.server, wishes, Limits()), draft.excludes)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from smc.base.errors import UserError
-from smc.center.api import layout
 from smc.center.api.asked.disks import sizes_sent
 from smc.center.api.asked.draft import Asking, Draft
 from smc.center.api.asked.network import NET_MODE_PRIVATE
+from smc.center.api.asked.parts import data_targets
 from smc.center.api.asked.target import TARGET_INSTANCE
 from smc.center.api.job_parameters import JobParameters, ModifyReplicationJobAttribute
 from smc.center.api.target_instances import busy_targets
@@ -106,8 +106,9 @@ def _concerns_instance(sent: JobParameters) -> bool:
 
 
 def _concerns_disks(sent: JobParameters) -> bool:
-    named = (sent.instance_id, sent.target_type, sent.system_disk_size, sent.data_disk, sent.disks)
-    return any(named) or sent.net_mode is not None
+    named = (sent.instance_id, sent.target_type, sent.system_disk_size, sent.disks)
+    parts = (sent.system_disk_part, sent.data_disk)
+    return any(named) or any(parts) or sent.net_mode is not None
 
 
 def _examine(asking: Asking, request: JobRequest, instance: Instance) -> Examined:
@@ -119,6 +120,7 @@ def _examine(asking: Asking, request: JobRequest, instance: Instance) -> Examine
     wanted = Wanted(
         sizes_gib=sizes_sent(sent, server),
         disks=_chosen(sent, server),
+        parts=request.parts,
         private=request.net_mode == NET_MODE_PRIVATE,
     )
     examined = Examiner(context.driver, busy).examine(server, instance, wanted)
@@ -135,8 +137,7 @@ def _chosen(sent: JobParameters, server: Server) -> dict[int, str]:
     """Disk index -> the target's disk that `Disks.Data.N.DiskId` names."""
     if sent.disks is None:
         return {}
-    pairs = zip(layout.movable_data_disks(server), sent.disks.data, strict=False)
-    return {disk.index: new.disk_id for disk, new in pairs if new.disk_id}
+    return {disk.index: new.disk_id for disk, new in data_targets(sent.disks, server) if new.disk_id}
 
 
 def _require_confirmation(asking: Asking, examined: Examined) -> None:

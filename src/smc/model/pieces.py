@@ -1,0 +1,208 @@
+"""What of a source can come along: each piece becomes one partition of a target disk."""
+
+from collections.abc import Sequence
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+import msgspec
+
+from smc.base.errors import UserError
+from smc.base.units import MIB
+from smc.model import ext
+from smc.model.disk import Disk, Filesystem, Partition, Role
+from smc.model.plan import LeftBehind, TargetPartition
+from smc.model.server import Server
+
+BIOS_BOOT_BYTES = MIB  # GRUB's core image is about 100 KiB
+SLACK = 4 * MIB  # what whole MiB and the table's places may take of a size that the source has itself
+NEEDED = (
+    "/",
+    "/boot",
+    "/usr",
+    "/etc",
+    "/var",
+    "/home",
+    "/opt",
+    "/root",
+)  # a system without them does not boot as it was
+FIXED = (*NEEDED, "/boot/efi", "/efi")  # these stay on the disk that they are on
+EXTENDED = ("0x5", "0x05", "0xf", "0x0f", "0x85")  # MBR: only the frame around logical partitions
+CONTAINERS = {"LVM2_member": "LVM", "linux_raid_member": "software RAID", "crypto_LUKS": "LUKS encryption"}
+
+
+class Want(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes in whole MiB: no less than `floor`; `exact` when no more than `size` either."""
+
+    floor: int
+    size: int
+    exact: bool = False
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """`target` lacks its number; its size is the source's. `filesystem`: the one whose files are copied."""
+
+    disk: int  # where the source has it
+    title: str  # as people see it on the source
+    target: TargetPartition
+    filesystem: Filesystem | None = None
+
+    @property
+    def key(self) -> str:
+        return self.target.source or self.target.role.value
+
+    @property
+    def mount_point(self) -> str:
+        return self.target.mount_point
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it must be on the disk where the source has it."""
+        return self.mount_point in FIXED or (not self.mount_point and self.target.role is not Role.SWAP)
+
+
+def mounted(partition: Partition) -> bool:
+    return partition.filesystem is not None and partition.filesystem.mount_point.startswith("/")
+
+
+def pieces_of(server: Server, disk: Disk) -> list[Piece]:
+    """In their order on the disk. Raises `UserError` (`Source.LayoutUnsupported`)."""
+    found = []
+    for part in sorted(disk.partitions, key=lambda part: part.start):
+        if mounted(part):
+            _check_filesystem(server, disk, part)
+        elif part.role is not Role.SWAP and not (part.role is Role.BIOS_BOOT and disk.index == 0):
+            continue
+        found.append(
+            Piece(
+                disk=disk.index,
+                title=_name(disk, part),
+                target=_target(server, disk, part),
+                filesystem=part.filesystem if mounted(part) else None,
+            )
+        )
+    return found
+
+
+def unreadable(disk: Disk) -> list[LeftBehind]:
+    """What is no piece although there may be files on it."""
+    return [
+        LeftBehind(
+            what=_name(disk, part), why=f"{_described(part)}: not mounted, so its files cannot be read"
+        )
+        for part in disk.partitions
+        if not mounted(part) and part.role not in (Role.BIOS_BOOT, Role.SWAP)
+        if part.type_code not in EXTENDED
+    ]
+
+
+def why_unusable(disk: Disk) -> str:
+    within = sorted(
+        {_described(part) for part in disk.partitions if part.role is Role.OTHER and part.filesystem}
+    )
+    return "no filesystem on it is mounted" + (f" (it holds {', '.join(within)})" if within else "")
+
+
+def bios_boot(server: Server) -> Piece:
+    """Where GRUB's core image has its place on a GPT."""
+    target = TargetPartition(
+        number=0, size=BIOS_BOOT_BYTES, role=Role.BIOS_BOOT, part_uuid=guid("", server, "0_bios_boot")
+    )
+    return Piece(disk=0, title="a BIOS boot partition", target=target)
+
+
+def want(piece: Piece, wished: int = 0) -> Want:
+    """Raises `UserError` (`Part.TooSmall`, `Part.TooLarge`) for a wish in bytes that cannot be."""
+    own = piece.target.size
+    if piece.filesystem is None:
+        return Want(floor=own, size=own)
+    least = ext.smallest_size(piece.filesystem)
+    wished = in_mib(wished)
+    if not wished:
+        return Want(floor=least, size=max(own, least))
+    if wished == own:
+        return Want(floor=max(least, own - SLACK), size=max(own, least))
+    if wished < least:
+        raise UserError(
+            f"{wished} bytes are too small for {piece.mount_point} ({piece.title}):"
+            f" the smallest size that works is {least} bytes",
+            code="Part.TooSmall",
+            hint=f"Ask for at least {least} bytes.",
+        )
+    if wished > (most := max(ext.largest_size(piece.filesystem), least)):
+        raise UserError(
+            f"{wished} bytes are too large for {piece.mount_point} ({piece.title}):"
+            f" a filesystem as the source has it ends at {most} bytes",
+            code="Part.TooLarge",
+            hint=f"Ask for {least} to {most} bytes.",
+        )
+    return Want(floor=wished, size=wished, exact=True)
+
+
+def in_mib(size: int) -> int:
+    """Rounded up to whole MiB."""
+    return -(-size // MIB) * MIB
+
+
+def guid(text: str, server: Server, name: str) -> str:
+    """The source's where GPT can hold it; an MBR disk has none: then always the same for the same source."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return str(uuid5(NAMESPACE_OID, f"{server.fingerprint}/{name}"))
+
+
+def named(pieces: Sequence[Piece]) -> str:
+    return ", ".join(piece.mount_point for piece in pieces)
+
+
+def _check_filesystem(server: Server, disk: Disk, part: Partition) -> None:
+    filesystem = part.filesystem
+    assert filesystem is not None
+    cure = ""
+    if filesystem.type not in ext.TYPES:
+        cure = "Only ext2, ext3 and ext4 can be laid out yet; unmount it to leave it behind."
+    elif part.role is not Role.FILESYSTEM:
+        cure = "Only filesystems directly on a partition can be laid out yet; unmount it to leave it behind."
+    elif (filesystem.block_size or 4096) not in ext.BLOCK_SIZES:
+        cure = f"Blocks of {filesystem.block_size} bytes cannot be mounted by the intermediate instance."
+    if cure:
+        raise UserError(
+            f"{filesystem.mount_point} on {server.hostname} ({_name(disk, part)}) is {_described(part)}",
+            code="Source.LayoutUnsupported",
+            hint=cure,
+        )
+
+
+def _described(part: Partition) -> str:
+    kind = part.filesystem.type if part.filesystem else part.role.value
+    return CONTAINERS.get(kind, kind or "unknown")
+
+
+def _name(disk: Disk, part: Partition) -> str:
+    return f"{disk.path} partition {part.number}" if part.number else disk.path
+
+
+def _target(server: Server, disk: Disk, part: Partition) -> TargetPartition:
+    name = f"{disk.index}_{part.number}"
+    common = TargetPartition(
+        number=0,
+        size=in_mib(part.size),
+        role=part.role,
+        source=name,
+        part_uuid=guid(part.part_uuid, server, name),
+        part_label=part.part_label,
+    )
+    filesystem = part.filesystem
+    if filesystem is None or part.role is Role.BIOS_BOOT:
+        return msgspec.structs.replace(common, filesystem="swap" if part.role is Role.SWAP else "")
+    common = msgspec.structs.replace(
+        common, filesystem=filesystem.type, uuid=filesystem.uuid, label=filesystem.label
+    )
+    if part.role is Role.SWAP:
+        return msgspec.structs.replace(common, filesystem="swap")
+    return msgspec.structs.replace(
+        common,
+        mount_point=filesystem.mount_point,
+        features=ext.kept_features(filesystem),
+        block_size=filesystem.block_size or 4096,
+        inode_size=filesystem.inode_size or 256,
+    )
