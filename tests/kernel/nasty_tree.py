@@ -13,9 +13,9 @@ USER_OBJ, USER, GROUP_OBJ, MASK, OTHER = 1, 2, 4, 0x10, 0x20
 CAP_NET_BIND = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)  # vfs_cap_data v2, effective
 
 
-def make_nasty_tree(root: Path, seed: int = 1) -> None:
+def make_nasty_tree(root: Path, seed: int = 1, *, longest_link: int = 4000) -> None:
     chance = random.Random(seed)
-    names_and_kinds(root, chance)
+    names_and_kinds(root, chance, longest_link)
     owners_and_modes(root)
     sparse(root, chance)
     links(root)
@@ -30,7 +30,7 @@ def release(root: Path) -> None:
     subprocess.run(["chattr", "-R", "-f", "-i", "-a", root], check=False, capture_output=True)
 
 
-def names_and_kinds(root: Path, chance: random.Random) -> None:
+def names_and_kinds(root: Path, chance: random.Random, longest_link: int) -> None:
     odd = root / "odd"
     odd.mkdir()
     for name in (
@@ -61,7 +61,7 @@ def names_and_kinds(root: Path, chance: random.Random) -> None:
         os.close(here)
     (kinds / "link").symlink_to("nowhere/at all")
     (kinds / "absolute").symlink_to("/etc/passwd")
-    (kinds / "long link").symlink_to("l" * 4000)
+    (kinds / "long link").symlink_to("l" * longest_link)
     (kinds / "bytes link").symlink_to(os.fsdecode(b"\xff\xfe"))
     (kinds / "empty").touch()
     (kinds / "empty folder").mkdir()

@@ -17,7 +17,7 @@ from smc.model.disk import Disk
 from smc.model.plan import TargetDisk
 from smc.model.planner import plan
 from smc.model.wishes import Limits, Wishes
-from smc.receiver import disks, filesystems, mounts
+from smc.receiver import disks, ext, mounts
 from smc.receiver.layout import is_laid_out, lay_out, partition_nodes
 
 pytestmark = pytest.mark.kernel
@@ -95,7 +95,7 @@ def test_filesystems_have_the_sources_names_and_no_newer_features(device: Path) 
         if part.mount_point:
             assert old.filesystem
             tool("e2fsck", "-f", "-n", node)
-            told = filesystems.superblock(node, run)
+            told = ext.superblock(node, run)
             assert set(told["Filesystem features"].split()) <= set(old.filesystem.features)
             assert int(told["Inode size"]) == old.filesystem.inode_size
             assert int(told["Block size"]) == old.filesystem.block_size
@@ -112,10 +112,10 @@ def test_a_laid_out_disk_is_kept(device: Path) -> None:
     disk = planned(source())
     lay_out(disk, device, run)
     root = partition_nodes(disk, device)[2]
-    before = filesystems.superblock(root, run)["Filesystem created"]
-    hashed = filesystems.superblock(root, run)["Directory Hash Seed"]
+    before = ext.superblock(root, run)["Filesystem created"]
+    hashed = ext.superblock(root, run)["Directory Hash Seed"]
     assert not lay_out(disk, device, run)
-    after = filesystems.superblock(root, run)
+    after = ext.superblock(root, run)
     assert (after["Filesystem created"], after["Directory Hash Seed"]) == (before, hashed)
 
 
@@ -163,7 +163,7 @@ def test_files_of_all_filesystems_meet_below_one_root(tmp_path: Path, device: Pa
     with mounts.root(made, nodes, tmp_path / "root", run) as root:
         assert (root / "boot" / "vmlinuz").read_text() == "kernel"
     assert not [place for place in mounts.mounted_at() if place.is_relative_to(tmp_path)]
-    assert filesystems.check(nodes["0_2"], run) == ""
+    assert ext.check(nodes["0_2"], run) == ""
 
 
 def test_what_an_earlier_receiver_left_mounted_is_unmounted(tmp_path: Path, device: Path) -> None:
@@ -182,9 +182,9 @@ def test_damage_is_found_without_touching_it(device: Path) -> None:
     lay_out(disk, device, run)
     node = partition_nodes(disk, device)[2]
     subprocess.run(["debugfs", "-w", "-R", "clri <2>", node], check=True, capture_output=True)
-    found = filesystems.check(node, run)
+    found = ext.check(node, run)
     assert "oot inode" in found
-    assert filesystems.check(node, run) == found
+    assert ext.check(node, run) == found
 
 
 def test_a_disk_that_is_not_there_is_waited_for_and_named() -> None:

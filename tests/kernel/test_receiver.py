@@ -29,7 +29,7 @@ from smc.model.plan import Plan
 from smc.model.planner import plan
 from smc.model.progress import Phase
 from smc.model.wishes import Limits, Wishes
-from smc.receiver import filesystems, mounts
+from smc.receiver import ext, mounts
 from smc.receiver.layout import partition_nodes
 from smc.transfer.dials import Dials
 from smc.transfer.sender import Sent, SourceTree, send
@@ -97,7 +97,7 @@ class World:
         """Mounts the target like any machine would and asks rsync."""
         nodes = self.nodes()
         for name, source in self.sources.items():
-            assert filesystems.check(nodes[name], run) == ""
+            assert ext.check(nodes[name], run) == ""
             with self.mounted(name) as copy:
                 assert differences(source, copy) == ""
 
@@ -126,7 +126,7 @@ def described(tree: Path, mount_point: str, like: Filesystem | None = None) -> F
     """As the agent describes a mounted filesystem."""
     room = os.statvfs(tree)
     device = tool("findmnt", "-n", "-o", "SOURCE", tree).strip()
-    told = filesystems.superblock(Path(device), run)
+    told = ext.superblock(Path(device), run)
     return filesystem(
         mount_point,
         room.f_blocks * room.f_frsize,
@@ -233,13 +233,13 @@ def test_a_killed_receiver_goes_on_where_it_was(here: World) -> None:
     here.center.await_progress(lambda said: said.done > 40 * MIB)
     program.kill()
     program.wait(20)
-    created = filesystems.superblock(here.nodes()["1_1"], run)["Filesystem created"]
+    created = ext.superblock(here.nodes()["1_1"], run)["Filesystem created"]
     here.start()
     said = here.center.await_phase(Phase.SYNCED, "j-1.1", 120)
     agent.join(60)
     assert isinstance(sent[0], Sent)
     assert said.wire < 80 * MIB, "what was received before the kill did not come again"
-    assert filesystems.superblock(here.nodes()["1_1"], run)["Filesystem created"] == created
+    assert ext.superblock(here.nodes()["1_1"], run)["Filesystem created"] == created
     here.check_copy()
 
 

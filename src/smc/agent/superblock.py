@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from smc.model import xfs
+
 Read = Callable[[int, int], bytes]  # offset, size -> so many bytes, or fewer at the end
 
 EXT_AT = 1024
@@ -123,11 +125,21 @@ def _swap(read: Read, _size: int) -> Found | None:
 
 
 def _xfs(read: Read, _size: int) -> Found | None:
-    block = read(0, 120)
-    if not block.startswith(b"XFSB") or len(block) < 120:
+    """linux/fs/xfs/libxfs/xfs_format.h, struct xfs_dsb."""
+    block = read(0, 512)
+    if not block.startswith(b"XFSB") or len(block) < 512:
         return None
     (block_size,) = struct.unpack_from(">I", block, 4)
-    return Found(type="xfs", uuid=_uuid(block[32:48]), label=_text(block[108:120]), block_size=block_size)
+    version, _, inode_size = struct.unpack_from(">HHH", block, 100)
+    flags2, _, _, ro_compat, incompat = struct.unpack_from(">IIIII", block, 200)
+    return Found(
+        type="xfs",
+        uuid=_uuid(block[32:48]),
+        label=_text(block[108:120]),
+        features=xfs.features(version, flags2, ro_compat, incompat),
+        block_size=block_size,
+        inode_size=inode_size,
+    )
 
 
 def _btrfs(read: Read, _size: int) -> Found | None:

@@ -22,6 +22,7 @@ PACKAGES = (
     *("systemd", "systemd-sysv", "udev", "kmod", "acpid"),
     *("iproute2", "openssh-server", "curl", "ca-certificates"),
     *("util-linux", "fdisk", "gdisk", "e2fsprogs", "rsync", "acl", "attr"),
+    *("xfsprogs", "btrfs-progs", "dosfstools"),
 )
 # What a machine that lives for minutes does not need.
 MASKED = (

@@ -5,11 +5,11 @@ large side and grows more slowly than the filesystem does, so any larger size is
 tests/kernel/test_layout_sizes.py holds it against mke2fs.
 """
 
-from functools import lru_cache
 from math import log2
 
 from smc.base.units import GIB, MIB
 from smc.model.disk import Filesystem
+from smc.model.fitting import reserve_bytes
 
 TYPES = ("ext2", "ext3", "ext4")
 BLOCK_SIZES = (1024, 2048, 4096)  # what every x86 kernel mounts
@@ -42,15 +42,12 @@ STATES = frozenset(
     {"needs_recovery", "orphan_present", "shared_blocks", "journal_dev"}
 )  # of a moment, not of a format
 
-RESERVE_PERCENT = 5  # of the used bytes: what a running source may add while it is copied
-RESERVE_BYTES = 64 * MIB
 SPARE_INODES = 1000
 ORPHAN_BLOCKS = 512  # at most (orphan.c)
 DELAYED_BLOCKS = (
     4096  # the kernel keeps 1/50 of the blocks, at most so many, for delayed allocation (ext4/super.c)
 )
 SMALLEST = 16 * MIB
-ENDLESS = 65536 * GIB  # twice the largest disk
 LARGEST = {1024: 512 * GIB, 2048: 8192 * GIB, 4096: 16384 * GIB - MIB}  # descriptors or 2**32 blocks end it
 
 
@@ -106,29 +103,16 @@ def overhead_bytes(filesystem: Filesystem, size: int) -> int:
     return int((2 * groups + table_blocks + superblocks + last_group + kept_back + orphans) * block) + journal
 
 
-def reserve_bytes(filesystem: Filesystem) -> int:
-    """What the copy has free beyond the used bytes; not more than the source itself has."""
-    wanted = filesystem.used * RESERVE_PERCENT // 100 + RESERVE_BYTES
-    return max(min(wanted, filesystem.size - filesystem.used), 0)
+def refusal(filesystem: Filesystem) -> str:
+    if (filesystem.block_size or 4096) not in BLOCK_SIZES:
+        return f"Blocks of {filesystem.block_size} bytes cannot be mounted by the intermediate instance."
+    return ""
 
 
 def holds(filesystem: Filesystem, size: int) -> bool:
-    """Whether a filesystem made with `size` bytes takes the files of this one, and its reserve."""
     block = filesystem.block_size or 4096
     enough = size - overhead_bytes(filesystem, size) >= filesystem.used + reserve_bytes(filesystem)
     return enough and size >= SMALLEST and inode_count(filesystem, size) * block <= size
-
-
-@lru_cache(maxsize=4096)  # asked again for every size of disk that is tried
-def smallest_size(filesystem: Filesystem) -> int:
-    """The least whole MiB that `holds`; more than `ENDLESS` when none does (an absurd description)."""
-    low, high = 0, 1
-    while high * MIB <= ENDLESS and not holds(filesystem, high * MIB):
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(filesystem, middle * MIB) else (middle, high)
-    return high * MIB
 
 
 def largest_size(filesystem: Filesystem) -> int:

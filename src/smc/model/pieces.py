@@ -7,8 +7,8 @@ import msgspec
 
 from smc.base.errors import UserError
 from smc.base.units import MIB
-from smc.model import ext
 from smc.model.disk import Disk, Filesystem, Partition, Role
+from smc.model.formats import FORMATS, smallest_size
 from smc.model.plan import LeftBehind, TargetPartition
 from smc.model.server import Server
 
@@ -114,7 +114,7 @@ def want(piece: Piece, wished: int = 0) -> Want:
     own = piece.target.size
     if piece.filesystem is None:
         return Want(floor=own, size=own)
-    least = ext.smallest_size(piece.filesystem)
+    least = smallest_size(piece.filesystem)
     wished = in_mib(wished)
     if not wished:
         return Want(floor=least, size=max(own, least))
@@ -127,7 +127,7 @@ def want(piece: Piece, wished: int = 0) -> Want:
             code="Part.TooSmall",
             hint=f"Ask for at least {least} bytes.",
         )
-    if wished > (most := max(ext.largest_size(piece.filesystem), least)):
+    if wished > (most := max(FORMATS[piece.filesystem.type].largest_size(piece.filesystem), least)):
         raise UserError(
             f"{wished} bytes are too large for {piece.mount_point} ({piece.title}):"
             f" a filesystem as the source has it ends at {most} bytes",
@@ -157,13 +157,13 @@ def named(pieces: Sequence[Piece]) -> str:
 def _check_filesystem(server: Server, disk: Disk, part: Partition) -> None:
     filesystem = part.filesystem
     assert filesystem is not None
-    cure = ""
-    if filesystem.type not in ext.TYPES:
-        cure = "Only ext2, ext3 and ext4 can be laid out yet; unmount it to leave it behind."
+    kind = FORMATS.get(filesystem.type)
+    if kind is None:
+        cure = f"Only {', '.join(FORMATS)} can be laid out yet; unmount it to leave it behind."
     elif part.role is not Role.FILESYSTEM:
         cure = "Only filesystems directly on a partition can be laid out yet; unmount it to leave it behind."
-    elif (filesystem.block_size or 4096) not in ext.BLOCK_SIZES:
-        cure = f"Blocks of {filesystem.block_size} bytes cannot be mounted by the intermediate instance."
+    else:
+        cure = kind.refusal(filesystem)
     if cure:
         raise UserError(
             f"{filesystem.mount_point} on {server.hostname} ({_name(disk, part)}) is {_described(part)}",
@@ -199,10 +199,11 @@ def _target(server: Server, disk: Disk, part: Partition) -> TargetPartition:
     )
     if part.role is Role.SWAP:
         return msgspec.structs.replace(common, filesystem="swap")
+    kind = FORMATS[filesystem.type]
     return msgspec.structs.replace(
         common,
         mount_point=filesystem.mount_point,
-        features=ext.kept_features(filesystem),
-        block_size=filesystem.block_size or 4096,
-        inode_size=filesystem.inode_size or 256,
+        features=kind.kept_features(filesystem),
+        block_size=filesystem.block_size or kind.block_size,
+        inode_size=filesystem.inode_size or kind.inode_size,
     )

@@ -11,8 +11,8 @@ import msgspec
 
 from smc.base.errors import UserError
 from smc.base.units import GIB, MIB
-from smc.model import ext
-from smc.model.disk import Disk, Role, Table
+from smc.model.disk import Disk, Filesystem, Role, Table
+from smc.model.formats import FORMATS
 from smc.model.pieces import (
     Piece,
     Want,
@@ -140,8 +140,12 @@ def _warnings(shelves: Sequence[Shelf], arranged: Arranged) -> Iterator[str]:
         if shelf.disk.table is not Table.GPT:
             yield f"{shelf.disk.path} gets a GPT partition table; its filesystems keep their UUIDs and labels"
         for piece in shelf.mounts:
-            if piece.filesystem and (lost := ext.lost_features(piece.filesystem)):
+            if piece.filesystem and (lost := _lost_features(piece.filesystem)):
                 yield f"{piece.mount_point}: the copy does not have the filesystem features {', '.join(lost)}"
+
+
+def _lost_features(filesystem: Filesystem) -> tuple[str, ...]:
+    return FORMATS[filesystem.type].lost_features(filesystem)
 
 
 def _target_disk(server: Server, shelf: Shelf, wants: Mapping[str, Want]) -> TargetDisk:
@@ -159,7 +163,8 @@ def _target_disk(server: Server, shelf: Shelf, wants: Mapping[str, Want]) -> Tar
 
 
 def _numbered(piece: Piece, number: int, size: int) -> TargetPartition:
-    inodes = ext.inode_count(piece.filesystem, size) if piece.filesystem else 0
+    of = piece.filesystem
+    inodes = FORMATS[of.type].inode_count(of, size) if of else 0
     return msgspec.structs.replace(piece.target, number=number, size=size, inodes=inodes)
 
 
@@ -178,7 +183,7 @@ def _share(pieces: Sequence[Piece], wants: Mapping[str, Want], room: int) -> lis
     for at in reversed(range(len(pieces))):
         filesystem = pieces[at].filesystem
         if filesystem and not wants[pieces[at].key].exact:
-            limit = max(ext.largest_size(filesystem), sizes[at])
+            limit = max(FORMATS[filesystem.type].largest_size(filesystem), sizes[at])
             sizes[at] = min(sizes[at] + room - sum(sizes), limit)
             break
     return sizes

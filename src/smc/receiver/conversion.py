@@ -9,12 +9,13 @@ import msgspec
 from smc.base.errors import Broken
 from smc.guest.journal import Journal
 from smc.guest.volumes import Copy
+from smc.model.plan import TargetPartition
 from smc.model.report import Check, Level, Report
 from smc.receiver import filesystems, layout, mounts
 from smc.receiver.home import Kept
 from smc.receiver.work import Reporting, partition_nodes
 
-FINDINGS_KEPT = 1000  # characters of what e2fsck says
+FINDINGS_KEPT = 1000  # characters of what the judge says
 
 
 class Conversion(Reporting):
@@ -84,15 +85,19 @@ class Conversion(Reporting):
             for part in disk.partitions:
                 if part.mount_point:
                     self.note(f"checking the filesystem of {part.mount_point}")
-                    wrong = filesystems.check(nodes[part.source], self.bench.run)
-                    found.append(_verdict(part.mount_point, wrong))
+                    wrong = filesystems.check(part, nodes[part.source], self.bench.run)
+                    found.append(_verdict(part, wrong))
         return found
 
 
-def _verdict(mount_point: str, wrong: str) -> Check:
-    item = f"Filesystem of {mount_point}"
+def _verdict(part: TargetPartition, wrong: str) -> Check:
+    item = f"Filesystem of {part.mount_point}"
     if not wrong:
-        return Check(item=item, level=Level.PASSED, finding="e2fsck finds nothing wrong")
+        return Check(
+            item=item,
+            level=Level.PASSED,
+            finding=f"{filesystems.TOOLS[part.filesystem].judge} finds nothing wrong",
+        )
     return Check(
         item=item,
         level=Level.CRITICAL,

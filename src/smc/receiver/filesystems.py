@@ -1,30 +1,62 @@
-"""Making, recognising and checking one ext filesystem or swap area as the plan describes it."""
+"""Making, recognising and checking one filesystem or swap area as the plan describes it."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from smc.base.run import Run
-from smc.base.units import MIB
-from smc.model.ext import journal_bytes
+from smc.model.ext import TYPES
 from smc.model.plan import TargetPartition
+from smc.receiver import ext, xfs
 
-MAKE_SECONDS = 1800.0  # inode tables of an old-format filesystem of terabytes are written out
+MAKE_SECONDS = 600.0
 PROBE_SECONDS = 60.0
-CHECK_SECONDS = 4 * 3600.0
 NOTHING_FOUND = 2  # blkid
-RESERVED_PERCENT = 5  # mke2fs's own default, said aloud because /etc/mke2fs.conf may say another
-ROUNDED_PERCENT = 5  # so much fewer inodes than asked for at most; the plan has 10 to spare
-GROWN = frozenset(  # what the kernel adds by itself, when a file needs it or while it is mounted
-    {"large_file", "ext_attr", "dir_nlink", "needs_recovery", "orphan_present"}
+
+
+@dataclass(frozen=True)
+class Tools:
+    """`make` loses what was there; `has_shape`: whether it is as `make` would make it, apart from names.
+
+    `check`: what the judge finds wrong on an unmounted one, "" for nothing; it changes nothing.
+    `options`: mount options, beside those of all.
+    """
+
+    make: Callable[[TargetPartition, Path, Run], None]
+    has_shape: Callable[[TargetPartition, Path, Run], bool]
+    check: Callable[[Path, Run], str]
+    judge: str
+    driver: str
+    options: str = ""
+
+
+EXT = Tools(
+    make=ext.make,
+    has_shape=ext.has_shape,
+    check=ext.check,
+    judge="e2fsck",
+    # ext2 and ext3 too are the ext4 driver's; by that name it takes the same options for all three.
+    driver="ext4",
+    # The copy's own kernel zeroes its inode tables later; here it would only slow the copying.
+    options="noinit_itable",
 )
-SAME_FEATURE = {"extents": "extent", "gdt_csum": "uninit_bg"}  # older spellings
+XFS = Tools(
+    make=xfs.make,
+    has_shape=xfs.has_shape,
+    check=xfs.check,
+    judge="xfs_repair",
+    driver="xfs",
+    options="nouuid",  # a snapshot of the same source may be attached as well
+)
+TOOLS: Mapping[str, Tools] = {**dict.fromkeys(TYPES, EXT), "xfs": XFS}
 
 
 def make(part: TargetPartition, node: Path, run: Run) -> None:
     """Make what `part` says on its device; what was there is lost."""
     if part.filesystem == "swap":
         _mkswap(part, node, run)
-    elif part.mount_point:
-        _mke2fs(part, node, run)
+    elif part.filesystem:
+        TOOLS[part.filesystem].make(part, node, run)
 
 
 def is_made(part: TargetPartition, node: Path, run: Run) -> bool:
@@ -35,7 +67,18 @@ def is_made(part: TargetPartition, node: Path, run: Run) -> bool:
     names = (not part.uuid or told.get("UUID") == part.uuid) and told.get("LABEL", "") == part.label
     if part.filesystem == "swap":
         return names and told.get("TYPE") == "swap"
-    return names and told.get("TYPE", "").startswith("ext") and _has_shape(part, superblock(node, run))
+    tools = TOOLS[part.filesystem]
+    same = _driver(told.get("TYPE", "")) == tools.driver
+    return names and same and tools.has_shape(part, node, run)
+
+
+def check(part: TargetPartition, node: Path, run: Run) -> str:
+    """What is wrong on an unmounted filesystem, "" for nothing; it changes nothing."""
+    return TOOLS[part.filesystem].check(node, run)
+
+
+def _driver(kind: str) -> str:
+    return TOOLS[kind].driver if kind in TOOLS else ""
 
 
 def probe(node: Path, run: Run) -> dict[str, str]:
@@ -65,56 +108,8 @@ def unescaped(text: str) -> str:
     return out.decode(errors="replace")
 
 
-def superblock(node: Path, run: Run) -> dict[str, str]:
-    """`dumpe2fs -h`: {"Block size": "4096", ...}."""
-    told = run("dumpe2fs", "-h", node, timeout=PROBE_SECONDS).stdout
-    pairs = (line.split(":", 1) for line in told.splitlines() if ":" in line)
-    return {key.strip(): value.strip() for key, value in pairs}
-
-
-def check(node: Path, run: Run) -> str:
-    """What e2fsck finds wrong on an unmounted ext filesystem, "" for nothing; it changes nothing."""
-    # -f: even when marked clean; -n: answer no to all questions. 4: errors left, 8: it could not go on.
-    done = run("e2fsck", "-f", "-n", node, timeout=CHECK_SECONDS, ok=(0, 4, 4 + 8))
-    return done.stdout.strip() if done.status else ""
-
-
-def _mke2fs(part: TargetPartition, node: Path, run: Run) -> None:
-    # `none` first: without it mke2fs.conf adds features that the source's kernel may not know.
-    features = ",".join(("none", *part.features))
-    words = [
-        *("mke2fs", "-q", "-t", part.filesystem),
-        "-F",  # do not ask when something was there before
-        *("-b", str(part.block_size), "-I", str(part.inode_size), "-N", str(part.inodes)),
-        *("-m", str(RESERVED_PERCENT)),
-        *("-O", features),
-        # The kernel zeroes inode tables later. Not the journal's: an older one could be replayed.
-        *("-E", "lazy_itable_init=1,lazy_journal_init=0,nodiscard"),
-        *("-L", part.label),
-    ]
-    if part.uuid:
-        words += ["-U", part.uuid]
-    if "has_journal" in part.features:  # the size that the planner counted on
-        words += ["-J", f"size={journal_bytes(part.size) // MIB}"]
-    run(*words, node, timeout=MAKE_SECONDS)
-
-
 def _mkswap(part: TargetPartition, node: Path, run: Run) -> None:
     words = ["mkswap", "--force"]  # --force: also where something else was
     words += ["--uuid", part.uuid] if part.uuid else []
     words += ["--label", part.label] if part.label else []
     run(*words, node, timeout=MAKE_SECONDS)
-
-
-def _has_shape(part: TargetPartition, told: dict[str, str]) -> bool:
-    block = int(told.get("Block size", "0"))
-    features = {SAME_FEATURE.get(name, name) for name in told.get("Filesystem features", "").split()}
-    planned = {SAME_FEATURE.get(name, name) for name in part.features}
-    return (
-        block == part.block_size
-        and int(told.get("Inode size", "0")) == part.inode_size
-        and abs(int(told.get("Block count", "0")) * block - part.size) < MIB
-        and int(told.get("Inode count", "0")) >= part.inodes * (100 - ROUNDED_PERCENT) // 100
-        and planned - {"uninit_bg"} <= features
-        and features - planned <= GROWN
-    )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from smc.base.errors import Broken, CommandFailed
 from smc.base.run import Run
-from smc.model.plan import Plan
+from smc.model.plan import Plan, TargetPartition
+from smc.receiver.filesystems import TOOLS
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +21,8 @@ MOUNTINFO = Path("/proc/self/mountinfo")
 ESCAPED = re.compile(r"\\([0-7]{3})")
 
 # The copy's programs and device nodes do nothing here. noatime: reading back changes nothing.
-# noinit_itable: the copy's own kernel zeroes its inode tables later; here it would only slow the copying.
-OPTIONS = "noatime,nosuid,nodev,noexec,noinit_itable"
-GUEST_OPTIONS = "noatime,nodev,noinit_itable"  # its programs run, in namespaces of their own
+OPTIONS = "noatime,nosuid,nodev,noexec"
+GUEST_OPTIONS = "noatime,nodev"  # its programs run, in namespaces of their own
 
 
 @contextmanager
@@ -30,9 +30,9 @@ def trees(plan: Plan, nodes: Mapping[str, Path], base: Path, run: Run) -> Iterat
     """Every filesystem at a place of its own, so that none hides a part of another; source -> folder."""
     with ExitStack() as stack:
         found: dict[str, Path] = {}
-        for source, _ in _by_mount_point(plan):
-            found[source] = base / source
-            stack.enter_context(_mounted(nodes[source], base / source, OPTIONS, run))
+        for part in _by_mount_point(plan):
+            found[part.source] = base / part.source
+            stack.enter_context(_mounted(part, nodes[part.source], found[part.source], OPTIONS, run))
         yield found
 
 
@@ -40,9 +40,9 @@ def trees(plan: Plan, nodes: Mapping[str, Path], base: Path, run: Run) -> Iterat
 def root(plan: Plan, nodes: Mapping[str, Path], base: Path, run: Run) -> Iterator[Path]:
     """The copy as it will see itself: / at `base`, everything else below it."""
     with ExitStack() as stack:
-        for source, mount_point in _by_mount_point(plan):
-            place = inside(base, mount_point)
-            stack.enter_context(_mounted(nodes[source], place, GUEST_OPTIONS, run))
+        for part in _by_mount_point(plan):
+            place = inside(base, part.mount_point)
+            stack.enter_context(_mounted(part, nodes[part.source], place, GUEST_OPTIONS, run))
         yield base
 
 
@@ -76,17 +76,18 @@ def inside(base: Path, mount_point: str) -> Path:
     return place
 
 
-def _by_mount_point(plan: Plan) -> list[tuple[str, str]]:
-    """(source, mount point), what holds another before it."""
-    found = [(p.source, p.mount_point) for disk in plan.disks for p in disk.partitions if p.mount_point]
-    return sorted(found, key=lambda pair: (len(Path(pair[1]).parts), pair[1]))
+def _by_mount_point(plan: Plan) -> list[TargetPartition]:
+    """What holds another before it."""
+    found = [part for disk in plan.disks for part in disk.partitions if part.mount_point]
+    return sorted(found, key=lambda part: (len(Path(part.mount_point).parts), part.mount_point))
 
 
 @contextmanager
-def _mounted(node: Path, place: Path, options: str, run: Run) -> Iterator[None]:
+def _mounted(part: TargetPartition, node: Path, place: Path, options: str, run: Run) -> Iterator[None]:
     place.mkdir(parents=True, exist_ok=True)
-    # ext2 and ext3 too are the ext4 driver's; by that name it takes the same options for all three.
-    run("mount", "-t", "ext4", "-o", options, node, place, timeout=MOUNT_SECONDS)
+    tools = TOOLS[part.filesystem]
+    words = ",".join(word for word in (options, tools.options) if word)
+    run("mount", "-t", tools.driver, "-o", words, node, place, timeout=MOUNT_SECONDS)
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ import msgspec
 from smc.model.disk import Filesystem
 from smc.model.drill import Group, Item
 from smc.model.facts import Facts, FstabEntry, Kernel
+from smc.model.formats import FORMATS
 from smc.model.plan import Plan
 from smc.model.report import Level
 from smc.model.server import Server
@@ -22,7 +23,6 @@ BOOT_BYTES = 100 << 20  # an initramfs of a general kernel, and its copy while i
 STABLE = re.compile(
     r"(UUID|LABEL|PARTUUID|PARTLABEL)=|/dev/(disk/by-(uuid|label|partuuid|partlabel|id)|mapper)/"
 )
-COPIED = frozenset({"ext2", "ext3", "ext4"})  # filesystems that the target can be given
 KNOWN_LOADERS = frozenset({"grub2"})
 DEPRECATED_XFS = {  # mount options that newer kernels refuse, with the version that dropped them
     **dict.fromkeys(
@@ -106,7 +106,7 @@ def _clock(subject: Subject) -> Verdict:
 
 def _file_system_type(subject: Subject) -> Verdict:
     others = [
-        f"{found.mount_point} ({found.type})" for found in subject.filesystems if found.type not in COPIED
+        f"{found.mount_point} ({found.type})" for found in subject.filesystems if found.type not in FORMATS
     ]
     if not others:
         return _fine("all mounted filesystems can be made at the target as they are")

@@ -1,0 +1,70 @@
+"""A real filesystem of a source, its plan, and the target disk that is made by it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from tests.kernel.loop_disks import loop_disk, tool
+from tests.unit.model.sources import server, system_disk
+
+from smc.agent.disks import describe
+from smc.agent.mounts import parse
+from smc.base.run import run
+from smc.base.units import GIB
+from smc.model.disk import Disk
+from smc.model.plan import Plan
+from smc.model.planner import plan
+from smc.model.wishes import Limits, Wishes
+from smc.receiver import mounts
+from smc.receiver.layout import lay_out, partition_nodes
+
+
+@contextmanager
+def source_disk(folder: Path, size: int, *words: str) -> Iterator[tuple[Path, Path]]:
+    """A disk of one partition, made with `words`: its device, and where it is mounted."""
+    with loop_disk(folder / "source.img", size) as device:
+        run("sfdisk", "-q", "--no-reread", device, stdin="label: gpt\nstart=2048\n", timeout=30)
+        tool("partx", "--update", device)
+        tool(*words, f"{device}p1")
+        place = folder / "source"
+        place.mkdir()
+        tool("mount", f"{device}p1", place)
+        try:
+            yield device, place
+        finally:
+            tool("umount", "-R", place)
+
+
+def described(device: Path, mount_point: str = "/srv/data") -> Disk:
+    """As the agent describes it, were it mounted there."""
+    tool("sync")
+    found = describe(device.name, parse(Path("/proc/self/mountinfo").read_text()))
+    (part,) = found.partitions
+    assert part.filesystem
+    filesystem = msgspec.structs.replace(part.filesystem, mount_point=mount_point)
+    return msgspec.structs.replace(
+        found, index=1, partitions=(msgspec.structs.replace(part, filesystem=filesystem),)
+    )
+
+
+def planned(disk: Disk, **wishes: object) -> Plan:
+    """With a system disk of no interest beside it, which is taken out again."""
+    made = plan(server(system_disk(), disk), msgspec.structs.replace(Wishes(), **wishes), Limits())
+    return msgspec.structs.replace(made, disks=made.disks[1:])
+
+
+@contextmanager
+def target(folder: Path, made: Plan) -> Iterator[dict[str, Path]]:
+    """The nodes of the laid out target disk, by source partition."""
+    (disk,) = made.disks
+    with loop_disk(folder / "target.img", max(disk.size, GIB)) as device:
+        assert lay_out(disk, device, run)
+        assert not lay_out(disk, device, run), "it is kept as it is"
+        try:
+            yield {
+                part.source: node
+                for part, node in zip(disk.partitions, partition_nodes(disk, device), strict=True)
+            }
+        finally:
+            mounts.unmount_below(folder / "trees", run)

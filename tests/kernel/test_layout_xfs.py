@@ -1,0 +1,124 @@
+"""XFS on real block devices: no newer than the source's, judged by xfs_repair, the kernel and rsync."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.kernel.copying import Ends, differences
+from tests.kernel.laid_out import described, planned, source_disk, target
+from tests.kernel.loop_disks import tool
+from tests.kernel.nasty_tree import make_nasty_tree, release
+from tests.unit.model.sources import filesystem
+
+from smc.agent.superblock import recognise
+from smc.base.run import run
+from smc.base.units import GIB, MIB
+from smc.model import xfs
+from smc.model.disk import Filesystem, Role
+from smc.model.plan import TargetPartition
+from smc.receiver import filesystems, mounts
+
+pytestmark = pytest.mark.kernel
+
+UUID = "6f6b7a9e-0a63-4f2b-9c77-1c3f6f9e2a10"
+V4 = ("lazy-count", "attr2", "projid32bit")
+OLD = ("crc", "lazy-count", "attr2", "projid32bit", "ftype")  # Linux 3.10
+KNOWN = {
+    "rhel6": V4,
+    "rhel6 with ftype": (*V4, "ftype"),
+    "rhel7": OLD,
+    "rhel8": (*OLD, "finobt", "reflink", "sparse"),
+    "debian12": (*OLD, "finobt", "reflink", "sparse", "inobtcount", "bigtime"),
+    "everything": (*OLD, "finobt", "rmapbt", "reflink", "sparse", "inobtcount", "bigtime", "nrext64"),
+}
+
+
+def like(features: tuple[str, ...], **values: object) -> Filesystem:
+    base = {"type": "xfs", "features": features, "block_size": 4096, "inode_size": 512, "inodes_used": 3}
+    return filesystem("/srv", 10 * GIB, GIB, **{**base, **values})
+
+
+def made(image: Path, fs: Filesystem, size: int) -> TargetPartition:
+    part = TargetPartition(
+        number=1,
+        size=size,
+        role=Role.FILESYSTEM,
+        source="1_1",
+        filesystem="xfs",
+        uuid=UUID,
+        label="data one",
+        mount_point="/srv",
+        features=xfs.kept_features(fs),
+        block_size=fs.block_size,
+        inode_size=fs.inode_size,
+    )
+    with image.open("wb") as file:
+        file.truncate(size)
+    filesystems.make(part, image, run)
+    return part
+
+
+@pytest.mark.parametrize("features", KNOWN.values(), ids=KNOWN)
+def test_a_copy_has_the_features_of_its_source_and_no_other(
+    tmp_path: Path, features: tuple[str, ...]
+) -> None:
+    image = tmp_path / "xfs.img"
+    part = made(image, like(features), 400 * MIB)
+    handle = os.open(image, os.O_RDONLY)
+    try:
+        found = recognise(lambda at, size: os.pread(handle, size, at), 400 * MIB)
+    finally:
+        os.close(handle)
+    assert found
+    assert set(found.features) == set(features)
+    assert (found.uuid, found.label, found.block_size, found.inode_size) == (UUID, "data one", 4096, 512)
+    assert filesystems.is_made(part, image, run)
+    for change in ({"label": "other"}, {"inode_size": 1024}, {"features": (*features, "exchange")}):
+        assert not filesystems.is_made(msgspec.structs.replace(part, **change), image, run)
+    assert filesystems.check(part, image, run) == ""
+
+
+@pytest.mark.parametrize("features", [OLD, KNOWN["debian12"], KNOWN["everything"]], ids=["old", "new", "all"])
+@pytest.mark.parametrize("size", [300 * MIB, GIB, 70 * GIB, 1100 * GIB], ids=["300M", "1G", "70G", "1100G"])
+def test_a_made_filesystem_has_the_room_that_was_counted_on(
+    tmp_path: Path, features: tuple[str, ...], size: int
+) -> None:
+    image, place = tmp_path / "xfs.img", tmp_path / "mounted"
+    made(image, like(features), size)
+    place.mkdir()
+    tool("mount", "-o", "loop", image, place)
+    try:
+        room = os.statvfs(place)
+    finally:
+        tool("umount", place)
+    assert room.f_bavail * room.f_frsize >= size - xfs.overhead_bytes(like(features), size)
+
+
+def test_files_come_onto_a_copy_that_is_smaller(tmp_path: Path) -> None:
+    old = ("mkfs.xfs", "-q", "-f", "-L", "data", "-m", "reflink=0,bigtime=0,inobtcount=0", "-i", "size=1024")
+    with source_disk(tmp_path, 3 * GIB, *old) as (device, source):
+        make_nasty_tree(source, longest_link=1000)
+        (source / "big").write_bytes(os.urandom(40 * MIB))
+        disk = described(device)
+        fs = disk.partitions[0].filesystem
+        assert fs and "reflink" not in fs.features and "crc" in fs.features
+        plan = planned(disk, sizes_gib={1: 1})
+        with target(tmp_path, plan) as nodes:
+            with mounts.trees(plan, nodes, tmp_path / "trees", run) as places:
+                Ends(source, places["1_1"]).copy()
+                assert differences(source, places["1_1"]) == ""
+                assert "nouuid" in Path("/proc/self/mountinfo").read_text()
+                release(places["1_1"])
+            assert filesystems.check(plan.disks[0].partitions[0], nodes["1_1"], run) == ""
+            assert tool("blkid", "-p", "-o", "value", "-s", "UUID", nodes["1_1"]).strip() == fs.uuid
+        release(source)
+
+
+def test_damage_is_found_without_touching_it(tmp_path: Path) -> None:
+    image = tmp_path / "xfs.img"
+    part = made(image, like(KNOWN["debian12"]), 400 * MIB)
+    tool("xfs_db", "-x", "-c", "inode 128", "-c", "write -d core.mode 0", image)
+    found = filesystems.check(part, image, run)
+    assert "root inode" in found
+    assert filesystems.check(part, image, run) == found
