@@ -3,20 +3,6 @@
 
 #include "sha256.h"
 
-/* 0 when all went well. `sizes` are those of contents that follow one another. */
-static int
-hash_all(const unsigned char *data, const Py_ssize_t *sizes, Py_ssize_t count, unsigned char *hashes)
-{
-    struct hashing hashing;
-    int failed = begin_hashing(&hashing);
-    for (Py_ssize_t i = 0; i < count && !failed; i++) {
-        failed = hash_content(&hashing, data, (size_t)sizes[i], hashes + i * SHA256_SIZE);
-        data += sizes[i];
-    }
-    end_hashing(&hashing);
-    return failed;
-}
-
 static PyObject *
 as_list(const unsigned char *hashes, Py_ssize_t count)
 {
@@ -29,12 +15,14 @@ as_list(const unsigned char *hashes, Py_ssize_t count)
     return answer;
 }
 
-/* The sizes as numbers; -1 with an exception when they do not fit into `length` bytes. */
+/* The contents that follow one another in `data`; -1 with an exception when they do not fit. */
 static int
-read_sizes(PyObject *list, Py_ssize_t *sizes, Py_ssize_t count, Py_ssize_t length)
+read_contents(PyObject *sizes, struct strand *contents, Py_ssize_t count, const Py_buffer *data, unsigned char *hashes)
 {
+    const unsigned char *at = data->buf;
+    Py_ssize_t length = data->len;
     for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *item = PyList_GetItem(list, i);
+        PyObject *item = PyList_GetItem(sizes, i);
         Py_ssize_t size = item == NULL ? -1 : PyLong_AsSsize_t(item);
         if (size == -1 && PyErr_Occurred())
             return -1;
@@ -42,39 +30,56 @@ read_sizes(PyObject *list, Py_ssize_t *sizes, Py_ssize_t count, Py_ssize_t lengt
             PyErr_SetString(PyExc_ValueError, "the sizes are not those of the data");
             return -1;
         }
-        sizes[i] = size;
+        contents[i] = (struct strand){at, (size_t)size, hashes + i * SHA256_SIZE};
+        at += size;
         length -= size;
     }
     return 0;
 }
 
+/* Without the interpreter's lock; -1 with an exception. */
+static int
+hash_freely(const struct strand *contents, Py_ssize_t count, int lanes)
+{
+    enum failure failure;
+    Py_BEGIN_ALLOW_THREADS
+    failure = hash_contents_at(contents, (size_t)count, (enum lanes)lanes);
+    Py_END_ALLOW_THREADS
+    switch (failure) {
+    case NO_FAILURE:
+        return 0;
+    case NO_MEMORY:
+        PyErr_NoMemory();
+        return -1;
+    case NO_LANES:
+        PyErr_SetString(PyExc_ValueError, "this processor has no such lanes");
+        return -1;
+    default:
+        PyErr_SetString(PyExc_RuntimeError, "OpenSSL has no SHA-256");
+        return -1;
+    }
+}
+
 static PyObject *
 hash_contents(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    PyObject *list, *answer = NULL;
+    PyObject *sizes, *answer = NULL;
     Py_buffer data;
-    if (!PyArg_ParseTuple(arguments, "y*O:hash_contents", &data, &list))
+    int lanes = BEST;
+    if (!PyArg_ParseTuple(arguments, "y*O|i:hash_contents", &data, &sizes, &lanes))
         return NULL;
-    Py_ssize_t count = PyList_Check(list) ? PyList_Size(list) : -1;
+    Py_ssize_t count = PyList_Check(sizes) ? PyList_Size(sizes) : -1;
     if (count < 0) {
         PyBuffer_Release(&data);
         return PyErr_Format(PyExc_TypeError, "sizes must be a list");
     }
-    Py_ssize_t *sizes = PyMem_Malloc((size_t)(count + 1) * sizeof *sizes);
+    struct strand *contents = PyMem_Malloc((size_t)(count + 1) * sizeof *contents);
     unsigned char *hashes = PyMem_Malloc((size_t)(count + 1) * SHA256_SIZE);
-    if (sizes == NULL || hashes == NULL) {
+    if (contents == NULL || hashes == NULL)
         PyErr_NoMemory();
-    } else if (read_sizes(list, sizes, count, data.len) == 0) {
-        int failed;
-        Py_BEGIN_ALLOW_THREADS
-        failed = hash_all(data.buf, sizes, count, hashes);
-        Py_END_ALLOW_THREADS
-        if (failed)
-            PyErr_SetString(PyExc_RuntimeError, "OpenSSL has no SHA-256");
-        else
-            answer = as_list(hashes, count);
-    }
-    PyMem_Free(sizes);
+    else if (read_contents(sizes, contents, count, &data, hashes) == 0 && hash_freely(contents, count, lanes) == 0)
+        answer = as_list(hashes, count);
+    PyMem_Free(contents);
     PyMem_Free(hashes);
     PyBuffer_Release(&data);
     return answer;
@@ -85,21 +90,16 @@ hash_piece(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     unsigned char hash[SHA256_SIZE];
     Py_buffer data;
-    int failed = 0;
     if (!PyArg_ParseTuple(arguments, "y*:hash_piece", &data))
         return NULL;
-    int fits = data.len <= (Py_ssize_t)PIECE;
-    if (fits) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = hash_all(data.buf, &data.len, 1, hash);
-        Py_END_ALLOW_THREADS
-    }
+    const struct strand content = {data.buf, (size_t)data.len, hash};
+    int failed = -1;
+    if (data.len > (Py_ssize_t)PIECE)
+        PyErr_SetString(PyExc_ValueError, "a piece is at most 1 MiB");
+    else
+        failed = hash_freely(&content, 1, BEST);
     PyBuffer_Release(&data);
-    if (!fits)
-        return PyErr_Format(PyExc_ValueError, "a piece is at most 1 MiB");
-    if (failed)
-        return PyErr_Format(PyExc_RuntimeError, "OpenSSL has no SHA-256");
-    return PyBytes_FromStringAndSize((const char *)hash, SHA256_SIZE);
+    return failed ? NULL : PyBytes_FromStringAndSize((const char *)hash, SHA256_SIZE);
 }
 
 PyMethodDef hash_methods[] = {

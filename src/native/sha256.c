@@ -1,117 +1,71 @@
-/* SHA-256 of one content. The leaves of a larger one do not depend on each other, so they are hashed side by side:
-   OpenSSL's waits for its own last round all the time. One core of 4 GHz (Zen 5), GB/s: OpenSSL 2.1, SHA-NI with four
-   leaves 3.6, AVX-512 with sixteen 5.9. */
+/* SHA-256 of contents: first of the small ones and of the leaves of the larger, then of what is over the leaves. */
 #include "native.h"
 
 #include "sha256.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define HEAD "smc-leaves"
 #define HEAD_SIZE (sizeof HEAD - 1)
 #define TOP (HEAD_SIZE + 8 + MOST_LEAVES * SHA256_SIZE) /* what the hash of leaves is over, at most */
 
-static int hash_plain(const struct hashing *hashing, const uint8_t *data, size_t size, uint8_t *hash);
-static size_t hash_full_leaves(const uint8_t *data, size_t count, uint8_t *hashes);
-static size_t begin_top(uint8_t *top, size_t size);
+static size_t leaves_of(size_t size);
+static void add_leaves(struct strand *strands, const struct strand *content, uint8_t *top);
 
-int
-begin_hashing(struct hashing *hashing)
+enum failure
+hash_contents_at(const struct strand *contents, size_t count, enum lanes lanes)
 {
-    hashing->kind = EVP_MD_fetch(NULL, "SHA256", NULL);
-    hashing->context = EVP_MD_CTX_new();
-    return hashing->kind == NULL || hashing->context == NULL;
-}
-
-void
-end_hashing(struct hashing *hashing)
-{
-    EVP_MD_CTX_free(hashing->context);
-    EVP_MD_free(hashing->kind);
-}
-
-int
-hash_content(const struct hashing *hashing, const uint8_t *data, size_t size, uint8_t *hash)
-{
-    if (size <= LEAF)
-        return hash_plain(hashing, data, size, hash);
-    uint8_t top[TOP];
-    size_t used = begin_top(top, size), count = size / LEAF;
-    for (size_t done = hash_full_leaves(data, count, top + used); done * LEAF < size; done++) {
-        size_t at = done * LEAF, length = size - at < LEAF ? size - at : LEAF;
-        if (hash_plain(hashing, data + at, length, top + used + done * SHA256_SIZE))
-            return 1;
+    size_t most = 0, large = 0;
+    for (size_t i = 0; i < count; i++) {
+        most += leaves_of(contents[i].size);
+        large += contents[i].size > LEAF;
     }
-    used += (size + LEAF - 1) / LEAF * SHA256_SIZE;
-    return hash_plain(hashing, top, used, hash);
-}
-
-static int
-hash_plain(const struct hashing *hashing, const uint8_t *data, size_t size, uint8_t *hash)
-{
-    return !EVP_DigestInit_ex(hashing->context, hashing->kind, NULL) ||
-           !EVP_DigestUpdate(hashing->context, data, size) || !EVP_DigestFinal_ex(hashing->context, hash, NULL);
+    struct strand *strands = malloc((most + 1) * sizeof *strands + large * TOP);
+    if (strands == NULL)
+        return NO_MEMORY;
+    uint8_t *const tops = (uint8_t *)(strands + most + 1), *top = tops;
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (contents[i].size <= LEAF) {
+            strands[used++] = contents[i];
+        } else {
+            add_leaves(strands + used, &contents[i], top);
+            used += leaves_of(contents[i].size);
+            top += TOP;
+        }
+    }
+    enum failure failure = hash_strands(strands, used, lanes);
+    top = tops;
+    used = 0;
+    for (size_t i = 0; i < count && large; i++)
+        if (contents[i].size > LEAF) {
+            const size_t size = HEAD_SIZE + 8 + leaves_of(contents[i].size) * SHA256_SIZE;
+            strands[used++] = (struct strand){top, size, contents[i].hash};
+            top += TOP;
+        }
+    if (failure == NO_FAILURE && large)
+        failure = hash_strands(strands, used, lanes);
+    free(strands);
+    return failure;
 }
 
 static size_t
-begin_top(uint8_t *top, size_t size)
+leaves_of(size_t size)
+{
+    return size <= LEAF ? 1 : (size + LEAF - 1) / LEAF;
+}
+
+/* The hashes of the leaves go to where the hash over them is taken from. */
+static void
+add_leaves(struct strand *strands, const struct strand *content, uint8_t *top)
 {
     memcpy(top, HEAD, HEAD_SIZE);
     for (int i = 0; i < 8; i++)
-        top[HEAD_SIZE + i] = (uint8_t)((uint64_t)size >> 8 * i);
-    return HEAD_SIZE + 8;
-}
-
-#if defined(__x86_64__)
-
-#include <cpuid.h>
-
-#define FEW 6 /* leaves: with fewer, four lanes of SHA-NI are faster than sixteen that are mostly idle */
-
-static int
-has_vectors(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
-}
-
-static int
-has_shani(void)
-{
-    unsigned a, b, c, d;
-    return __builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
-}
-
-/* How many of them it did; 0 when this processor does one at a time. */
-static size_t
-hash_full_leaves(const uint8_t *data, size_t count, uint8_t *hashes)
-{
-    static int vectors = -1, shani; /* threads that come at once find the same */
-    if (vectors < 0) {
-        shani = has_shani();
-        vectors = has_vectors();
+        top[HEAD_SIZE + i] = (uint8_t)((uint64_t)content->size >> 8 * i);
+    top += HEAD_SIZE + 8;
+    for (size_t at = 0; at < content->size; at += LEAF, strands++, top += SHA256_SIZE) {
+        const size_t left = content->size - at;
+        *strands = (struct strand){content->data + at, left < LEAF ? left : LEAF, top};
     }
-    size_t done = 0;
-    while (done < count) {
-        size_t left = count - done, some = left < VECTOR_LANES ? left : VECTOR_LANES;
-        if (vectors && (left >= FEW || !shani)) {
-            hash_leaves_vector(data + done * LEAF, some, hashes + done * SHA256_SIZE);
-        } else if (shani) {
-            some = left < SHANI_LANES ? left : SHANI_LANES;
-            hash_leaves_shani(data + done * LEAF, some, hashes + done * SHA256_SIZE);
-        } else
-            break;
-        done += some;
-    }
-    return done;
 }
-
-#else
-
-static size_t
-hash_full_leaves(const uint8_t *data, size_t count, uint8_t *hashes)
-{
-    (void)data, (void)count, (void)hashes;
-    return 0;
-}
-
-#endif

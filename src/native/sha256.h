@@ -1,8 +1,7 @@
-/* SHA-256 of contents, by the rule of docs/design/wire.md ("The proof"): the leaves of a larger one side by side. */
+/* SHA-256 of contents, by the rule of docs/design/wire.md ("The proof"). */
 #ifndef SMC_SHA256_H
 #define SMC_SHA256_H
 
-#include <openssl/evp.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,30 +11,22 @@
 #define PIECE ((size_t)1 << 20) /* bytes; the most that is hashed as one content */
 #define MOST_LEAVES (PIECE / LEAF)
 
-/* What OpenSSL needs, found once for many contents; for one thread. */
-struct hashing {
-    EVP_MD *kind;
-    EVP_MD_CTX *context;
+/* What has a plain SHA-256, and where that goes. */
+struct strand {
+    const uint8_t *data;
+    size_t size;
+    uint8_t *hash;
 };
 
-/* 0, or not when OpenSSL has no SHA-256; end it in any case. */
-int begin_hashing(struct hashing *hashing);
-void end_hashing(struct hashing *hashing);
+/* Lanes to hash by: the best that this processor has, or those alone. */
+enum lanes { BEST = 0, ONE_LANE = 1, SHANI_LANES = 4, AVX2_LANES = 8, AVX512_LANES = 16 };
 
-/* The hash of a content of at most PIECE bytes. 0 when all went well. */
-int hash_content(const struct hashing *hashing, const uint8_t *data, size_t size, uint8_t *hash);
+enum failure { NO_FAILURE, NO_MEMORY, NO_OPENSSL, NO_LANES };
 
-#if defined(__x86_64__)
-#define VECTOR_LANES 16
-#define SHANI_LANES 4
+/* Hash contents of at most PIECE bytes each: `hash` of each gets its hash. */
+enum failure hash_contents_at(const struct strand *contents, size_t count, enum lanes lanes);
 
-extern const uint32_t sha256_start[8], sha256_rounds[64];
-extern const uint8_t leaf_end[SHA256_BLOCK]; /* the last block of a leaf's hash: its padding and length */
-
-/* Of the first `count` leaves of `data`, at most as many as there are lanes. What the processor cannot do must not be
-   called; `leaf_lanes` tells. */
-void hash_leaves_vector(const uint8_t *data, size_t count, uint8_t *hashes);
-void hash_leaves_shani(const uint8_t *data, size_t count, uint8_t *hashes);
-#endif
+/* Hash strands, whatever their sizes, many side by side; they are put in another order. */
+enum failure hash_strands(struct strand *strands, size_t count, enum lanes lanes);
 
 #endif

@@ -1,18 +1,21 @@
-/* SHA-256 of several leaves side by side, as FIPS 180-4 has it: by AVX-512, and by the SHA extensions. */
+/* Many strands on few lanes: the longest first, and a lane whose strand ends takes the next. So the lanes are busy to the
+   end, and what is left then is short. */
 #include "native.h"
 
-#include "sha256.h"
+#include "sha256_lanes.h"
 
-#if defined(__x86_64__)
-
-#include <immintrin.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define VECTOR __attribute__((target("avx512f,avx512bw")))
-#define SHANI __attribute__((target("sha,sse4.1,ssse3")))
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
-const uint32_t sha256_start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+#define END (2 * SHA256_BLOCK) /* bytes of a strand's end with its padding and length, at most */
+#define LENGTH_AT 56           /* of the last block: the length in bits */
+#define FEW 3                  /* lanes of a vector cost as much as OpenSSL without SHA-NI */
+
 const uint32_t sha256_rounds[64] __attribute__((aligned(16))) = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -22,154 +25,233 @@ const uint32_t sha256_rounds[64] __attribute__((aligned(16))) = {
     0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
-const uint8_t leaf_end[SHA256_BLOCK] = {[0] = 0x80, [61] = LEAF * 8 >> 16 & 0xff}; /* LEAF is 1 << 16: 19 bits */
+static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
-static void
-put_word(uint8_t *into, uint32_t word)
+/* A kind of lanes; it is left for the next kind when fewer than `least` are busy and no strand waits. */
+struct kind {
+    compress_blocks *compress;
+    size_t lanes, least;
+};
+
+/* What this processor hashes by, widest first; the first without `compress` ends it. */
+struct plan {
+    struct kind kinds[3];
+};
+
+/* The first `busy` lanes have work; the first `next` strands were begun. */
+struct work {
+    lane_words state[8];
+    const uint8_t *at[MOST_LANES];
+    size_t left[MOST_LANES]; /* blocks, of the strand or of its end */
+    const struct strand *strand[MOST_LANES];
+    int ending[MOST_LANES];
+    uint8_t end[MOST_LANES][END];
+    struct strand *strands;
+    size_t next, count, busy;
+};
+
+static int make_plan(struct plan *plan, enum lanes lanes);
+static int by_size(const void *one, const void *other);
+static size_t too_long(const struct strand *strands, size_t count, const struct plan *plan);
+static int hash_one_by_one(const struct strand *strands, size_t count);
+static void hash_by(struct work *work, const struct kind *kind);
+
+enum failure
+hash_strands(struct strand *strands, size_t count, enum lanes lanes)
 {
-    word = __builtin_bswap32(word);
-    memcpy(into, &word, sizeof word);
+    struct plan plan = {0};
+    if (make_plan(&plan, lanes))
+        return NO_LANES;
+    qsort(strands, count, sizeof *strands, by_size);
+    const size_t alone = too_long(strands, count, &plan);
+    if (alone && hash_one_by_one(strands, alone))
+        return NO_OPENSSL;
+    struct work work;
+    work.strands = strands, work.next = alone, work.count = count, work.busy = 0;
+    for (const struct kind *kind = plan.kinds; kind->compress != NULL; kind++)
+        hash_by(&work, kind);
+    return NO_FAILURE;
 }
 
-/* Sixteen rows of a block each become sixteen vectors: word i of all rows, in the order of this machine. */
-VECTOR static inline void
-load_rows(__m512i *words, const uint8_t *data, const size_t *rows)
+#if defined(__x86_64__)
+
+#define HALF_BUSY 10 /* lanes of AVX-512: fewer are faster by fours with SHA-NI */
+
+static int
+has_shani(void)
 {
-    const __m512i swap = _mm512_set4_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203);
-    __m512i row[16], pair[16];
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++)
-        row[i] = _mm512_shuffle_epi8(_mm512_loadu_si512(data + rows[i]), swap);
-#pragma GCC unroll 4
-    for (int i = 0; i < 16; i += 4) {
-        __m512i a = _mm512_unpacklo_epi32(row[i], row[i + 1]), b = _mm512_unpackhi_epi32(row[i], row[i + 1]);
-        __m512i c = _mm512_unpacklo_epi32(row[i + 2], row[i + 3]), d = _mm512_unpackhi_epi32(row[i + 2], row[i + 3]);
-        pair[i] = _mm512_unpacklo_epi64(a, c);
-        pair[i + 1] = _mm512_unpackhi_epi64(a, c);
-        pair[i + 2] = _mm512_unpacklo_epi64(b, d);
-        pair[i + 3] = _mm512_unpackhi_epi64(b, d);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        __m512i a = _mm512_shuffle_i32x4(pair[i], pair[4 + i], 0x88);
-        __m512i b = _mm512_shuffle_i32x4(pair[i], pair[4 + i], 0xdd);
-        __m512i c = _mm512_shuffle_i32x4(pair[8 + i], pair[12 + i], 0x88);
-        __m512i d = _mm512_shuffle_i32x4(pair[8 + i], pair[12 + i], 0xdd);
-        words[i] = _mm512_shuffle_i32x4(a, c, 0x88);
-        words[8 + i] = _mm512_shuffle_i32x4(a, c, 0xdd);
-        words[4 + i] = _mm512_shuffle_i32x4(b, d, 0x88);
-        words[12 + i] = _mm512_shuffle_i32x4(b, d, 0xdd);
-    }
+    static int found = -1; /* cpuid is slow in a virtual machine; threads that come at once find the same */
+    unsigned a, b, c, d;
+    if (found < 0)
+        found = __builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+    return found;
 }
 
-#define PLUS _mm512_add_epi32
-#define XOR(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0x96)
-#define CHOOSE(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0xca)
-#define MOST(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0xe8)
-#define TURN _mm512_ror_epi32
-
-/* One block of each row. */
-VECTOR static inline void
-compress_rows(__m512i *state, const uint8_t *data, const size_t *rows)
+/* 0, or not when this processor lacks the lanes that were asked for. */
+static int
+make_plan(struct plan *plan, enum lanes lanes)
 {
-    __m512i w[16], a = state[0], b = state[1], c = state[2], d = state[3];
-    __m512i e = state[4], f = state[5], g = state[6], h = state[7];
-    load_rows(w, data, rows);
-#pragma GCC unroll 64
-    for (int i = 0; i < 64; i++) {
-        __m512i x = w[i & 15], y = w[(i + 1) & 15], z = w[(i + 14) & 15];
-        __m512i one = PLUS(PLUS(h, PLUS(x, _mm512_set1_epi32((int)sha256_rounds[i]))),
-                           PLUS(XOR(TURN(e, 6), TURN(e, 11), TURN(e, 25)), CHOOSE(e, f, g)));
-        __m512i two = PLUS(XOR(TURN(a, 2), TURN(a, 13), TURN(a, 22)), MOST(a, b, c));
-        if (i < 48)
-            w[i & 15] = PLUS(PLUS(x, w[(i + 9) & 15]), PLUS(XOR(TURN(y, 7), TURN(y, 18), _mm512_srli_epi32(y, 3)),
-                                                            XOR(TURN(z, 17), TURN(z, 19), _mm512_srli_epi32(z, 10))));
-        h = g, g = f, f = e, e = PLUS(d, one);
-        d = c, c = b, b = a, a = PLUS(one, two);
-    }
-    const __m512i after[8] = {a, b, c, d, e, f, g, h};
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++)
-        state[i] = PLUS(state[i], after[i]);
+    const int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+    const int avx2 = __builtin_cpu_supports("avx2"), shani = has_shani();
+    struct kind *kind = plan->kinds;
+    if (avx512 && (lanes == BEST || lanes == AVX512_LANES))
+        *kind++ = (struct kind){compress_avx512, AVX512_LANES, lanes == BEST && shani ? HALF_BUSY : 1};
+    if (shani && (lanes == BEST || lanes == SHANI_LANES))
+        *kind++ = (struct kind){compress_shani, SHANI_LANES, 1};
+    if (avx2 && (lanes == AVX2_LANES || (lanes == BEST && !avx512 && !shani)))
+        *kind++ = (struct kind){compress_avx2, AVX2_LANES, 1};
+    return kind == plan->kinds && lanes != BEST && lanes != ONE_LANE;
 }
 
-VECTOR void
-hash_leaves_vector(const uint8_t *data, size_t count, uint8_t *hashes)
+/* How many strands, the longest, are faster one by one: for all lanes would wait for them. */
+static size_t
+too_long(const struct strand *strands, size_t count, const struct plan *plan)
 {
-    const size_t same[VECTOR_LANES] = {0};
-    size_t rows[VECTOR_LANES];
-    __m512i state[8];
-    for (int i = 0; i < 8; i++)
-        state[i] = _mm512_set1_epi32((int)sha256_start[i]);
-    for (size_t lane = 0; lane < VECTOR_LANES; lane++)
-        rows[lane] = lane < count ? lane * LEAF : 0; /* lanes without a leaf do the first once more */
-    for (size_t at = 0; at < LEAF; at += SHA256_BLOCK)
-        compress_rows(state, data + at, rows);
-    compress_rows(state, leaf_end, same);
-    uint32_t words[8][VECTOR_LANES];
-    memcpy(words, state, sizeof words);
-    for (size_t lane = 0; lane < count; lane++)
-        for (int i = 0; i < 8; i++)
-            put_word(hashes + lane * SHA256_SIZE + 4 * i, words[i][lane]);
+    if (plan->kinds[0].compress == NULL)
+        return count;
+    for (const struct kind *kind = plan->kinds; kind->compress != NULL; kind++)
+        if (kind->compress == compress_shani)
+            return 0;
+    size_t sum = 0, number = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += strands[i].size + SHA256_BLOCK;
+    while (number < count && FEW * (strands[number].size + SHA256_BLOCK) > sum)
+        sum -= strands[number++].size + SHA256_BLOCK;
+    return number;
 }
 
-/* One block of each row. The instructions want the state as (a b e f) and (c d g h). */
-SHANI static inline void
-compress_four(__m128i *abef, __m128i *cdgh, const uint8_t *data, const size_t *rows)
+#else
+
+static int
+make_plan(struct plan *plan, enum lanes lanes)
 {
-    const __m128i swap = _mm_set_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203);
-    __m128i w[SHANI_LANES][4], before[SHANI_LANES][2];
-#pragma GCC unroll 4
-    for (int lane = 0; lane < SHANI_LANES; lane++) {
-        before[lane][0] = abef[lane];
-        before[lane][1] = cdgh[lane];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            w[lane][i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(data + rows[lane] + 16 * i)), swap);
-    }
-#pragma GCC unroll 16
-    for (int round = 0; round < 16; round++)
-#pragma GCC unroll 4
-        for (int lane = 0; lane < SHANI_LANES; lane++) {
-            __m128i *at = &w[lane][round & 3], next = w[lane][(round + 1) & 3], last = w[lane][(round + 3) & 3];
-            __m128i sum = _mm_add_epi32(*at, _mm_load_si128((const __m128i *)(sha256_rounds + 4 * round)));
-            cdgh[lane] = _mm_sha256rnds2_epu32(cdgh[lane], abef[lane], sum);
-            abef[lane] = _mm_sha256rnds2_epu32(abef[lane], cdgh[lane], _mm_shuffle_epi32(sum, 0x0e));
-            if (round < 12) {
-                __m128i middle = _mm_alignr_epi8(last, w[lane][(round + 2) & 3], 4);
-                *at = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(*at, next), middle), last);
-            }
-        }
-#pragma GCC unroll 4
-    for (int lane = 0; lane < SHANI_LANES; lane++) {
-        abef[lane] = _mm_add_epi32(abef[lane], before[lane][0]);
-        cdgh[lane] = _mm_add_epi32(cdgh[lane], before[lane][1]);
-    }
+    (void)plan;
+    return lanes != BEST && lanes != ONE_LANE;
 }
 
-SHANI void
-hash_leaves_shani(const uint8_t *data, size_t count, uint8_t *hashes)
+static size_t
+too_long(const struct strand *strands, size_t count, const struct plan *plan)
 {
-    const uint32_t *s = sha256_start;
-    const size_t same[SHANI_LANES] = {0};
-    size_t rows[SHANI_LANES];
-    __m128i abef[SHANI_LANES], cdgh[SHANI_LANES];
-    for (size_t lane = 0; lane < SHANI_LANES; lane++) {
-        rows[lane] = lane < count ? lane * LEAF : 0;
-        abef[lane] = _mm_set_epi32((int)s[0], (int)s[1], (int)s[4], (int)s[5]);
-        cdgh[lane] = _mm_set_epi32((int)s[2], (int)s[3], (int)s[6], (int)s[7]);
-    }
-    for (size_t at = 0; at < LEAF; at += SHA256_BLOCK)
-        compress_four(abef, cdgh, data + at, rows);
-    compress_four(abef, cdgh, leaf_end, same);
-    for (size_t lane = 0; lane < count; lane++) {
-        static const int places[8] = {5, 4, 1, 0, 7, 6, 3, 2}; /* of the words: f e b a, h g d c */
-        uint32_t words[8];
-        _mm_storeu_si128((__m128i *)words, abef[lane]);
-        _mm_storeu_si128((__m128i *)(words + 4), cdgh[lane]);
-        for (int i = 0; i < 8; i++)
-            put_word(hashes + lane * SHA256_SIZE + 4 * places[i], words[i]);
-    }
+    (void)strands, (void)plan;
+    return count;
 }
 
 #endif
+
+/* The longest first. */
+static int
+by_size(const void *one, const void *other)
+{
+    const size_t a = ((const struct strand *)one)->size, b = ((const struct strand *)other)->size;
+    return (a < b) - (a > b);
+}
+
+/* 0, or not when OpenSSL has no SHA-256. */
+static int
+hash_one_by_one(const struct strand *strands, size_t count)
+{
+    EVP_MD *kind = EVP_MD_fetch(NULL, "SHA256", NULL);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int failed = kind == NULL || context == NULL;
+    for (size_t i = 0; i < count && !failed; i++)
+        failed = !EVP_DigestInit_ex(context, kind, NULL) ||
+                 !EVP_DigestUpdate(context, strands[i].data, strands[i].size) ||
+                 !EVP_DigestFinal_ex(context, strands[i].hash, NULL);
+    EVP_MD_CTX_free(context);
+    EVP_MD_free(kind);
+    return failed;
+}
+
+/* What is behind the last whole block of the strand. */
+static void
+begin_end(struct work *work, size_t lane)
+{
+    const struct strand *strand = work->strand[lane];
+    const size_t rest = strand->size % SHA256_BLOCK, blocks = rest < LENGTH_AT ? 1 : 2;
+    const uint64_t bits = __builtin_bswap64((uint64_t)strand->size * 8);
+    uint8_t *end = work->end[lane];
+    memset(end, 0, END);
+    if (rest)
+        memcpy(end, strand->data + strand->size - rest, rest);
+    end[rest] = 0x80;
+    memcpy(end + blocks * SHA256_BLOCK - sizeof bits, &bits, sizeof bits);
+    work->ending[lane] = 1;
+    work->at[lane] = end;
+    work->left[lane] = blocks;
+}
+
+static void
+begin_strand(struct work *work, size_t lane)
+{
+    const struct strand *strand = &work->strands[work->next++];
+    for (int i = 0; i < 8; i++)
+        work->state[i][lane] = start[i];
+    work->strand[lane] = strand;
+    work->ending[lane] = 0;
+    work->at[lane] = strand->data;
+    work->left[lane] = strand->size / SHA256_BLOCK;
+    if (!work->left[lane])
+        begin_end(work, lane);
+}
+
+/* The last busy lane goes to a free one, so that the first ones are busy. */
+static void
+move_last(struct work *work, size_t lane)
+{
+    const size_t last = --work->busy;
+    if (lane == last)
+        return;
+    for (int i = 0; i < 8; i++)
+        work->state[i][lane] = work->state[i][last];
+    work->strand[lane] = work->strand[last];
+    work->ending[lane] = work->ending[last];
+    work->left[lane] = work->left[last];
+    work->at[lane] = work->at[last];
+    if (work->ending[lane]) {
+        memcpy(work->end[lane], work->end[last], END);
+        work->at[lane] = work->end[lane] + (work->at[last] - work->end[last]);
+    }
+}
+
+static void
+end_strand(struct work *work, size_t lane)
+{
+    uint8_t *hash = work->strand[lane]->hash;
+    for (int i = 0; i < 8; i++, hash += sizeof(uint32_t)) {
+        const uint32_t word = __builtin_bswap32(work->state[i][lane]);
+        memcpy(hash, &word, sizeof word);
+    }
+    if (work->next < work->count)
+        begin_strand(work, lane);
+    else
+        move_last(work, lane);
+}
+
+static void
+hash_by(struct work *work, const struct kind *kind)
+{
+    for (;;) {
+        while (work->busy < kind->lanes && work->next < work->count)
+            begin_strand(work, work->busy++);
+        if (work->busy < kind->least)
+            return;
+        const size_t busy = work->busy < kind->lanes ? work->busy : kind->lanes;
+        size_t blocks = work->left[0];
+        for (size_t lane = 1; lane < busy; lane++)
+            if (work->left[lane] < blocks)
+                blocks = work->left[lane];
+        for (size_t lane = busy; lane < kind->lanes; lane++)
+            work->at[lane] = work->at[0]; /* what has no work does the first once more */
+        kind->compress(work->state, work->at, blocks, busy);
+        for (size_t lane = busy; lane-- > 0;) {
+            work->at[lane] += blocks * SHA256_BLOCK;
+            if (work->left[lane] -= blocks)
+                continue;
+            if (work->ending[lane])
+                end_strand(work, lane);
+            else
+                begin_end(work, lane);
+        }
+    }
+}
