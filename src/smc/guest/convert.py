@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from smc.base.errors import TargetWriteError, UserError
+from smc.base.errors import TargetWriteError
 from smc.base.run import Run, run
-from smc.guest import check, cleanup, fstab, grub, initramfs, network, resume
+from smc.guest import boot, check, cleanup, fstab, initramfs, network, resume
 from smc.guest.detect import detect
 from smc.guest.enter import Guest
 from smc.guest.journal import Journal
@@ -18,7 +18,6 @@ from smc.guest.root import Root
 from smc.guest.volumes import Copy, read_volumes
 from smc.model.plan import Plan
 from smc.model.report import Change, Check
-from smc.model.server import Firmware
 
 
 class Converted(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +36,7 @@ def convert(
     journal: Journal | None = None,
     image_check: bool = True,
 ) -> Converted:
-    """Make the copy bootable by BIOS from `copy.boot_disk` on a machine with virtio devices.
+    """Make the copy bootable from `copy.boot_disk`, by the plan's firmware, on a machine with virtio devices.
 
     `note` is told in a sentence what is going on. Hand in the `journal` of earlier attempts to have their
     changes in the result too; it is up to date also when this raises.
@@ -45,12 +44,6 @@ def convert(
     Raises `UserError` (`Guest.*`) for a system that is not known here, `Broken` for a copy that cannot be
     used. What does not hinder the next step is a check, critical where the copy would not boot.
     """
-    if plan.firmware is not Firmware.BIOS:
-        raise UserError(
-            "the copy is to start by UEFI, and only BIOS can be set up here",
-            code="Guest.FirmwareUnsupported",
-            hint="Migrate a server that starts by BIOS.",
-        )
     journal = journal if journal is not None else Journal()
     root = Root(copy.root, journal)
     try:
@@ -66,11 +59,12 @@ def _convert(
     note("Looking at the copied system")
     volumes = read_volumes(copy, plan, run)
     system = detect(root)
+    loader = boot.choose(root, system, plan, volumes)
     guest = Guest(root, copy, volumes, run)
 
     note(f"Preparing {system.name} for its new machine")
     cleanup.clean(root)
-    resumes = resume.swap_remains(root, system, volumes)
+    resumes = resume.swap_remains(root, volumes)
     checks = fstab.rewrite(root, volumes)
     checks += network.adapt(root, system, plan.ip_mode)
 
@@ -78,8 +72,8 @@ def _convert(
     stale = network.names_stale(root, system)
     checks += initramfs.prepare(root, system, guest, volumes=volumes, stale=stale, note=note)
 
-    note("Installing GRUB on the boot disk")
-    checks += grub.set_up(root, system, guest, volumes=volumes, resumes=resumes)
+    note("Setting up the boot loader")
+    checks += boot.set_up(root, loader, guest, volumes=volumes, resumes=resumes)
     if not image_check:
         return checks
 

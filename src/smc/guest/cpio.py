@@ -33,9 +33,18 @@ UNREADABLE = {  # packings that the self-contained binary cannot unpack (no lzma
 
 
 class UnknownPacking(Broken):
-    """The image is packed in a way that this reader does not know; a tool of the guest may."""
+    """The image is packed in a way that this reader does not know: with `packing`, from byte `start` on.
+
+    `before` are the names in front of it.
+    """
 
     code = "Guest.InitramfsPacking"
+
+    def __init__(self, packing: str, start: int, before: tuple[str, ...]) -> None:
+        super().__init__(f"the initramfs is packed with {packing}")
+        self.packing = packing
+        self.start = start
+        self.before = before
 
 
 class _Unpacker(Protocol):
@@ -59,16 +68,19 @@ UNPACKERS: dict[bytes, Callable[[], _Unpacker]] = {
 def names(image: BinaryIO) -> Iterator[str]:
     """Every name in every archive of the image. Raises `UnknownPacking`, or `Broken` when it is damaged."""
     source = _Source(image)
+    before: list[str] = []
     while start := source.peek_past_zeros(6):
         if start.startswith(MAGICS):
-            yield from _archive(source)
+            for name in _archive(source):
+                before.append(name)
+                yield name
             continue
         unpacker = next((make for magic, make in UNPACKERS.items() if start.startswith(magic)), None)
         if unpacker is None:
             packing = next(
                 (name for magic, name in UNREADABLE.items() if start.startswith(magic)), start.hex()
             )
-            raise UnknownPacking(f"the initramfs is packed with {packing}")
+            raise UnknownPacking(packing, image.tell() - source.left, tuple(before))
         inner = _Source(image, unpack=unpacker(), start=source.take_all())
         while inner.peek_past_zeros(6):
             yield from _archive(inner)
@@ -113,6 +125,11 @@ class _Source:
             if chunk:
                 return chunk
         return b""
+
+    @property
+    def left(self) -> int:
+        """Bytes of the image that were read and not used."""
+        return len(self._ready) - self._at
 
     def peek_past_zeros(self, count: int) -> bytes:
         """b"" at the end of the image or of the packed part."""

@@ -2,33 +2,41 @@
 
 import re
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 
 import msgspec
 
 from smc.base.errors import UserError
-from smc.guest.families import Family, family_of
+from smc.guest.families import FAMILIES, Family, family_of
 from smc.guest.root import ABSENT, Root
 from smc.guest.settings import parse
-from smc.model.server import Architecture, OsRelease
+from smc.model.server import Architecture, Firmware, OsRelease
 
 MODULE_FOLDERS = ("/lib/modules", "/usr/lib/modules")
 MACHINES = {62: Architecture.X86_64, 183: Architecture.ARM64, 3: Architecture.I386}  # ELF e_machine
 SYSTEMD_FOLDERS = ("/usr/lib/systemd", "/lib/systemd", "/usr/lib/x86_64-linux-gnu/systemd")
 SHELLS = ("/bin/sh", "/usr/bin/env", "/sbin/init")
+ESP_FOLDERS = ("/boot/efi", "/efi", "/boot")  # where an EFI system partition is mounted
+GRUB2, SYSTEMD_BOOT = "grub2", "systemd-boot"
 LOADERS = (  # the first that is there; what only configures is not enough
-    ("grub2", ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")),
-    ("systemd-boot", ("/boot/loader/loader.conf", "/boot/efi/loader/loader.conf", "/efi/loader/loader.conf")),
+    (GRUB2, ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")),
+    (SYSTEMD_BOOT, tuple(f"{folder}/loader/loader.conf" for folder in ESP_FOLDERS)),
     ("grub1", ("/boot/grub/menu.lst", "/boot/grub/grub.conf")),
     ("lilo", ("/etc/lilo.conf",)),
     ("extlinux", ("/boot/extlinux/extlinux.conf", "/extlinux.conf")),
 )
+NAMES_OF_LOADERS = {"grub1": "GRUB Legacy (0.97)", "lilo": "LILO", "extlinux": "EXTLINUX"}
 
 
 class Kernel(msgspec.Struct, frozen=True, kw_only=True):
+    """`name` is what its image is called by: the version, on Arch its package."""
+
     version: str
     image: str  # its path
     modules: str  # its folder; "" when it has none
+    name: str = ""
+    initramfs: str = ""  # where its boot loader entry has one; "" leaves it to the family
 
 
 class System(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,14 +62,17 @@ def detect(root: Root) -> System:
         raise UserError(
             f"{os_release.pretty_name or os_release.id} is not a system that can be made bootable here",
             code="Guest.UnknownSystem",
-            hint="Migrate a server of a supported family: Debian, Ubuntu.",
+            hint=f"Migrate a server of a supported family: {', '.join(f.name for f in FAMILIES)}.",
         )
     loader = next((name for name, files in LOADERS if any(root.exists(path) for path in files)), "")
-    if loader != "grub2":
+    loader = GRUB2 if _grub_in_esp(root) and loader != SYSTEMD_BOOT else loader
+    if loader not in {GRUB2, SYSTEMD_BOOT}:
+        name = NAMES_OF_LOADERS.get(loader, "an unknown boot loader")
         raise UserError(
-            f"the copy starts by {loader or 'an unknown boot loader'}, and only GRUB 2 can be set up here",
+            f"the copy starts by {name}, and only GRUB 2 and systemd-boot can be set up here",
             code="Guest.UnknownBootLoader",
-            hint="Install GRUB 2 on the source (on Debian: apt-get install grub-pc) and start the job again.",
+            hint=f"Install GRUB 2 on the source (package {family.grub.packages[Firmware.BIOS]}), run"
+            f" `{family.grub.remake}`, see the server start by it, and start the job again.",
         )
     kernels = _kernels(root)
     if not kernels:
@@ -102,15 +113,62 @@ def _os_release(root: Root) -> OsRelease:
     )
 
 
+def _grub_in_esp(root: Root) -> bool:
+    """RHEL 7 and 8 keep the whole grub.cfg of a UEFI system there, and have no other."""
+    return any(
+        root.exists(f"{vendor}/grub.cfg")
+        for folder in ESP_FOLDERS
+        for vendor in root.files(f"{folder}/EFI")
+        if root.is_folder(vendor)
+    )
+
+
 def _kernels(root: Root) -> tuple[Kernel, ...]:
-    found = []
+    found: dict[str, Kernel] = {}
     for name in root.names("/boot"):
         kind, _, version = name.partition("-")
-        if kind in {"vmlinuz", "vmlinux"} and version and not version.endswith((".old", ".bak")):
-            folders = (f"{base}/{version}" for base in MODULE_FOLDERS)
-            modules = next((folder for folder in folders if root.is_folder(folder)), "")
-            found.append(Kernel(version=version, image=f"/boot/{name}", modules=modules))
-    return tuple(sorted(found, key=lambda kernel: version_key(kernel.version), reverse=True))
+        if kind in {"vmlinuz", "vmlinux", "Image"} and version and not _is_no_choice(version):
+            modules = _modules_of(root, version)
+            real = modules.rsplit("/", 1)[-1] or version
+            found[real] = Kernel(version=real, image=f"/boot/{name}", modules=modules, name=version)
+    for kernel in _entries(root):
+        found.setdefault(kernel.version, kernel)
+    return tuple(sorted(found.values(), key=lambda kernel: version_key(kernel.version), reverse=True))
+
+
+def _is_no_choice(version: str) -> bool:
+    """Copies of old kernels, and what only rescues: nothing starts them by default."""
+    return version.endswith((".old", ".bak")) or version.startswith("0-rescue")
+
+
+def _modules_of(root: Root, name: str) -> str:
+    """The folder of its modules; "" for none. Arch names kernels by package, told by `pkgbase` there."""
+    for base in MODULE_FOLDERS:
+        if root.is_folder(f"{base}/{name}"):
+            return f"{base}/{name}"
+    for base in MODULE_FOLDERS:
+        for folder in root.files(base):
+            if (root.read(f"{folder}/pkgbase") or "").strip() == name:
+                return folder
+    return ""
+
+
+def _entries(root: Root) -> Iterator[Kernel]:
+    """Kernels that kernel-install put beside systemd-boot: <ESP>/<machine-id>/<version>/linux."""
+    for folder in ESP_FOLDERS:
+        for token in root.names(folder):
+            for version in root.names(f"{folder}/{token}"):
+                place = f"{folder}/{token}/{version}"
+                if not root.exists(f"{place}/linux"):
+                    continue
+                image = next((f"{place}/{n}" for n in root.names(place) if n.startswith("initr")), "")
+                yield Kernel(
+                    version=version,
+                    image=f"{place}/linux",
+                    modules=_modules_of(root, version),
+                    name=version,
+                    initramfs=image,
+                )
 
 
 def _architecture(root: Root) -> Architecture | None:

@@ -11,6 +11,7 @@ MODULE_SUFFIX = re.compile(r"\.ko(\.(gz|xz|zst|bz2))?$")
 DISK = ("virtio_pci", "virtio_blk")  # the system disk of the new machine
 OTHER_DISKS = ("virtio_scsi", "nvme")  # of other instance types; welcome, not needed
 NETWORK = ("virtio_net",)  # loaded later, from the root filesystem
+MAPPED = ("dm_mod",)  # where the root filesystem is a logical volume
 FILESYSTEMS = {"ext2": ("ext4", "ext2"), "ext3": ("ext4", "ext3")}  # the first that the kernel has reads it
 
 

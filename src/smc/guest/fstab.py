@@ -22,7 +22,8 @@ DEVICE = re.compile(
     r"^/dev/(?P<disk>(?:[shv]|xv)d[a-z]+|(?:nvme\d+n|mmcblk|cciss/c\d+d)\d+)p?(?P<number>\d+)?$"
 )
 REMOTE = ("nfs", "nfs4", "cifs", "ceph", "glusterfs", "smb3", "sshfs", "fuse.sshfs")
-ESSENTIAL = ("/", "/boot", "/usr", "/boot/efi")
+ESSENTIAL = ("/", "/boot", "/usr")  # /boot/efi is the firmware's; the running system lives without it
+ESP_OPTIONS = "umask=0077,nofail"  # FAT has no owners: nobody else shall read a random seed there
 UNIT_FOLDERS = (
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -93,9 +94,8 @@ def rewrite(root: Root, volumes: Sequence[Volume]) -> list[Check]:
         done.append(entry.line)
     for volume in volumes:
         if _unmounted(root, volume, mounted):
-            done.append(
-                f"{volume.stable} {escaped(volume.mount_point)} {volume.filesystem} defaults,nofail 0 2"
-            )
+            options = ESP_OPTIONS if volume.role is Role.ESP else "defaults,nofail"
+            done.append(f"{volume.stable} {escaped(volume.mount_point)} {volume.filesystem} {options} 0 2")
             changed.append(f"{volume.mount_point} (added: it was mounted on the source)")
     if done != lines:
         root.write(FSTAB, "\n".join(done) + "\n", "names of filesystems that hold on the new machine")
@@ -168,7 +168,11 @@ def _nofail(entry: Entry) -> Entry:
 
 def _unmounted(root: Root, volume: Volume, mounted: set[str]) -> bool:
     """A copied filesystem that was mounted by hand on the source: nothing would mount it any more."""
-    if volume.role is not Role.FILESYSTEM or volume.mount_point in {"", "/", *mounted} or not volume.uuid:
+    if (
+        volume.role not in {Role.FILESYSTEM, Role.ESP}
+        or volume.mount_point in {"", "/", *mounted}
+        or not volume.uuid
+    ):
         return False
     unit = volume.mount_point.strip("/").replace("-", r"\x2d").replace("/", "-")
     return not any(root.exists(f"{folder}/{unit}.mount") for folder in UNIT_FOLDERS)

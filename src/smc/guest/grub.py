@@ -1,4 +1,4 @@
-"""GRUB for BIOS on the new boot disk, with a serial console, by the guest's own tools.
+"""GRUB 2 on the new machine, with a serial console, by the guest's own tools.
 
 The settings are edited as an administrator would, then the guest's own grub-mkconfig writes grub.cfg: what
 it says is what the guest's next kernel upgrade will say again. grub.cfg is made anew only where the
@@ -9,7 +9,9 @@ import re
 from collections.abc import Sequence
 
 from smc.base.errors import CommandFailed
+from smc.guest import cmdline, efi, loader_entries
 from smc.guest.detect import System
+from smc.guest.efi import Esp
 from smc.guest.enter import Guest
 from smc.guest.families import Grub
 from smc.guest.fstab import absent
@@ -18,10 +20,11 @@ from smc.guest.settings import Settings
 from smc.guest.volumes import SYSTEM_DISK, Volume
 from smc.guest.watch import watched
 from smc.model.report import Check, Level
+from smc.model.server import Firmware
 
 ITEM = "GUESTOS.Grub"
+BIOS_TARGET = "i386-pc"
 TOOL_SECONDS = 1200.0  # 2 s natively; an emulated intermediate instance is up to 100 times slower
-CONSOLES = ("console=tty0", "console=ttyS0,115200")  # the last one is /dev/console
 SERIAL_COMMAND = "serial --speed=115200 --unit=0 --word=8 --parity=no --stop=1"
 WHY_CONSOLE = "a serial console, which the cloud can show"
 WHY_INSTALL = "GRUB installed on the new boot disk"
@@ -29,17 +32,20 @@ WHY_CONFIGURE = "made anew by the guest's own grub-mkconfig"
 COMMAND_LINES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 BOOT_SIGNATURE = b"\x55\xaa"
 DEBCONF = "/var/cache/debconf/config.dat"
-DEBCONF_NAMES = ("grub-pc/install_devices", "grub-pc/install_devices_disks_changed")
+DEBCONF_DISKS = ("grub-pc/install_devices", "grub-pc/install_devices_disks_changed")
+DEBCONF_ESPS = ("grub-efi/install_devices", "grub-efi/install_devices_disks_changed")
+INSTALL_DEVICE = "/etc/default/grub_installdevice"  # of SUSE
+BY_UUID = ("GRUB_DISABLE_LINUX_UUID", "GRUB_DISABLE_UUID")  # true: names of devices instead
 NAMED = re.compile(r"(?:root|resume)=(\S+)")
 SEARCHED = re.compile(r"search .*--fs-uuid.* ([0-9A-Fa-f][0-9A-Fa-f-]{7,})\s*$", re.MULTILINE)
 
 
 def set_up(
-    root: Root, system: System, guest: Guest, *, volumes: Sequence[Volume], resumes: bool
+    root: Root, system: System, guest: Guest, *, volumes: Sequence[Volume], resumes: bool, esp: Esp | None
 ) -> list[Check]:
-    """Settings, grub.cfg, boot sector; `resumes` False: the swap to resume from is gone."""
+    """Settings, grub.cfg, loader; `resumes` False: the swap to resume from is gone; `esp` for UEFI."""
     grub = system.family.grub
-    _forget_old_disks(root, grub)
+    _forget_old_disks(root, grub, volumes, esp)
     before = {path: root.read(path) for path in _files(root, grub)}
     settings = Settings(root, grub.settings)
     _edit(settings, volumes)
@@ -47,35 +53,65 @@ def set_up(
         words = [settings.get(COMMAND_LINES[0]) or "", "noresume"]
         settings.set(COMMAND_LINES[0], " ".join(words).strip(), "the swap to resume from was not copied")
     warnings = []
-    if _outdated(root, grub, volumes, edited=any(root.read(path) != text for path, text in before.items())):
-        warnings = _configure(root, grub, guest, before)
-    return warnings + (_install(root, grub, guest) or judge(root, grub, guest, volumes))
+    cfg = cfg_of(root, grub, esp)
+    edited = any(root.read(path) != text for path, text in before.items())
+    if edited or _outdated(root, cfg, volumes):
+        warnings = _configure(root, grub, guest, cfg, before)
+    loader_entries.adapt(root, volumes, resumes=resumes)
+    failed = efi.install(root, system, guest, esp, volumes) if esp else _install(root, grub, guest)
+    return warnings + (failed or judge(root, grub, guest, volumes, esp))
 
 
-def judge(root: Root, grub: Grub, guest: Guest, volumes: Sequence[Volume]) -> list[Check]:
-    """The boot sector is there, grub.cfg is a script GRUB can read, and it names only what was copied."""
-    cfg = f"{grub.folder}/grub.cfg"
-    problems = []
-    with guest.copy.boot_disk.open("rb") as disk:
-        sector = disk.read(512)
-    if sector[510:] != BOOT_SIGNATURE or b"GRUB" not in sector:
-        problems.append("the boot disk has no GRUB boot sector")
+def cfg_of(root: Root, grub: Grub, esp: Esp | None) -> str:
+    """The grub.cfg that GRUB reads; in the ESP where that one is whole (RHEL 7 and 8 by UEFI), not a stub."""
+    base = root.located(f"{esp.folder}/EFI") if esp else ""
+    for folder in root.files(base) if esp else ():
+        path = root.located(f"{folder}/grub.cfg")
+        text = root.read(path)
+        if text and efi.MENU.search(text):
+            return path
+    return f"{grub.folder}/grub.cfg"
+
+
+def can_install(root: Root, grub: Grub) -> bool:
+    """Whether GRUB for BIOS is there."""
+    return any(root.is_folder(folder.format(target=BIOS_TARGET)) for folder in grub.modules)
+
+
+def judge(root: Root, grub: Grub, guest: Guest, volumes: Sequence[Volume], esp: Esp | None) -> list[Check]:
+    """The loader is there, grub.cfg is a script GRUB can read, and nothing names what was not copied."""
+    cfg = cfg_of(root, grub, esp)
+    problems = efi.problems(root, esp, volumes) if esp else _sector_problems(guest)
     try:
         guest(*grub.check, cfg, timeout=TOOL_SECONDS)
     except CommandFailed as e:
         problems.append(f"{cfg} is not valid: {e.hint}")
     text = root.read(cfg) or ""
     problems += [f"{cfg} names {name}, which was not copied" for name in _strangers(text, volumes)]
+    problems += loader_entries.strangers(root, volumes)
     if problems:
-        cure = "Run update-grub on the source, look at what it prints, and start the job again."
+        cure = f"Run `{grub.remake}` on the source, look at what it prints, and start the job again."
         return [Check(item=ITEM, level=Level.CRITICAL, finding="; ".join(problems), cure=cure)]
-    finding = f"installed on the boot disk; {cfg} finds everything by UUID"
+    where = f"{esp.fallback} starts without boot entries" if esp else "installed on the boot disk"
+    finding = f"{where}; {cfg} finds everything by UUID"
     checks = [Check(item=ITEM, level=Level.PASSED, finding=finding)]
-    if "console=ttyS0" not in text:
-        cure = "Add console=ttyS0,115200 to GRUB_CMDLINE_LINUX and run update-grub on the new machine."
+    if not _has_console(root, text):
+        cure = f"Add console=ttyS0,115200 to GRUB_CMDLINE_LINUX and run `{grub.remake}` on the new machine."
         finding = f"{cfg} has no serial console, so the cloud shows no console output"
         checks.append(Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure))
     return checks
+
+
+def _sector_problems(guest: Guest) -> list[str]:
+    with guest.copy.boot_disk.open("rb") as disk:
+        sector = disk.read(512)
+    if sector[510:] != BOOT_SIGNATURE or b"GRUB" not in sector:
+        return ["the boot disk has no GRUB boot sector"]
+    return []
+
+
+def _has_console(root: Root, cfg: str) -> bool:
+    return "console=ttyS0" in cfg or ("blscfg" in cfg and loader_entries.has_console(root))
 
 
 def _files(root: Root, grub: Grub) -> list[str]:
@@ -86,26 +122,35 @@ def _files(root: Root, grub: Grub) -> list[str]:
     ]
 
 
-def _forget_old_disks(root: Root, grub: Grub) -> None:
+def _forget_old_disks(root: Root, grub: Grub, volumes: Sequence[Volume], esp: Esp | None) -> None:
     """device.map and debconf name old disks: grub-install, then the next upgrade of GRUB, would fail."""
     root.remove(f"{grub.folder}/device.map", "names disks of the old machine; not needed")
-    text = root.read(DEBCONF)
-    if text is not None:
+    text = root.read(INSTALL_DEVICE)
+    if text is not None and not esp:
         why = f"the next upgrade of GRUB installs it on {SYSTEM_DISK}; the old disk is not there"
-        root.write(DEBCONF, "\n\n".join(_stanza(stanza) for stanza in text.split("\n\n")), why)
+        root.write(INSTALL_DEVICE, re.sub(r"^/dev/\S+$", SYSTEM_DISK, text, flags=re.MULTILINE), why)
+    text = root.read(DEBCONF)
+    if text is None:
+        return
+    answers = dict.fromkeys(DEBCONF_DISKS, SYSTEM_DISK)
+    for volume in volumes:
+        if esp and volume.mount_point == esp.folder:
+            answers |= dict.fromkeys(DEBCONF_ESPS, f"/dev/disk/by-uuid/{volume.uuid}")
+    why = f"the next upgrade of GRUB installs it on {SYSTEM_DISK}; the old disk is not there"
+    root.write(DEBCONF, "\n\n".join(_stanza(stanza, answers) for stanza in text.split("\n\n")), why)
 
 
-def _stanza(stanza: str) -> str:
+def _stanza(stanza: str, answers: dict[str, str]) -> str:
     name = re.match(r"\n*Name: (\S+)", stanza)
-    if name is None or name[1] not in DEBCONF_NAMES:
+    if name is None or name[1] not in answers:
         return stanza
-    return re.sub(r"^Value: /dev/.*$", f"Value: {SYSTEM_DISK}", stanza, flags=re.MULTILINE)
+    return re.sub(r"^Value: /dev/.*$", f"Value: {answers[name[1]]}", stanza, flags=re.MULTILINE)
 
 
 def _edit(settings: Settings, volumes: Sequence[Volume]) -> None:
     for key in COMMAND_LINES:
         words = (settings.get(key) or "").split()
-        kept = [word for word in words if not _names_old_disk(word, volumes)]
+        kept = cmdline.without_old_machine(words, volumes)
         if kept != words:
             settings.set(
                 key, " ".join(kept), "names a disk of the old machine; GRUB adds root= by UUID itself"
@@ -113,24 +158,24 @@ def _edit(settings: Settings, volumes: Sequence[Volume]) -> None:
     lines = " ".join(settings.get(key) or "" for key in COMMAND_LINES)
     if not re.search(r"\bconsole=ttyS0\b", lines):
         present = (settings.get(COMMAND_LINES[0]) or "").split()
-        added = [word for word in CONSOLES if word not in present]
-        settings.set(COMMAND_LINES[0], " ".join([*present, *added]), WHY_CONSOLE)
+        settings.set(COMMAND_LINES[0], " ".join(cmdline.with_console(present)), WHY_CONSOLE)
     if not any(settings.get(f"GRUB_TERMINAL{kind}") for kind in ("", "_INPUT", "_OUTPUT")):
         settings.set("GRUB_TERMINAL", "console serial", WHY_CONSOLE)
         if not settings.get("GRUB_SERIAL_COMMAND"):
             settings.set("GRUB_SERIAL_COMMAND", SERIAL_COMMAND, WHY_CONSOLE)
-    if settings.get("GRUB_DISABLE_LINUX_UUID") == "true":
-        settings.set("GRUB_DISABLE_LINUX_UUID", "false", "device names change with the machine, UUIDs do not")
+    forced = settings.get("GRUB_FORCE_PARTUUID")
+    if forced and absent(f"PARTUUID={forced}", volumes):
+        found = next((volume.part_uuid for volume in volumes if volume.mount_point == "/"), "")
+        settings.set("GRUB_FORCE_PARTUUID", found, "the root filesystem lies in another partition now")
+    for key in BY_UUID:
+        if settings.get(key) == "true":
+            settings.set(key, "false", "device names change with the machine, UUIDs do not")
 
 
-def _names_old_disk(word: str, volumes: Sequence[Volume]) -> bool:
-    named = NAMED.fullmatch(word)
-    return named is not None and absent(named[1], volumes)
-
-
-def _outdated(root: Root, grub: Grub, volumes: Sequence[Volume], *, edited: bool) -> bool:
-    text = root.read(f"{grub.folder}/grub.cfg") or ""
-    return edited or "console=ttyS0" not in text or bool(_strangers(text, volumes))
+def _outdated(root: Root, cfg: str, volumes: Sequence[Volume]) -> bool:
+    text = root.read(cfg) or ""
+    bls = "blscfg" in text
+    return (not bls and "console=ttyS0" not in text) or bool(_strangers(text, volumes))
 
 
 def _strangers(text: str, volumes: Sequence[Volume]) -> list[str]:
@@ -142,29 +187,26 @@ def _strangers(text: str, volumes: Sequence[Volume]) -> list[str]:
     return sorted(set(found))
 
 
-def _configure(root: Root, grub: Grub, guest: Guest, before: dict[str, str | None]) -> list[Check]:
+def _configure(root: Root, grub: Grub, guest: Guest, cfg: str, before: dict[str, str | None]) -> list[Check]:
     try:
         with watched(root, [grub.folder], WHY_CONFIGURE):
-            guest(*grub.configure, timeout=TOOL_SECONDS)
+            guest(*grub.configure, cfg, timeout=TOOL_SECONDS)
     except CommandFailed as e:
         for path, text in before.items():
             if text is not None:
                 root.write(path, text, "put back, because grub.cfg could not be made")
         finding = f"grub.cfg could not be made anew and stays as it was: {e.message}: {e.hint}"
-        cure = "Run update-grub on the source and start the job again."
+        cure = f"Run `{grub.remake}` on the source and start the job again."
         return [Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure)]
     return []
 
 
 def _install(root: Root, grub: Grub, guest: Guest) -> list[Check]:
-    if not root.is_folder(grub.modules):
-        cure = f"Install the package {grub.package} on the source and start the job again."
-        return [Check(item=ITEM, level=Level.CRITICAL, finding="GRUB for BIOS is not installed", cure=cure)]
     try:
         with watched(root, [grub.folder], WHY_INSTALL):
             guest(*grub.install, SYSTEM_DISK, timeout=TOOL_SECONDS)
     except CommandFailed as e:
-        cure = f"Reinstall the package {grub.package} on the source and start the job again."
+        cure = f"Reinstall the package {grub.packages[Firmware.BIOS]} on the source and start the job again."
         finding = f"GRUB could not be installed on the boot disk: {e.message}: {e.hint}"
         return [Check(item=ITEM, level=Level.CRITICAL, finding=finding, cure=cure)]
     return []

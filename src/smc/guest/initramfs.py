@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 import msgspec
 
 from smc.base.errors import Broken, CommandFailed
-from smc.guest import cpio
+from smc.guest import cpio, unpacking
 from smc.guest.detect import Kernel, System
 from smc.guest.drivers import (
     DISK,
+    MAPPED,
     NETWORK,
     OTHER_DISKS,
     READY,
@@ -22,6 +23,8 @@ from smc.guest.drivers import (
     read_drivers,
 )
 from smc.guest.enter import Guest
+from smc.guest.fstab import absent
+from smc.guest.initramfs_tools import Tool, add_modules, tool_of, waits_for, words
 from smc.guest.root import Root
 from smc.guest.volumes import Volume
 from smc.guest.watch import watched
@@ -30,6 +33,7 @@ from smc.model.report import Check, Level
 EARLY_MOUNTS = ("/", "/usr")  # what an initramfs mounts
 REBUILD_SECONDS = 3600.0  # 9 s natively; an emulated intermediate instance is up to 100 times slower
 LIST_SECONDS = 900.0
+NO_TOOL = "the system has no program that makes one (initramfs-tools, dracut, mkinitcpio, mkinitrd)"
 WHY_REBUILT = "made anew: drivers for the new machine's disks were missing in it"
 
 
@@ -41,6 +45,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     needed: tuple[str, ...]  # drivers without which the root filesystem is not found
     drivers: dict[str, Where]
     problem: str = ""
+    waits: tuple[str, ...] = ()  # devices of the old machine that the image would wait for
 
     def among(self, names: Sequence[str], *where: Where) -> list[str]:
         return [name for name in names if self.drivers[name] in where]
@@ -56,38 +61,39 @@ def prepare(
     note: Callable[[str], None],
 ) -> list[Check]:
     """Make every kernel reach its root filesystem; `stale`: the images hold settings that have changed."""
-    filesystems = {volume.filesystem for volume in volumes if volume.mount_point in EARLY_MOUNTS}
+    early = [volume for volume in volumes if volume.mount_point in EARLY_MOUNTS]
+    tool = tool_of(root)
     checks = []
     for number, kernel in enumerate(system.kernels):
-        state = read_state(root, system, guest, kernel, filesystems)
+        state = read_state(root, system, guest, kernel, early)
         rebuildable = state.among(state.needed, Where.IN_KERNEL)
         failure = ""
-        if state.image and (rebuildable or (stale and number == 0)):
+        if state.image and (rebuildable or state.waits or (stale and number == 0)):
             note(f"Rebuilding the initramfs of {kernel.version}")
-            failure = _rebuild(root, system, guest, state, rebuildable)
-            state = read_state(root, system, guest, kernel, filesystems)
+            failure = _rebuild(root, tool, guest, state, rebuildable) if tool else NO_TOOL
+            state = read_state(root, system, guest, kernel, early)
         checks += judge(state, default=number == 0, failure=failure)
     return checks
 
 
-def read_state(
-    root: Root, system: System, guest: Guest, kernel: Kernel, filesystems: Collection[str]
-) -> State:
+def read_state(root: Root, system: System, guest: Guest, kernel: Kernel, early: Collection[Volume]) -> State:
+    """`early`: what the initramfs mounts, / first of all."""
     drivers = read_drivers(root, kernel.modules) if kernel.modules else Drivers(frozenset(), {})
-    needed = (*DISK, *sorted(drivers.reader_of(kind) for kind in filesystems if kind))
-    image = system.family.initramfs.image.format(version=kernel.version)
-    inside: frozenset[str] = frozenset()
-    problem = ""
-    if not root.exists(image):
-        image, problem = "", "it has no initramfs"
-    else:
+    stacked = MAPPED if any(volume.logical for volume in early) else ()
+    filesystems = sorted({drivers.reader_of(volume.filesystem) for volume in early if volume.filesystem})
+    needed = (*DISK, *stacked, *filesystems)
+    image = _image_of(root, system, kernel)
+    names: list[str] = []
+    problem = "" if image else "it has no initramfs"
+    if image:
         try:
-            names = _names(root, system, guest, image)
-            inside = frozenset(module_name(name) for name in names if is_module(name))
+            names = _names(root, guest, image)
         except Broken as e:
             problem = e.message
+    inside = frozenset(module_name(name) for name in names if is_module(name))
     places = {name: drivers.where(name, inside) for name in (*needed, *OTHER_DISKS, *NETWORK)}
-    return State(kernel=kernel, image=image, needed=needed, drivers=places, problem=problem)
+    waits = tuple(name for name in waits_for(names) if absent(name, guest.volumes))
+    return State(kernel=kernel, image=image, needed=needed, drivers=places, problem=problem, waits=waits)
 
 
 def judge(state: State, *, default: bool, failure: str) -> list[Check]:
@@ -107,6 +113,10 @@ def judge(state: State, *, default: bool, failure: str) -> list[Check]:
             f"Add {', '.join(missing)} to the initramfs of {version} on the source and start the job again."
         )
         virtio = Check(item="GUESTOS.Virtio", level=worst, finding=finding, cure=cure)
+    elif state.waits:
+        finding = f"the initramfs of {version} waits for {', '.join(state.waits)}: {failure or 'as it was'}"
+        cure = f"Make the initramfs of {version} for any machine on the source and start the job again."
+        virtio = Check(item="GUESTOS.Virtio", level=worst, finding=finding, cure=cure)
     else:
         finding = f"kernel {version}: " + "; ".join(
             f"{', '.join(state.among(state.needed, where))} {where.value}"
@@ -125,37 +135,41 @@ def judge(state: State, *, default: bool, failure: str) -> list[Check]:
     ]
 
 
-def _names(root: Root, system: System, guest: Guest, image: str) -> list[str]:
+def _image_of(root: Root, system: System, kernel: Kernel) -> str:
+    """ "" when it has none."""
+    places = [path.format(version=kernel.version, name=kernel.name) for path in system.family.images]
+    return next((path for path in (kernel.initramfs, *places) if path and root.exists(path)), "")
+
+
+def _names(root: Root, guest: Guest, image: str) -> list[str]:
+    """By our own reader, with programs of this instance where it cannot unpack, then by the guest's own."""
     try:
         with root.open(image) as file:
             return list(cpio.names(file))
-    except cpio.UnknownPacking:
-        return guest(*system.family.initramfs.names, image, timeout=LIST_SECONDS).stdout.splitlines()
+    except cpio.UnknownPacking as unknown:
+        try:
+            with root.open(image) as file:
+                return unpacking.names(file, unknown, guest.run)
+        except CommandFailed:
+            tool = tool_of(root)
+            if tool is None:
+                raise unknown from None
+            lines = guest(*tool.names, image, timeout=LIST_SECONDS).stdout.splitlines()
+            return [line.split(" -> ")[0].split()[-1] for line in lines if line.strip()]
 
 
-def _rebuild(root: Root, system: System, guest: Guest, state: State, missing: Sequence[str]) -> str:
+def _rebuild(root: Root, tool: Tool, guest: Guest, state: State, missing: Sequence[str]) -> str:
     """Why it did not work, or ""."""
-    tool = system.family.initramfs
+    folder = state.image.rsplit("/", 1)[0]
     found = root.stat(state.image)
-    if found and root.free("/boot") < 2 * found.st_size:
-        return f"/boot has {root.free('/boot') >> 20} MiB left, and a new image beside the old one needs more"
+    if found and root.free(folder) < 2 * found.st_size:
+        left = root.free(folder) >> 20
+        return f"{folder} has {left} MiB left, and a new image beside the old one needs more"
     welcome = [name for name in OTHER_DISKS if state.drivers[name] is Where.IN_KERNEL]
-    _add_modules(root, tool.extra_modules, [*missing, *welcome])
+    add_modules(root, tool, [*missing, *welcome])
     try:
-        with watched(root, tool.state, WHY_REBUILT):
-            guest(
-                *(word.format(version=state.kernel.version) for word in tool.rebuild), timeout=REBUILD_SECONDS
-            )
+        with watched(root, {*tool.state, folder}, WHY_REBUILT):
+            guest(*words(tool.rebuild, state.kernel, state.image), timeout=REBUILD_SECONDS)
     except CommandFailed as e:
         return f"{e.message}: {e.hint.splitlines()[-1] if e.hint else 'no message'}"
     return ""
-
-
-def _add_modules(root: Root, path: str, names: Sequence[str]) -> None:
-    text = root.read(path) or ""
-    listed = {module_name(line.split()[0]) for line in text.splitlines() if line.strip() and line[0] != "#"}
-    lines = [name for name in names if name not in listed]
-    if lines:
-        gap = "" if not text or text.endswith("\n") else "\n"
-        why = "drivers for the new machine's disks belong in every initramfs"
-        root.write(path, text + gap + "".join(f"{name}\n" for name in lines), why)

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from smc.guest.detect import System
 from smc.guest.fstab import FSTAB, Entry, absent
+from smc.guest.initramfs_tools import tool_of
 from smc.guest.root import Root
 from smc.guest.volumes import Volume
 from smc.model.disk import Role
@@ -13,15 +13,16 @@ RESUME = re.compile(r"^(RESUME=)(\S+)", re.MULTILINE)
 WHY = "the swap area it named is not on the new machine"
 
 
-def swap_remains(root: Root, system: System, volumes: Sequence[Volume]) -> bool:
+def swap_remains(root: Root, volumes: Sequence[Volume]) -> bool:
     """Correct the setting that names a swap area; False when one was there on the source and is gone.
 
     The images hold the name too. They are not made anew for it: `noresume` on the kernel's command line has
     the same effect at once.
     """
     swaps = [volume for volume in volumes if volume.role is Role.SWAP]
-    path = system.family.initramfs.resume
-    text = root.read(path) or ""
+    tool = tool_of(root)
+    path = tool.resume if tool else ""
+    text = (root.read(path) if path else "") or ""
     named = RESUME.search(text)
     lost = False
     if named and absent(named[2], volumes):

@@ -77,6 +77,15 @@ class Root:
         except ABSENT:
             return []
 
+    def located(self, path: str) -> str:
+        """The path as it is written on the copy, whatever its case (FAT has none); `path` if it is absent."""
+        at = ""
+        for part in path.strip("/").split("/"):
+            names = self.names(at or "/")
+            same = part if part in names else next((n for n in names if n.lower() == part.lower()), part)
+            at = f"{at}/{same}"
+        return at
+
     def files(self, folder: str, *, suffix: str = "") -> list[str]:
         """Paths of the entries of a folder whose names end in `suffix`, sorted."""
         return [f"{folder}/{name}" for name in self.names(folder) if name.endswith(suffix)]
@@ -89,8 +98,10 @@ class Root:
 
     def write(self, path: str, text: str, why: str) -> None:
         """Make the file's content `text`; a new file is root's with mode 0644, a missing folder is made."""
+        self.write_bytes(path, text.encode(errors="surrogateescape"), why)
+
+    def write_bytes(self, path: str, content: bytes, why: str) -> None:
         self.make_folder(str(Path(path).parent), "holds a file of the conversion")
-        content = text.encode(errors="surrogateescape")
         try:
             with place(self.path, path) as at:
                 before = _content(at)
@@ -117,7 +128,8 @@ class Root:
         self.make_folder(str(Path(path).parent), why)
         with place(self.path, path) as at, _folder_untouched(at.folder):
             os.mkdir(at.name, dir_fd=at.folder)
-            os.chmod(at.name, mode, dir_fd=at.folder)
+            with suppress(PermissionError):  # FAT keeps no modes
+                os.chmod(at.name, mode, dir_fd=at.folder)
             self.journal.record(at.path, why, "", "(a folder)")
 
 
@@ -193,7 +205,8 @@ def _write_new(at: Place, content: bytes, *, like: int | None = None, held: int 
         file.write(content)
         file.flush()
         if like is None:
-            os.fchmod(handle, 0o644)
+            with suppress(PermissionError):  # FAT keeps no modes
+                os.fchmod(handle, 0o644)
         else:
             _copy_metadata(like, handle)
         os.fsync(handle)

@@ -49,12 +49,25 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
             "PARTUUID": self.part_uuid,
             "PARTLABEL": self.part_label,
         }
-        return frozenset(
+        found = {
             name
             for tag, value in tags.items()
             if value
             for name in (f"{tag}={value}", f"/dev/disk/by-{tag.lower()}/{value}")
-        )
+        }
+        for group, name in (logical.split("/") for logical in self.logical):
+            mapped = f"{group.replace('-', '--')}-{name.replace('-', '--')}"
+            found |= {f"/dev/{group}/{name}", f"/dev/mapper/{mapped}"}
+        return frozenset(found)
+
+    @property
+    def logical(self) -> frozenset[str]:
+        """`GROUP/VOLUME` when it is a logical volume of LVM."""
+        path = str(self.device)
+        if match := re.fullmatch(r"/dev/mapper/((?:[^-]|--)+)-((?:[^-]|--)+)", path):
+            return frozenset({f"{match[1]}/{match[2]}".replace("--", "-")})
+        match = re.fullmatch(r"/dev/(?!mapper/)([^/]+)/([^/]+)", path)
+        return frozenset({f"{match[1]}/{match[2]}"}) if match else frozenset()
 
     @property
     def stable(self) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class _Seen:
 
 
 @contextmanager
-def watched(root: Root, folders: Sequence[str], why: str) -> Iterator[None]:
+def watched(root: Root, folders: Collection[str], why: str) -> Iterator[None]:
     """Record each file of `folders` whose content is another afterwards, also when the program failed.
 
     Files that were written again with the same content, and the folders, get their old times back.
@@ -44,7 +44,7 @@ def watched(root: Root, folders: Sequence[str], why: str) -> Iterator[None]:
                 root.journal.record(path, why, old.content if old else "", new.content if new else "")
 
 
-def _look(root: Root, folders: Sequence[str]) -> dict[str, _Seen]:
+def _look(root: Root, folders: Collection[str]) -> dict[str, _Seen]:
     seen: dict[str, _Seen] = {}
     for folder in folders:
         with suppress(*ABSENT), place(root.path, folder) as at:

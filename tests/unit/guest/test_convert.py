@@ -113,9 +113,16 @@ def test_a_derived_distribution_is_converted_as_its_family(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("loader", "name"), [("/boot/loader/loader.conf", "systemd-boot"), ("/etc/lilo.conf", "lilo")]
+    ("loader", "name"),
+    [
+        ("/boot/loader/loader.conf", "systemd-boot"),
+        ("/etc/lilo.conf", "LILO"),
+        ("/boot/grub/menu.lst", "Legacy"),
+    ],
 )
-def test_a_boot_loader_that_is_not_grub_2_is_refused_by_name(tmp_path: Path, loader: str, name: str) -> None:
+def test_a_boot_loader_that_cannot_start_the_copy_is_refused_by_name(
+    tmp_path: Path, loader: str, name: str
+) -> None:
     guest = FakeGuest(tmp_path)
     (guest.root / "boot/grub/grub.cfg").unlink()
     guest.write(loader, "")
