@@ -1,7 +1,4 @@
-"""A real Debian on a real disk image is converted by its own tools and judged by others' (kernel ring).
-
-Built once by mmdebstrap from the package sources of this machine, kept as a tar in ~/.cache/smc/tests.
-"""
+"""A real Debian on a real disk image is converted by its own tools and judged by others' (kernel ring)."""
 
 import os
 import subprocess
@@ -13,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.kernel.debian_root import debian_tar, sh
 from tests.unit.guest.fake_guest import cpio
 
 from smc.base.errors import CommandFailed
@@ -30,11 +28,6 @@ from smc.model.server import Architecture, Firmware
 pytestmark = pytest.mark.kernel
 
 MIB = 1 << 20
-CACHE = Path.home() / ".cache" / "smc" / "tests"
-PACKAGES = (
-    "systemd-sysv,udev,ifupdown,isc-dhcp-client,iproute2,grub-pc,linux-image-cloud-amd64,initramfs-tools,"
-    "openssh-server,e2fsprogs,kmod,zstd"
-)
 ROOT_UUID, DATA_UUID, SWAP_UUID = (str(uuid4()) for _ in range(3))
 NETWORKS = {
     "ifupdown": {
@@ -52,38 +45,9 @@ NETWORKS = {
 }
 
 
-def sh(*argv: str | Path) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
-    return done.stdout.strip()
-
-
-def suite() -> str:
-    for line in Path("/etc/os-release").read_text().splitlines():
-        if line.startswith("VERSION_CODENAME="):
-            return line.split("=")[1]
-    raise AssertionError("this machine is no Debian or Ubuntu")
-
-
 @pytest.fixture(scope="session")
 def debian() -> Path:
-    """A tar of a Debian root with a kernel, GRUB and an initramfs."""
-    made = CACHE / f"{suite()}-bios.tar"
-    if not made.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        part = made.with_suffix(f".{os.getpid()}.part.tar")
-        sources = next(
-            path
-            for path in (
-                Path("/etc/apt/sources.list.d/debian.sources"),
-                Path("/etc/apt/sources.list.d/ubuntu.sources"),
-                Path("/etc/apt/sources.list"),
-            )
-            if path.exists() and path.read_text().strip()
-        )
-        sh("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", suite(), part, sources)
-        part.rename(made)
-    return made
+    return debian_tar()
 
 
 @dataclass

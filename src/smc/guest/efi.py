@@ -35,6 +35,7 @@ SEARCHED = re.compile(
 )
 
 
+SHIM_AND_GRUB = 2  # the first two of a family's signed loaders start it
 MENU = re.compile(r"^\s*(?:menuentry|blscfg)\b", re.MULTILINE)  # a whole grub.cfg has it, a stub has not
 
 
@@ -117,14 +118,15 @@ def _firsts(system: System, end: str) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def can_install(root: Root, grub: Grub, esp: Esp) -> bool:
-    return bool(grub.efi_install) and any(
+    made = bool(grub.efi_install) and any(
         root.is_folder(folder.format(target=esp.names.target)) for folder in grub.modules
     )
+    return made or len(_signed(root, grub, esp)) >= SHIM_AND_GRUB
 
 
 def install(root: Root, system: System, guest: Guest, esp: Esp, volumes: Sequence[Volume]) -> list[Check]:
     """Put a loader where firmware looks; what is critical comes back as checks."""
-    loader = loader_of(root, system, esp)
+    loader = loader_of(root, system, esp) or _from_packages(root, system, esp, volumes)
     if loader:
         _correct_stub(root, loader, volumes)
         _use_as_fallback(root, esp, loader)
@@ -159,6 +161,36 @@ def problems(root: Root, esp: Esp, volumes: Sequence[Volume]) -> list[str]:
             if match["uuid"] not in uuids
         ]
     return found
+
+
+def _from_packages(root: Root, system: System, esp: Esp, volumes: Sequence[Volume]) -> Loader | None:
+    """Put shim and GRUB of packages, and what leads GRUB to its grub.cfg, where the packages would.
+
+    The folder is called as it is built into that GRUB: like the family.
+    """
+    found = _signed(root, system.family.grub, esp)
+    if system.boot_loader == SYSTEMD_BOOT or len(found) < SHIM_AND_GRUB:
+        return None
+    folder = root.located(f"{esp.folder}/EFI/{system.family.name}")
+    by_place = {volume.mount_point: volume.uuid for volume in volumes}
+    home = by_place.get("/boot") or by_place.get("/", "")
+    prefix = system.family.grub.folder.removeprefix("/boot" if by_place.get("/boot") else "")
+    stub = f"search.fs_uuid {home} root\nset prefix=($root)'{prefix}'\nconfigfile $prefix/grub.cfg\n"
+    root.write(f"{folder}/grub.cfg", stub, WHY_STUB)
+    for name, path in found.items():
+        _copied(root, path, f"{folder}/{name}")
+    return loader_of(root, system, esp)
+
+
+def _signed(root: Root, grub: Grub, esp: Esp) -> dict[str, str]:
+    """Name in the ESP -> path of the package's file; shim and GRUB first, {} unless both are there."""
+    found: dict[str, str] = {}
+    for path, name in grub.signed:
+        place = path.format(target=esp.names.target, end=esp.names.suffix)
+        if root.exists(place):
+            found.setdefault(name.format(end=esp.names.suffix), place)
+    both = {name.format(end=esp.names.suffix) for _, name in grub.signed[:SHIM_AND_GRUB]}
+    return found if both <= found.keys() else {}
 
 
 def _is_named_after(folder: str, system: System) -> bool:

@@ -19,6 +19,9 @@ class Grub(msgspec.Struct, frozen=True, kw_only=True):
         "/etc/default/grub",
         "/etc/default/grub.d",
     )  # later ones win; a folder: *.cfg
+    signed: tuple[
+        tuple[str, str], ...
+    ] = ()  # loaders that packages keep elsewhere, and their names in the ESP
     remake: str = ""  # what an administrator types to have grub.cfg made anew
 
 
@@ -40,11 +43,18 @@ GRUB_OF_DEBIAN = Grub(
     check=("grub-script-check",),
     modules=("/usr/lib/grub/{target}",),
     packages={Firmware.BIOS: "grub-pc-bin", Firmware.UEFI: "grub-efi-amd64-bin"},
+    signed=(
+        ("/usr/lib/shim/shim{end}.efi.signed", "shim{end}.efi"),
+        ("/usr/lib/grub/{target}-signed/grub{end}.efi.signed", "grub{end}.efi"),
+        ("/usr/lib/shim/mm{end}.efi.signed", "mm{end}.efi"),
+        ("/usr/lib/shim/mm{end}.efi", "mm{end}.efi"),
+    ),
     remake="update-grub",
 )
 GRUB_OF_ARCH = msgspec.structs.replace(
     GRUB_OF_DEBIAN,
     packages={Firmware.BIOS: "grub", Firmware.UEFI: "grub"},
+    signed=(),
     remake="grub-mkconfig -o /boot/grub/grub.cfg",
 )
 GRUB_OF_REDHAT = Grub(

@@ -12,7 +12,10 @@ import re
 from collections.abc import Sequence
 
 from smc.guest.detect import System
+from smc.guest.networks import ifcfg
+from smc.guest.networks.ifcfg import Ifcfg
 from smc.guest.networks.ifupdown import Ifupdown
+from smc.guest.networks.netplan import Netplan
 from smc.guest.networks.networkd import Networkd
 from smc.guest.networks.networkmanager import NetworkManager
 from smc.guest.networks.style import DRIVER, Interface, Style
@@ -20,11 +23,15 @@ from smc.guest.root import Root
 from smc.model.plan import IpMode
 from smc.model.report import Check, Level
 
-STYLES: tuple[Style, ...] = (Ifupdown(), Networkd(), NetworkManager())
+STYLES: tuple[Style, ...] = (
+    *(Netplan(), Ifupdown(), Networkd(), NetworkManager()),
+    *(Ifcfg(ifcfg.REDHAT), Ifcfg(ifcfg.SUSE)),
+)
 UNKNOWN_STYLES = (  # (what, where its files are, their suffix)
-    ("netplan", "/etc/netplan", ".yaml"),
-    ("ifcfg", "/etc/sysconfig/network-scripts", "-eth0"),
-    ("wicked", "/etc/wicked", ".xml"),
+    ("netplan written in one line", "/etc/netplan", ".yaml"),
+    ("netctl", "/etc/netctl", ""),
+    ("connman", "/var/lib/connman", ".config"),
+    ("wicked by XML", "/etc/wicked/ifconfig", ".xml"),
 )
 LINK = "/etc/systemd/network/10-smc-network-card.link"
 RENAMES_AGAIN = 240  # the first systemd that renames a card which the initramfs has already named

@@ -23,6 +23,7 @@ PACKAGES = (
     *("iproute2", "openssh-server", "curl", "ca-certificates"),
     *("util-linux", "fdisk", "gdisk", "e2fsprogs", "rsync", "acl", "attr"),
     *("xfsprogs", "btrfs-progs", "dosfstools"),
+    *("xz-utils", "lz4", "bzip2"),  # to look into the initramfs of a copy
 )
 # What a machine that lives for minutes does not need.
 MASKED = (

@@ -210,7 +210,7 @@ def test_an_initramfs_that_waits_for_a_device_of_the_old_machine_is_made_anew(
 def test_an_initramfs_that_waits_for_what_was_copied_stays(tmp_path: Path) -> None:
     encoded = rf"\x2fdev\x2fdisk\x2fby-uuid\x2f{ROOT}".replace("-", r"\x2d")
     guest = FakeFamily(
-        tmp_path, "centos-7", more=[f"lib/dracut/hooks/initqueue/finished/devexists-{encoded}.sh"]
+        tmp_path, "almalinux-9", more=[f"lib/dracut/hooks/initqueue/finished/devexists-{encoded}.sh"]
     )
     guest.convert()
     assert "dracut" not in [call[0] for call in guest.calls]
