@@ -33,7 +33,15 @@ def running(disk: Path, folder: Path) -> Iterator[Path]:
         *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"),
         *("-drive", f"if=pflash,unit=1,format=raw,file={nvram}"),
         *("-drive", f"if=virtio,format=raw,file={disk}"),
-        *("-nic", "user,model=virtio-net-pci,restrict=on", "-display", "none", "-serial", f"file:{serial}", "-no-reboot"),
+        *(
+            "-nic",
+            "user,model=virtio-net-pci,restrict=on",
+            "-display",
+            "none",
+            "-serial",
+            f"file:{serial}",
+            "-no-reboot",
+        ),
     ]
     with subprocess.Popen(words) as process:
         try:

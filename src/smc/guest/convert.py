@@ -10,7 +10,19 @@ import msgspec
 
 from smc.base.errors import TargetWriteError
 from smc.base.run import Run, run
-from smc.guest import boot, check, cleanup, fstab, initramfs, network, resume
+from smc.guest import (
+    boot,
+    check,
+    cleanup,
+    cloudinit,
+    fstab,
+    initramfs,
+    network,
+    old_devices,
+    origins,
+    resume,
+    selinux,
+)
 from smc.guest.detect import detect
 from smc.guest.enter import Guest
 from smc.guest.journal import Journal
@@ -66,7 +78,9 @@ def _convert(
     cleanup.clean(root)
     resumes = resume.swap_remains(root, volumes)
     checks = fstab.rewrite(root, volumes)
+    checks += old_devices.forget(root, volumes)
     checks += network.adapt(root, system, plan.ip_mode)
+    checks += cloudinit.adapt(root, plan.ip_mode) + origins.clean(root)
 
     note("Looking for the drivers of the new machine in the initramfs")
     stale = network.names_stale(root, system)
@@ -74,6 +88,7 @@ def _convert(
 
     note("Setting up the boot loader")
     checks += boot.set_up(root, loader, guest, volumes=volumes, resumes=resumes)
+    selinux.label(root, [change.path for change in root.journal.changes if change.after])
     if not image_check:
         return checks
 

@@ -23,6 +23,7 @@ TEXT_LIMIT = (
     8 << 20
 )  # the largest configuration file worth reading; grub.cfg is some 20 KiB, config.dat 1 MiB
 ABSENT = (FileNotFoundError, NotADirectoryError)
+SELINUX = "security.selinux"  # an attribute that ends with a zero byte
 TEMPORARY = ".smc-convert.tmp"
 
 
@@ -120,6 +121,23 @@ class Root:
             with _folder_untouched(at.folder):
                 _delete(at)
             self.journal.record(at.path, why, before, "")
+
+    def label(self, path: str) -> str:
+        """Its SELinux label; "" when it has none."""
+        try:
+            with place(self.path, path) as at, _opened(at, os.O_NONBLOCK) as handle:
+                return os.getxattr(handle, SELINUX).rstrip(b"\0").decode()
+        except OSError:
+            return ""
+
+    def set_label(self, path: str, label: str) -> bool:
+        """False on a filesystem that keeps none."""
+        try:
+            with place(self.path, path) as at, _opened(at, os.O_NONBLOCK) as handle:
+                os.setxattr(handle, SELINUX, label.encode() + b"\0")
+        except OSError:
+            return False
+        return True
 
     def make_folder(self, path: str, why: str, *, mode: int = 0o755) -> None:
         """Make a folder, and those above it, where there is none."""

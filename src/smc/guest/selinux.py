@@ -1,0 +1,97 @@
+"""SELinux stays as it was: what the conversion wrote anew gets the label that the policy has for it.
+
+Files that are edited keep their labels (root.py). What the guest's own programs make, and new files, would
+have none, because the intermediate instance runs without SELinux. The policy's own list of contexts is read
+(file_contexts(5)): of several lines that fit a path the last counts. Only where that cannot be done the copy
+labels itself at its first start, which takes minutes to hours.
+"""
+
+import re
+import stat
+from collections.abc import Iterable
+
+from smc.guest.root import Root
+from smc.guest.settings import parse
+from smc.model.report import Check, Level
+
+ITEM = "GUESTOS.Selinux"
+SETTINGS = "/etc/selinux/config"
+AUTORELABEL = "/.autorelabel"
+LABELLED = ("/etc/passwd", "/etc/shadow", "/usr/bin/bash", "/usr/lib/systemd/systemd")
+KINDS = {"--": stat.S_ISREG, "-d": stat.S_ISDIR, "-l": stat.S_ISLNK}
+LISTS = ("file_contexts", "file_contexts.homedirs", "file_contexts.local")
+LINE = re.compile(r"^(?P<path>\S+)\s+(?:(?P<kind>-[-dlbcps])\s+)?(?P<label>\S+)\s*$")
+UNLABELLED = "<<none>>"
+
+
+def mode(root: Root) -> str:
+    """disabled, permissive or enforcing."""
+    found = parse(root.read(SETTINGS) or "").get("SELINUX", "disabled").lower()
+    return found if found in {"permissive", "enforcing"} else "disabled"
+
+
+def label(root: Root, paths: Iterable[str]) -> None:
+    """Give each of the paths that has no label the one of the policy."""
+    if mode(root) == "disabled":
+        return
+    bare = [path for path in paths if root.exists(path) and root.label(path) == ""]
+    if not bare:
+        return
+    rules = _rules(root)
+    for path in bare:
+        found = root.stat(path)
+        wanted = label_of(rules, path, found.st_mode) if found else ""
+        if wanted == UNLABELLED or path == AUTORELABEL:
+            continue
+        if not wanted or not root.set_label(path, wanted):
+            root.write(
+                AUTORELABEL, "", "some files have no SELinux label; the copy sets them at its first start"
+            )
+            return
+
+
+def judge(root: Root) -> Check:
+    if mode(root) == "disabled":
+        return Check(item=ITEM, level=Level.PASSED, finding="SELinux is off")
+    if root.exists(AUTORELABEL):
+        finding = f"SELinux is {mode(root)}; the first start sets all labels, and then starts again"
+        cure = "Give the first start time: minutes for a small system, hours for one of many files."
+        return Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure)
+    bare = [path for path in LABELLED if root.exists(path) and root.label(path) == ""]
+    if bare:
+        finding = f"SELinux is {mode(root)}, and {', '.join(bare)} have no label"
+        cure = f"Make an empty file {AUTORELABEL} on the new machine and start it again."
+        return Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure)
+    return Check(
+        item=ITEM, level=Level.PASSED, finding=f"SELinux is {mode(root)}, with labels as on the source"
+    )
+
+
+Rule = tuple[re.Pattern[str], str, str]
+
+
+def label_of(rules: list[Rule], path: str, file_mode: int) -> str:
+    """ "" where the policy has none."""
+    for pattern, kind, context in reversed(rules):
+        if (not kind or KINDS.get(kind, stat.S_ISFIFO)(file_mode)) and pattern.fullmatch(path):
+            return context
+    return ""
+
+
+def rules_of(text: str) -> list[Rule]:
+    found = []
+    for line in text.splitlines():
+        match = LINE.match(line)
+        if match is None or line.startswith("#"):
+            continue
+        try:
+            found.append((re.compile(match["path"]), match["kind"] or "", match["label"]))
+        except re.error:
+            continue  # one expression that Python reads otherwise costs one path its label
+    return found
+
+
+def _rules(root: Root) -> list[Rule]:
+    kind = parse(root.read(SETTINGS) or "").get("SELINUXTYPE", "targeted")
+    base = f"/etc/selinux/{kind}/contexts/files"
+    return [rule for name in LISTS for rule in rules_of(root.read(f"{base}/{name}") or "")]
