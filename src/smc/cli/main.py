@@ -9,6 +9,7 @@ from smc.cli import (
     diagnostics,
     drills,
     events,
+    image_check,
     images,
     job_create,
     job_life,
@@ -63,6 +64,7 @@ app.add_typer(events.app, name="event")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(target.app, name="target")
 app.add_typer(images.app, name="image")
+images.app.command("check")(image_check.check)
 app.add_typer(images.instances, name="instance")
 
 

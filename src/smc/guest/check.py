@@ -7,16 +7,14 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
+from smc.guest import cloudinit, selinux
 from smc.guest.detect import System
 from smc.guest.root import Root
-from smc.guest.settings import parse
-from smc.model.plan import Plan
 from smc.model.report import Check, Level
+from smc.model.server import Architecture, Firmware
 
 log = logging.getLogger(__name__)
 
-CLOUD_INIT = ("/usr/bin/cloud-init", "/usr/local/bin/cloud-init", "/bin/cloud-init")
-CLOUD_INIT_SETTINGS = "/etc/cloud/cloud.cfg.d"
 GROWPART = ("/usr/bin/growpart", "/bin/growpart")
 CLOUD_ASSISTANT = ("/usr/local/share/aliyun-assist", "/usr/sbin/aliyun-service")
 SECURITY_CENTER = ("/usr/local/aegis",)
@@ -27,12 +25,16 @@ OLDEST_MODERN_KERNEL = (4, 14)  # the drivers of newer instance families; CentOS
 class Facts(NamedTuple):
     root: Root
     system: System
-    plan: Plan
+    architecture: Architecture
+    firmware: Firmware
 
 
-def check(root: Root, system: System, plan: Plan) -> list[Check]:
-    """One for each item; what cannot be looked at says so, and hinders nothing."""
-    facts = Facts(root, system, plan)
+def check(root: Root, system: System, architecture: Architecture, firmware: Firmware) -> list[Check]:
+    """One for each item; what cannot be looked at says so, and hinders nothing.
+
+    `architecture` counts where the system itself does not tell.
+    """
+    facts = Facts(root, system, architecture, firmware)
     return [_looked_at(item, facts) for item in ITEMS]
 
 
@@ -56,12 +58,12 @@ def _os_version(facts: Facts) -> Check:
 
 
 def _architecture(facts: Facts) -> Check:
-    found = facts.system.architecture or facts.plan.architecture
+    found = facts.system.architecture or facts.architecture
     return _information("Architecture", found.value)
 
 
 def _boot_mode(facts: Facts) -> Check:
-    return _information("BootMode", facts.plan.firmware.value)
+    return _information("BootMode", facts.firmware.value)
 
 
 def _kernel_version(facts: Facts) -> Check:
@@ -87,31 +89,27 @@ def _rtc(facts: Facts) -> Check:
 
 
 def _selinux(facts: Facts) -> Check:
-    mode = parse(facts.root.read("/etc/selinux/config") or "").get("SELINUX", "disabled")
-    if mode == "disabled":
-        return _passed("Selinux", "SELinux is off")
-    cure = "If a service is refused its files, run `restorecon -R` on them on the new machine."
-    return _warning("Selinux", f"SELinux is {mode}; labels were copied, and not looked at here", cure)
+    return selinux.judge(facts.root)
 
 
 def _online_resize(facts: Facts) -> Check:
-    if _any(facts.root, CLOUD_INIT) and _any(facts.root, GROWPART):
+    if cloudinit.installed(facts.root) and _any(facts.root, GROWPART):
         return _passed("OnlineResizeFS", "cloud-init and growpart are there")
     cure = "Install cloud-init and cloud-guest-utils, or grow the root filesystem by hand after a resize."
     return _warning("OnlineResizeFS", "the root filesystem does not grow by itself with its disk", cure)
 
 
 def _cloud_init(facts: Facts) -> Check:
-    if not _any(facts.root, CLOUD_INIT):
+    if not cloudinit.installed(facts.root):
         return _warning(
             "CloudInit", "cloud-init is not installed", "Install cloud-init if the cloud shall set it up."
         )
-    for path in facts.root.files(CLOUD_INIT_SETTINGS, suffix=".cfg"):
-        for line in (facts.root.read(path) or "").splitlines():
-            if line.startswith("datasource_list:"):
-                cure = "Name the data source of the new cloud, or run `cloud-init clean` on the new machine."
-                return _warning("CloudInit", f"{path} ties it to a cloud: {line}", cure)
-    return _passed("CloudInit", "cloud-init is there and looks for its cloud by itself")
+    listed = cloudinit.datasources(facts.root)
+    if listed and cloudinit.NEW_CLOUDS[0] not in listed:
+        cure = "Name the data source of the new cloud, or run `cloud-init clean` on the new machine."
+        return _warning("CloudInit", f"it looks only for {', '.join(listed)}", cure)
+    finding = f"cloud-init is there and looks for {', '.join(listed) or 'its cloud by itself'}"
+    return _passed("CloudInit", finding)
 
 
 def _cloud_assistant(facts: Facts) -> Check:

@@ -93,4 +93,4 @@ def _convert(
         return checks
 
     note("Checking the image")
-    return checks + check.check(root, system, plan)
+    return checks + check.check(root, system, plan.architecture, plan.firmware)

@@ -178,6 +178,12 @@ def _outdated(root: Root, cfg: str, volumes: Sequence[Volume]) -> bool:
     return (not bls and "console=ttyS0" not in text) or bool(_strangers(text, volumes))
 
 
+def strangers(root: Root, grub: Grub, volumes: Sequence[Volume]) -> list[str]:
+    """What grub.cfg and boot loader entries name that is not there."""
+    text = root.read(f"{grub.folder}/grub.cfg") or ""
+    return [*_strangers(text, volumes), *loader_entries.strangers(root, volumes)]
+
+
 def _strangers(text: str, volumes: Sequence[Volume]) -> list[str]:
     """What grub.cfg names and was not copied."""
     commands = "\n".join(line for line in text.splitlines() if line.lstrip().startswith(("linux", "search")))

@@ -1,0 +1,234 @@
+"""The files of a disk image that a check looks at, taken out without root and without mounting anything.
+
+Partitions are told by sfdisk and blkid. Of ext2, ext3 and ext4 debugfs reads single files; names and places
+of what is written here are ours, so a hostile image writes nothing elsewhere. Other filesystems need a mount.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from smc.base.errors import UserError
+from smc.base.run import Run
+from smc.guest.volumes import Volume
+from smc.model.disk import Role
+from smc.model.server import Firmware
+
+CONVERT_SECONDS = 3600.0
+READ_SECONDS = 600.0
+TYPES = {
+    "C12A7328-F81F-11D2-BA4B-00A0C93EC93B": Role.ESP,
+    "21686148-6449-6E6F-744E-656564454649": Role.BIOS_BOOT,
+    "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F": Role.SWAP,
+}
+READABLE = ("ext2", "ext3", "ext4")
+FOLDERS = (  # all their files are taken out
+    *("/etc", "/etc/default", "/etc/default/grub.d", "/etc/selinux", "/etc/cloud", "/etc/cloud/cloud.cfg.d"),
+    *("/etc/netplan", "/etc/network", "/etc/network/interfaces.d", "/etc/systemd/network", "/etc/kernel"),
+    *("/etc/NetworkManager/system-connections", "/etc/sysconfig/network-scripts", "/etc/sysconfig/network"),
+    *("/boot", "/boot/grub", "/boot/grub2", "/boot/loader", "/boot/loader/entries"),
+)
+NAMES_ONLY = (  # of these it is told what there is
+    *("/usr/bin", "/usr/sbin", "/usr/local", "/usr/local/share", "/usr/local/bin", "/usr/lib/systemd"),
+    *("/bin", "/sbin", "/usr/lib/x86_64-linux-gnu/systemd", "/lib/systemd"),
+)
+SINGLE = ("/usr/lib/os-release",)
+MODULES = ("/usr/lib/modules", "/lib/modules")
+OF_MODULES = ("modules.dep", "modules.builtin", "pkgbase")
+PROGRAM = "/usr/bin/env"  # tells the architecture
+BOOT_FOLDERS = tuple(path for path in FOLDERS if path.startswith("/boot"))
+LISTED = re.compile(r"^/\d+/(?P<mode>\d{6})/\d+/\d+/(?P<name>[^/]+)/\d*/$")
+SAFE = re.compile(r"^[^\s/\"]+$")  # a name that debugfs takes as one word
+LINKED = re.compile(r'^Fast link dest: "(?P<target>[^"\n]+)"$', re.MULTILINE)
+REGULAR, FOLDER, LINK = "100", "040", "120"  # what a mode in octal starts with
+
+
+class Part(NamedTuple):
+    number: int
+    start: int  # bytes
+    size: int
+    role: Role
+    filesystem: str
+    uuid: str
+    label: str
+    part_uuid: str
+
+    @property
+    def volume(self) -> Volume:
+        return Volume(
+            source=f"0_{self.number}",
+            number=self.number,
+            device=Path(f"/dev/vda{self.number}"),  # an image has no device node
+            role=self.role,
+            filesystem=self.filesystem,
+            uuid=self.uuid,
+            label=self.label,
+            part_uuid=self.part_uuid,
+        )
+
+
+class Taken(NamedTuple):
+    volumes: tuple[Volume, ...]
+    firmware: Firmware
+
+
+def take_out(image: Path, folder: Path, run: Run) -> Taken:
+    """Fill `folder`/root. Raises `UserError` for what cannot be read so, `CommandFailed` without tools."""
+    raw = _raw(image, folder, run)
+    parts = _parts(raw, run)
+    tree = folder / "root"
+    tree.mkdir()
+    system = next((part for part in parts if _is_system(raw, part, run)), None)
+    if system is None:
+        kinds = ", ".join(sorted({part.filesystem or "unknown" for part in parts})) or "no partition"
+        raise UserError(
+            f"{image} has no root filesystem that can be read without mounting it (it holds {kinds})",
+            code="Image.NotReadable",
+            hint="Mount it read-only and give the folder: smc image check --root FOLDER",
+        )
+    _Reader(raw, system, tree, run).take(FOLDERS)
+    for part in parts:
+        if part is not system and part.filesystem in READABLE and _is_boot(raw, part, run):
+            _Reader(raw, part, tree, run, base="/boot").take(BOOT_FOLDERS)
+    roles = {part.role for part in parts}
+    uefi = Role.ESP in roles and Role.BIOS_BOOT not in roles
+    volumes = tuple(part.volume for part in parts)
+    return Taken(volumes, Firmware.UEFI if uefi else Firmware.BIOS)
+
+
+def _raw(image: Path, folder: Path, run: Run) -> Path:
+    if not image.is_file():
+        raise UserError(f"{image} is no file", code="Image.NotFound")
+    told = json.loads(run("qemu-img", "info", "--output=json", image, timeout=READ_SECONDS).stdout)
+    if told.get("format") == "raw":
+        return image.resolve()
+    raw = folder / "raw"
+    run("qemu-img", "convert", "-O", "raw", image, raw, timeout=CONVERT_SECONDS)  # sparse: what is used
+    return raw
+
+
+def _parts(raw: Path, run: Run) -> list[Part]:
+    done = run("sfdisk", "--json", raw, timeout=READ_SECONDS, ok=(0, 1))
+    table = json.loads(done.stdout)["partitiontable"] if done.status == 0 else {}
+    sector = table.get("sectorsize", 512)
+    found = []
+    for row in table.get("partitions", ()):
+        start, size = row["start"] * sector, row["size"] * sector
+        told = _probe(raw, start, size, run)
+        role = TYPES.get(
+            str(row["type"]).upper(), Role.SWAP if told.get("TYPE") == "swap" else Role.FILESYSTEM
+        )
+        found.append(
+            Part(
+                number=int(re.search(r"(\d+)$", row["node"])[1]),  # type: ignore[index]  # sfdisk numbers them
+                start=start,
+                size=size,
+                role=role,
+                filesystem=told.get("TYPE", ""),
+                uuid=told.get("UUID", ""),
+                label=told.get("LABEL", ""),
+                part_uuid=str(row.get("uuid", "")).lower(),
+            )
+        )
+    return found
+
+
+def _probe(raw: Path, start: int, size: int, run: Run) -> dict[str, str]:
+    words = ("blkid", "-p", "--offset", str(start), "--size", str(size), "-o", "export", raw)
+    told = run(*words, timeout=READ_SECONDS, ok=(0, 2)).stdout
+    return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+
+
+def _is_system(raw: Path, part: Part, run: Run) -> bool:
+    return part.filesystem in READABLE and {"etc", "usr"} <= {n for _, n in _listed(raw, part, "/", run)}
+
+
+def _is_boot(raw: Path, part: Part, run: Run) -> bool:
+    return any(name.startswith(("vmlinuz", "Image")) for _, name in _listed(raw, part, "/", run))
+
+
+def _listed(raw: Path, part: Part, path: str, run: Run) -> list[tuple[str, str]]:
+    return list(_entries(_debugfs(raw, part, [f"ls -p {path}"], run)))
+
+
+def _entries(text: str) -> Iterator[tuple[str, str]]:
+    """(kind, name) of each entry that `ls -p` tells; odd names are left out."""
+    for line in text.splitlines():
+        match = LISTED.match(line.strip())
+        if match and match["name"] not in {".", ".."} and SAFE.match(match["name"]):
+            yield match["mode"][:3], match["name"]
+
+
+def _debugfs(raw: Path, part: Part, commands: Sequence[str], run: Run) -> str:
+    device = f"{raw}?offset={part.start}"
+    # -c: without reading the bitmaps, as nothing is written; -f -: commands from standard input
+    words = ("debugfs", "-c", "-f", "-", device)
+    return run(*words, timeout=READ_SECONDS, stdin="".join(f"{line}\n" for line in commands)).stdout
+
+
+class _Reader:
+    """Files of one ext filesystem; `base` is where the image mounts it."""
+
+    def __init__(self, raw: Path, part: Part, tree: Path, run: Run, base: str = "") -> None:
+        self._raw, self._part, self._tree, self._run, self._base = raw, part, tree, run, base
+
+    def take(self, folders: Iterable[str]) -> None:
+        if not self._base:
+            for kind, name in self._list("/"):
+                if kind == LINK:
+                    self._link(f"/{name}")
+            for folder in NAMES_ONLY:
+                for kind, name in self._list(folder):
+                    place = self._place(f"{folder}/{name}")
+                    place.mkdir(exist_ok=True) if kind == FOLDER else place.touch()
+            self._dump([*SINGLE, PROGRAM, *self._of_modules()])
+        wanted = []
+        for folder in folders:
+            self._place(f"{folder}/x")
+            for kind, name in self._list(folder):
+                wanted += [f"{folder}/{name}"] if kind == REGULAR else []
+                if kind == LINK:
+                    self._link(f"{folder}/{name}")
+        self._dump(wanted)
+
+    def _of_modules(self) -> list[str]:
+        return [
+            f"{base}/{version}/{name}"
+            for base in MODULES
+            for kind, version in self._list(base)
+            if kind == FOLDER
+            for name in OF_MODULES
+        ]
+
+    def _list(self, folder: str) -> list[tuple[str, str]]:
+        """Nothing where the way leads over a link: what it leads to is looked at by its own name."""
+        steps = [part for part in folder.split("/") if part]
+        if any(self._tree.joinpath(*steps[: n + 1]).is_symlink() for n in range(len(steps))):
+            return []
+        return _listed(self._raw, self._part, self._inside(folder), self._run)
+
+    def _link(self, path: str) -> None:
+        told = _debugfs(self._raw, self._part, [f"stat {self._inside(path)}"], self._run)
+        match = LINKED.search(told)
+        place = self._place(path)
+        if match and not place.is_symlink() and not place.exists():
+            place.symlink_to(match["target"])  # root.py never follows it out of the tree
+
+    def _dump(self, paths: Iterable[str]) -> None:
+        lines = [f"dump {self._inside(path)} {self._place(path)}" for path in paths]
+        _debugfs(self._raw, self._part, lines, self._run)
+
+    def _inside(self, path: str) -> str:
+        return path.removeprefix(self._base) or "/"
+
+    def _place(self, path: str) -> Path:
+        """Where a file of the image goes; its folders are real ones, whatever the image has for them."""
+        at = self._tree
+        for name in path.strip("/").split("/")[:-1]:
+            at /= name
+            if at.is_symlink():
+                at.unlink()
+            at.mkdir(exist_ok=True)
+        return at / path.rsplit("/", 1)[-1]
