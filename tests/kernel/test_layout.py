@@ -1,23 +1,25 @@
 """A planned layout on real block devices, judged by sfdisk, blkid, dumpe2fs and e2fsck."""
 
 import json
+import os
 import subprocess
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
+from msgspec import structs
 from tests.kernel.loop_disks import loop_disk, tool
-from tests.unit.model.sources import server, system_disk
+from tests.unit.model.sources import filesystem, partition, server, system_disk
 
+from smc.agent.superblock import recognise
 from smc.base.errors import Transient
 from smc.base.run import Arg, Output, run
-from smc.base.units import GIB
-from smc.model.disk import Disk
-from smc.model.plan import TargetDisk
+from smc.base.units import GIB, MIB
+from smc.model.disk import Disk, Role, Table
+from smc.model.plan import TargetDisk, TargetPartition
 from smc.model.planner import plan
 from smc.model.wishes import Limits, Wishes
-from smc.receiver import disks, ext, mounts
+from smc.receiver import disks, ext, filesystems, mounts
 from smc.receiver.layout import is_laid_out, lay_out, partition_nodes
 
 pytestmark = pytest.mark.kernel
@@ -41,27 +43,25 @@ def source() -> Disk:
         "label": "",
     }
     root_values = {"uuid": ROOT_UUID, "label": "my 'root' $(x)"}
-    return msgspec.structs.replace(
+    return structs.replace(
         disk,
         partitions=(
             bios,
-            msgspec.structs.replace(
-                boot, filesystem=msgspec.structs.replace(boot.filesystem, **boot_values), part_label='b"oot\\'
+            structs.replace(
+                boot, filesystem=structs.replace(boot.filesystem, **boot_values), part_label='b"oot\\'
             ),
-            msgspec.structs.replace(
+            structs.replace(
                 root,
-                filesystem=msgspec.structs.replace(root.filesystem, **root_values),
+                filesystem=structs.replace(root.filesystem, **root_values),
                 part_label="Linux filesystem, größer",
             ),
-            msgspec.structs.replace(
-                swap, filesystem=msgspec.structs.replace(swap.filesystem, label="swäp one")
-            ),
+            structs.replace(swap, filesystem=structs.replace(swap.filesystem, label="swäp one")),
         ),
     )
 
 
-def planned(disk: Disk) -> TargetDisk:
-    return plan(server(disk), Wishes(), Limits()).disks[0]
+def planned(disk: Disk, **wishes: object) -> TargetDisk:
+    return plan(server(disk), structs.replace(Wishes(), **wishes), Limits()).disks[0]
 
 
 @pytest.fixture
@@ -132,14 +132,90 @@ def test_a_kernel_that_shows_the_partitions_first_is_not_a_failure(device: Path)
     assert is_laid_out(disk, device, run)
 
 
+def mbr_source(*, more: int) -> Disk:
+    """/boot, / and swap, and `more` small filesystems."""
+    disk = source()
+    parts = disk.partitions[1:]
+    fs = filesystem("/srv", 900 * MIB, MIB)
+    extra = tuple(
+        partition(5 + n, 20 * GIB + n * GIB, GIB, structs.replace(fs, mount_point=f"/srv/{n}", uuid=""))
+        for n in range(more)
+    )
+    parts = (structs.replace(parts[0], bootable=True), *parts[1:], *extra)
+    return structs.replace(disk, table=Table.MBR, table_uuid="1234abcd", partitions=parts)
+
+
+@pytest.mark.parametrize("more", [0, 1, 3], ids=["primary", "four", "logical"])
+def test_an_mbr_is_kept_with_its_id_and_its_active_partition(device: Path, more: int) -> None:
+    disk = planned(mbr_source(more=more), sizes_gib={0: 20})
+    assert lay_out(disk, device, run)
+    assert not lay_out(disk, device, run)
+    tool("sfdisk", "--verify", device)
+    table = json.loads(tool("sfdisk", "--json", device))["partitiontable"]
+    assert (table["label"], table["id"]) == ("dos", "0x1234abcd")
+    assert [part.get("bootable", False) for part in table["partitions"]][:2] == [True, False]
+    numbers = [1, 2, 3, 4] if more == 1 else [1, 2, 3, *range(5, 5 + more)]
+    assert [part.number for part in disk.partitions] == numbers
+    for part, node in zip(disk.partitions, partition_nodes(disk, device), strict=True):
+        assert tool("blkid", "-p", "-o", "value", "-s", "PART_ENTRY_UUID", node).strip() == part.part_uuid
+
+
+def test_a_gpt_takes_the_place_of_an_mbr_and_the_other_way_round(device: Path) -> None:
+    mbr, gpt = planned(mbr_source(more=3), sizes_gib={0: 20}), planned(source())
+    for disk in (mbr, gpt, mbr):
+        assert not is_laid_out(disk, device, run)
+        assert lay_out(disk, device, run)
+        assert is_laid_out(disk, device, run)
+
+
+def test_a_filesystem_lies_on_the_whole_disk_as_it_did(tmp_path: Path) -> None:
+    fs = filesystem("/srv/data", 900 * MIB, MIB)
+    bare = Disk(index=1, path="/dev/vdb", size=GIB, table=Table.NONE, partitions=(partition(0, 0, GIB, fs),))
+    made = plan(server(source(), bare), Wishes(), Limits())
+    with loop_disk(tmp_path / "bare.img", GIB) as device:
+        run("sfdisk", "-q", device, stdin="label: gpt\nsize=+\n", timeout=30)
+        assert lay_out(made.disks[1], device, run)
+        assert not lay_out(made.disks[1], device, run)
+        assert tool("blkid", "-p", "-o", "value", "-s", "UUID", device).strip() == fs.uuid
+        tool("e2fsck", "-f", "-n", device)
+        only = structs.replace(made, disks=made.disks[1:])
+        with mounts.trees(only, {"1_0": device}, tmp_path / "trees", run) as places:
+            (places["1_0"] / "file").touch()
+
+
+@pytest.mark.parametrize("kind", ["fat12", "fat16", "fat32"])
+def test_a_fat_has_its_kind_serial_number_and_label(tmp_path: Path, kind: str) -> None:
+    size = {"fat12": 8 * MIB, "fat16": 64 * MIB, "fat32": 256 * MIB}[kind]
+    part = TargetPartition(
+        number=1,
+        size=size,
+        role=Role.ESP,
+        source="0_1",
+        filesystem="vfat",
+        uuid="AB12-CD34",
+        label="EFI",
+        mount_point="/boot/efi",
+        features=(kind,),
+    )
+    image = tmp_path / "fat.img"
+    with image.open("wb") as made:
+        made.truncate(size)
+    filesystems.make(part, image, run)
+    assert filesystems.is_made(part, image, run)
+    assert not filesystems.is_made(structs.replace(part, uuid="AB12-CD35"), image, run)
+    assert filesystems.check(part, image, run) == ""
+    with image.open("rb") as file:
+        found = recognise(lambda at, length: os.pread(file.fileno(), length, at), size)
+    assert found
+    assert (found.type, found.uuid, found.label, found.features) == ("vfat", "AB12-CD34", "EFI", (kind,))
+
+
 def test_a_disk_with_another_layout_is_laid_out_anew(device: Path) -> None:
     disk = planned(source())
     lay_out(disk, device, run)
     parts = list(disk.partitions)
     for change in ({"label": "other"}, {"inode_size": 512}, {"features": ("has_journal", "filetype")}):
-        other = msgspec.structs.replace(
-            disk, partitions=(*parts[:2], msgspec.structs.replace(parts[2], **change), parts[3])
-        )
+        other = structs.replace(disk, partitions=(*parts[:2], structs.replace(parts[2], **change), parts[3]))
         assert not is_laid_out(other, device, run)
     assert lay_out(other, device, run)
     assert is_laid_out(other, device, run)
@@ -189,4 +265,4 @@ def test_damage_is_found_without_touching_it(device: Path) -> None:
 
 def test_a_disk_that_is_not_there_is_waited_for_and_named() -> None:
     with pytest.raises(Transient, match=r"disk 1 .* is not attached"):
-        disks.find(msgspec.structs.replace(TargetDisk(index=1, size=GIB), serial="smc-1"), timeout=0.1)
+        disks.find(structs.replace(TargetDisk(index=1, size=GIB), serial="smc-1"), timeout=0.1)

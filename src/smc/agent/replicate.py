@@ -97,7 +97,7 @@ def check_mounted(plan: Plan, mounts: Sequence[Mount], disks: Sequence[Disk]) ->
     for disk in plan.disks:
         for part in disk.partitions:
             point = part.mount_point
-            if not part.source or not point.startswith("/"):
+            if not part.source or not part.copied or not point.startswith("/"):
                 continue
             if point not in topmost or topmost[point].root != "/":
                 raise UserError(
@@ -160,7 +160,7 @@ def planned(plan: Plan) -> list[Place]:
         Place(part.source, disk_of(part.source), part.mount_point)
         for disk in plan.disks
         for part in disk.partitions
-        if part.source and part.mount_point.startswith("/")
+        if part.source and part.copied and part.mount_point.startswith("/")
     ]
 
 

@@ -153,12 +153,17 @@ def _fat(read: Read, _size: int) -> Found | None:
     block = read(0, 512)
     if len(block) < 512 or block[510:512] != b"\x55\xaa":
         return None
-    for at, name in ((82, b"FAT32   "), (54, b"FAT16   "), (54, b"FAT12   ")):
+    for at, name, kind in (
+        (82, b"FAT32   ", "fat32"),
+        (54, b"FAT16   ", "fat16"),
+        (54, b"FAT12   ", "fat12"),
+    ):
         if block[at : at + 8] == name:
             serial = block[at - 15 : at - 11]
             label = block[at - 11 : at].decode("ascii", "replace").strip()
             volume = f"{int.from_bytes(serial[2:], 'little'):04X}-{int.from_bytes(serial[:2], 'little'):04X}"
-            return Found(type="vfat", uuid=volume, label="" if label == "NO NAME" else label)
+            label = "" if label == "NO NAME" else label
+            return Found(type="vfat", uuid=volume, label=label, features=(kind,))
     return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from smc.model import ext, fitting, xfs
+from smc.model import ext, fat, fitting, xfs
 from smc.model.disk import Filesystem
 
 
@@ -45,7 +45,16 @@ XFS = Format(
     block_size=4096,
     inode_size=512,
 )
-FORMATS: Mapping[str, Format] = {**dict.fromkeys(ext.TYPES, EXT), "xfs": XFS}
+FAT = Format(
+    kept_features=fat.kept_features,
+    lost_features=fat.lost_features,
+    refusal=fat.refusal,
+    holds=fat.holds,
+    largest_size=fat.largest_size,
+    inode_count=fat.inode_count,
+    block_size=0,
+)
+FORMATS: Mapping[str, Format] = {**dict.fromkeys(ext.TYPES, EXT), "xfs": XFS, "vfat": FAT}
 
 
 @lru_cache(maxsize=4096)  # asked again for every size of disk that is tried

@@ -7,12 +7,13 @@ import msgspec
 
 from smc.base.errors import UserError
 from smc.base.units import MIB
-from smc.model.disk import Disk, Filesystem, Partition, Role
+from smc.model.disk import Disk, Filesystem, Partition, Role, Table
 from smc.model.formats import FORMATS, smallest_size
 from smc.model.plan import LeftBehind, TargetPartition
-from smc.model.server import Server
+from smc.model.server import Firmware, Server
 
 BIOS_BOOT_BYTES = MIB  # GRUB's core image is about 100 KiB
+ESP_BYTES = 256 * MIB
 SLACK = 4 * MIB  # what whole MiB and the table's places may take of a size that the source has itself
 NEEDED = (
     "/",
@@ -56,7 +57,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_fixed(self) -> bool:
         """Whether it must be on the disk where the source has it."""
-        return self.mount_point in FIXED or (not self.mount_point and self.target.role is not Role.SWAP)
+        return self.mount_point in FIXED or (not self.filesystem and self.target.role is not Role.SWAP)
 
 
 def mounted(partition: Partition) -> bool:
@@ -69,7 +70,7 @@ def pieces_of(server: Server, disk: Disk) -> list[Piece]:
     for part in sorted(disk.partitions, key=lambda part: part.start):
         if mounted(part):
             _check_filesystem(server, disk, part)
-        elif part.role is not Role.SWAP and not (part.role is Role.BIOS_BOOT and disk.index == 0):
+        elif not _is_made(server, disk, part):
             continue
         found.append(
             Piece(
@@ -82,14 +83,22 @@ def pieces_of(server: Server, disk: Disk) -> list[Piece]:
     return found
 
 
-def unreadable(disk: Disk) -> list[LeftBehind]:
+def missing_pieces(server: Server, found: Sequence[Piece], table: Table) -> list[Piece]:
+    """What the system disk needs to start from and the source has not, or elsewhere; to be its first."""
+    roles = {piece.target.role for piece in found}
+    if server.firmware is Firmware.UEFI:
+        return [] if Role.ESP in roles else [_esp(server)]
+    return [_bios_boot(server)] if table is Table.GPT and Role.BIOS_BOOT not in roles else []
+
+
+def unreadable(server: Server, disk: Disk) -> list[LeftBehind]:
     """What is no piece although there may be files on it."""
     return [
         LeftBehind(
             what=_name(disk, part), why=f"{_described(part)}: not mounted, so its files cannot be read"
         )
         for part in disk.partitions
-        if not mounted(part) and part.role not in (Role.BIOS_BOOT, Role.SWAP)
+        if not mounted(part) and not _is_made(server, disk, part) and part.role is not Role.BIOS_BOOT
         if part.type_code not in EXTENDED
     ]
 
@@ -101,7 +110,7 @@ def why_unusable(disk: Disk) -> str:
     return "no filesystem on it is mounted" + (f" (it holds {', '.join(within)})" if within else "")
 
 
-def bios_boot(server: Server) -> Piece:
+def _bios_boot(server: Server) -> Piece:
     """Where GRUB's core image has its place on a GPT."""
     target = TargetPartition(
         number=0, size=BIOS_BOOT_BYTES, role=Role.BIOS_BOOT, part_uuid=guid("", server, "0_bios_boot")
@@ -109,11 +118,39 @@ def bios_boot(server: Server) -> Piece:
     return Piece(disk=0, title="a BIOS boot partition", target=target)
 
 
+def _esp(server: Server) -> Piece:
+    """An empty one: what starts the copy is put there when it is made bootable."""
+    target = TargetPartition(
+        number=0,
+        size=ESP_BYTES,
+        role=Role.ESP,
+        source="0_esp",
+        part_uuid=guid("", server, "0_esp"),
+        filesystem="vfat",
+        uuid=volume_id(server, "0_esp"),
+        mount_point="/boot/efi",
+        features=("fat32",),
+        copied=False,
+    )
+    return Piece(disk=0, title="an EFI system partition", target=target)
+
+
+def _is_made(server: Server, disk: Disk, part: Partition) -> bool:
+    """What comes along although no files of it do."""
+    if part.role is Role.SWAP:
+        return True
+    if disk.index != 0:
+        return False
+    if server.firmware is Firmware.UEFI:
+        return part.role is Role.ESP
+    return part.role is Role.BIOS_BOOT and disk.table is Table.GPT
+
+
 def want(piece: Piece, wished: int = 0) -> Want:
     """Raises `UserError` (`Part.TooSmall`, `Part.TooLarge`) for a wish in bytes that cannot be."""
     own = piece.target.size
-    if piece.filesystem is None:
-        return Want(floor=own, size=own)
+    if piece.filesystem is None or (piece.target.role is Role.ESP and not wished):
+        return Want(floor=own, size=own, exact=True)
     least = smallest_size(piece.filesystem)
     wished = in_mib(wished)
     if not wished:
@@ -150,8 +187,10 @@ def guid(text: str, server: Server, name: str) -> str:
         return str(uuid5(NAMESPACE_OID, f"{server.fingerprint}/{name}"))
 
 
-def named(pieces: Sequence[Piece]) -> str:
-    return ", ".join(piece.mount_point for piece in pieces)
+def volume_id(server: Server, name: str) -> str:
+    """A FAT's serial number as blkid writes it."""
+    text = guid("", server, name).upper()
+    return f"{text[:4]}-{text[4:8]}"
 
 
 def _check_filesystem(server: Server, disk: Disk, part: Partition) -> None:
@@ -160,7 +199,7 @@ def _check_filesystem(server: Server, disk: Disk, part: Partition) -> None:
     kind = FORMATS.get(filesystem.type)
     if kind is None:
         cure = f"Only {', '.join(FORMATS)} can be laid out yet; unmount it to leave it behind."
-    elif part.role is not Role.FILESYSTEM:
+    elif part.role not in (Role.FILESYSTEM, Role.ESP):
         cure = "Only filesystems directly on a partition can be laid out yet; unmount it to leave it behind."
     else:
         cure = kind.refusal(filesystem)
@@ -190,8 +229,11 @@ def _target(server: Server, disk: Disk, part: Partition) -> TargetPartition:
         source=name,
         part_uuid=guid(part.part_uuid, server, name),
         part_label=part.part_label,
+        bootable=part.bootable,
     )
     filesystem = part.filesystem
+    if part.role is Role.ESP and not mounted(part):
+        return _unmounted_esp(server, common, filesystem)
     if filesystem is None or part.role is Role.BIOS_BOOT:
         return msgspec.structs.replace(common, filesystem="swap" if part.role is Role.SWAP else "")
     common = msgspec.structs.replace(
@@ -206,4 +248,18 @@ def _target(server: Server, disk: Disk, part: Partition) -> TargetPartition:
         features=kind.kept_features(filesystem),
         block_size=filesystem.block_size or kind.block_size,
         inode_size=filesystem.inode_size or kind.inode_size,
+    )
+
+
+def _unmounted_esp(server: Server, common: TargetPartition, found: Filesystem | None) -> TargetPartition:
+    """Its files cannot be read, and are not needed: the copy's own boot loader is put there."""
+    fat = found if found and found.type == "vfat" else Filesystem(type="vfat", features=("fat32",))
+    return msgspec.structs.replace(
+        common,
+        filesystem="vfat",
+        uuid=fat.uuid or volume_id(server, common.source),
+        label=fat.label,
+        mount_point="/boot/efi",
+        features=FORMATS["vfat"].kept_features(fat),
+        copied=False,
     )

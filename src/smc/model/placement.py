@@ -11,9 +11,8 @@ from smc.base.errors import UserError
 from smc.base.units import GIB, gib_rounded_up, readable_size
 from smc.model.disk import Disk, Role
 from smc.model.pieces import Piece, Want, want
+from smc.model.tables import ALIGNMENT, frame_bytes, table_of
 from smc.model.wishes import Limits, Wishes
-
-ALIGNMENT = 1 << 20  # before the first partition; also what the table's copy at the end gets
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,13 @@ class Shelf:
     chosen: bool = False  # whether a wish says what is on it
     gib: int = 0
 
+    def frame(self, size: int) -> int:
+        """Bytes of a disk of that size that no partition gets."""
+        return frame_bytes(table_of(self.disk, self.pieces, size), len(self.pieces))
+
     @property
     def mounts(self) -> list[Piece]:
-        return [piece for piece in self.pieces if piece.mount_point]
+        return [piece for piece in self.pieces if piece.filesystem]
 
     @property
     def taken(self) -> list[Piece]:
@@ -50,15 +53,23 @@ def arrange(shelves: Sequence[Shelf], wishes: Wishes, limits: Limits) -> Arrange
     return _fitted(shelves, wants, wishes.sizes_gib, limits)
 
 
-def needed_gib(pieces: Sequence[Piece], wants: Mapping[str, Want]) -> int:
-    return gib_rounded_up(sum(wants[piece.key].floor for piece in pieces) + 2 * ALIGNMENT)
+def needed_gib(shelf: Shelf, wants: Mapping[str, Want]) -> int:
+    return _enough(shelf, sum(wants[piece.key].floor for piece in shelf.pieces))
+
+
+def _enough(shelf: Shelf, size: int) -> int:
+    """GiB of a disk whose partitions take so many bytes."""
+    gib = gib_rounded_up(size)
+    while size + shelf.frame(gib * GIB) > gib * GIB:
+        gib += 1
+    return gib
 
 
 def chosen(found: Mapping[int, Sequence[Piece]], disks: Sequence[Disk], wishes: Wishes) -> list[Shelf]:
     """Raises `UserError` (`Disk.Needed`, `Disk.PartNotFound`, `Disk.PartTwice`)."""
     parts = {index: [part.source for part in wished] for index, wished in wishes.parts.items()}
     parts |= {index: [] for index in wishes.leave_out}
-    by_key = {piece.key: piece for pieces in found.values() for piece in pieces if piece.mount_point}
+    by_key = {piece.key: piece for pieces in found.values() for piece in pieces if piece.filesystem}
     elsewhere = {source: index for index, sources in parts.items() for source in sources}
     _check_parts(by_key, parts, elsewhere)
     shelves = []
@@ -66,7 +77,7 @@ def chosen(found: Mapping[int, Sequence[Piece]], disks: Sequence[Disk], wishes: 
         own = found.get(disk.index, ())
         if disk.index in parts:
             pieces = [
-                *(piece for piece in own if not piece.mount_point and piece.target.role is not Role.SWAP),
+                *(piece for piece in own if not piece.filesystem and piece.target.role is not Role.SWAP),
                 *(by_key[source] for source in parts[disk.index]),
                 *(piece for piece in own if piece.target.role is Role.SWAP),
             ]
@@ -110,19 +121,19 @@ def _fitted(
     shelves: Sequence[Shelf], wants: Mapping[str, Want], sizes: Mapping[int, int], limits: Limits
 ) -> Arranged:
     done = {shelf.disk.index: _sized(shelf, wants, sizes, limits) for shelf in shelves if shelf.mounts}
-    short = {index for index, shelf in done.items() if needed_gib(shelf.pieces, wants) > shelf.gib}
+    short = {index for index, shelf in done.items() if needed_gib(shelf, wants) > shelf.gib}
     moves: list[tuple[Piece, Shelf, Shelf]] = []
     for index, giving in done.items():
         low, high = limits.of(index)
         offers = _offers(giving, done, short, wants) if index in short else []
         kept = _without(giving, [piece for piece, _ in offers])
-        smallest = max(needed_gib(kept.pieces, wants), low)
+        smallest = max(needed_gib(kept, wants), low)
         if smallest > high:
             raise _too_much(giving, smallest, high)
         if giving.gib < smallest:
             raise _too_small(giving, smallest)
         for piece, receiver in offers:
-            if needed_gib(done[index].pieces, wants) <= giving.gib:
+            if needed_gib(done[index], wants) <= giving.gib:
                 break
             taking = done[receiver]
             moves.append((piece, giving, taking))
@@ -133,7 +144,7 @@ def _fitted(
 
 def _sized(shelf: Shelf, wants: Mapping[str, Want], sizes: Mapping[int, int], limits: Limits) -> Shelf:
     low, high = limits.of(shelf.disk.index)
-    needed = max(needed_gib(shelf.pieces, wants), low)
+    needed = max(needed_gib(shelf, wants), low)
     wish = sizes.get(shelf.disk.index)
     if wish is None:
         return replace(shelf, gib=min(max(_default_gib(shelf, wants), needed), high))
@@ -150,9 +161,9 @@ def _sized(shelf: Shelf, wants: Mapping[str, Want], sizes: Mapping[int, int], li
 def _default_gib(shelf: Shelf, wants: Mapping[str, Want]) -> int:
     """The source's size; more where a wish brings something from another disk, or a larger size."""
     own = gib_rounded_up(shelf.disk.size)
-    if not shelf.taken and not any(wants[piece.key].exact for piece in shelf.pieces):
+    if not shelf.taken and not any(wants[piece.key].exact for piece in shelf.pieces if piece.filesystem):
         return own
-    return max(own, gib_rounded_up(sum(wants[piece.key].size for piece in shelf.pieces) + 2 * ALIGNMENT))
+    return max(own, _enough(shelf, sum(wants[piece.key].size for piece in shelf.pieces)))
 
 
 def _offers(
@@ -165,8 +176,8 @@ def _offers(
     """
     if giving.chosen:
         return []
-    room = {
-        index: shelf.gib * GIB - 2 * ALIGNMENT - sum(wants[piece.key].floor for piece in shelf.pieces)
+    room = {  # less what a table takes more, where there was none, or for logical partitions
+        index: shelf.gib * GIB - 4 * ALIGNMENT - sum(wants[piece.key].floor for piece in shelf.pieces)
         for index, shelf in shelves.items()
         if index not in short
     }
@@ -176,7 +187,7 @@ def _offers(
         receiver = max(room, key=lambda index: (room[index], index), default=-1)
         floor = wants[piece.key].floor
         if receiver >= 0 and room[receiver] >= floor:
-            room[receiver] -= floor
+            room[receiver] -= floor + 2 * ALIGNMENT
             offers.append((piece, receiver))
     return offers
 

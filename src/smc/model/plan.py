@@ -4,7 +4,7 @@ from enum import Enum
 
 import msgspec
 
-from smc.model.disk import Role
+from smc.model.disk import Role, Table
 from smc.model.server import Architecture, Firmware
 
 
@@ -15,6 +15,8 @@ class IpMode(Enum):
 
 class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
     """One partition to make; in the order of `number` on its disk, sizes in whole MiB.
+
+    The number is 0 for what fills a whole disk without a table.
 
     `source` names the source partition `<disk index>_<number>` whose files fill it; "" for one that is new.
     """
@@ -32,6 +34,8 @@ class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[str, ...] = ()
     block_size: int = 0
     inode_size: int = 0
+    bootable: bool = False  # MBR: the active one
+    copied: bool = True  # False: it is made and mounted, but no files of the source come
     inodes: int = 0  # about so many: mke2fs rounds them to whole blocks of every group
 
 
@@ -45,6 +49,7 @@ class TargetDisk(msgspec.Struct, frozen=True, kw_only=True):
 
     index: int
     size: int
+    table: Table = Table.GPT
     table_uuid: str = ""
     partitions: tuple[TargetPartition, ...] = ()
     serial: str = ""

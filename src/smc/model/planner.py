@@ -1,8 +1,8 @@
 """Places a source's filesystems on target disks: a returned plan always fits (contracts: plans).
 
-GPT with partitions on whole MiB; every filesystem that comes along exactly once, in the order it has on the
-source or that was wished for. A disk that is large enough keeps all sizes and its last filesystem grows to
-the end; on a smaller one each filesystem gets what it needs and a share of the rest.
+The table is the source's, partitions stand on whole MiB; every filesystem that comes along is there exactly
+once, in the order it has on the source or that was wished for. A disk that is large enough keeps all
+sizes and its last filesystem grows to the end; a smaller one gives each its minimum and a share of the rest.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,31 +11,26 @@ import msgspec
 
 from smc.base.errors import UserError
 from smc.base.units import GIB, MIB
-from smc.model.disk import Disk, Filesystem, Role, Table
+from smc.model.disk import Disk, Filesystem, Table
 from smc.model.formats import FORMATS
 from smc.model.pieces import (
     Piece,
     Want,
-    bios_boot,
     guid,
+    missing_pieces,
     pieces_of,
     unreadable,
     why_unusable,
 )
-from smc.model.placement import ALIGNMENT, Arranged, Shelf, arrange, chosen, needed_gib
+from smc.model.placement import Arranged, Shelf, arrange, chosen, needed_gib
 from smc.model.plan import LeftBehind, Plan, TargetDisk, TargetPartition
-from smc.model.server import Firmware, Server
+from smc.model.server import Server
+from smc.model.tables import numbers, table_of
 from smc.model.wishes import Limits, Wishes
 
 
 def plan(server: Server, wishes: Wishes, limits: Limits) -> Plan:
     """Raises `UserError`: `Source.*` the server cannot be laid out, `Disk.*` and `Part.*` a wish is wrong."""
-    if server.firmware is not Firmware.BIOS:
-        raise UserError(
-            f"{server.hostname} starts by UEFI, and only servers that start by BIOS can be laid out",
-            code="Source.FirmwareUnsupported",
-            hint="Wait for a version of the center that lays out EFI system partitions.",
-        )
     _check_disks(server, wishes)
     shelves = _shelves(server, wishes)
     arranged = arrange(shelves, wishes, limits)
@@ -57,18 +52,8 @@ def smallest_gib(server: Server, limits: Limits, wishes: Wishes) -> dict[int, in
     shelves = [shelf for shelf in _shelves(server, free) if shelf.mounts]
     wants = arrange(shelves, free, limits).wants
     return {
-        shelf.disk.index: max(needed_gib(shelf.pieces, wants), limits.of(shelf.disk.index)[0])
-        for shelf in shelves
+        shelf.disk.index: max(needed_gib(shelf, wants), limits.of(shelf.disk.index)[0]) for shelf in shelves
     }
-
-
-def partition_starts(disk: TargetDisk) -> list[int]:
-    """Byte offsets of the partitions, in their order."""
-    starts, end = [], ALIGNMENT
-    for partition in disk.partitions:
-        starts.append(end)
-        end += partition.size
-    return starts
 
 
 def _check_disks(server: Server, wishes: Wishes) -> None:
@@ -86,9 +71,8 @@ def _check_disks(server: Server, wishes: Wishes) -> None:
 def _shelves(server: Server, wishes: Wishes) -> list[Shelf]:
     found = {disk.index: pieces_of(server, disk) for disk in server.disks}
     _check_mounts(server, found)
-    system = found[server.disks[0].index]
-    if not any(piece.target.role is Role.BIOS_BOOT for piece in system):
-        system.insert(0, bios_boot(server))
+    system, size = server.disks[0], server.disks[0].size
+    found[0][:0] = missing_pieces(server, found[0], table_of(system, found[0], size))
     return chosen(found, server.disks, wishes)
 
 
@@ -114,14 +98,14 @@ def _left_behind(server: Server, arranged: Arranged) -> Iterator[LeftBehind]:
     made = {shelf.disk.index for shelf in arranged.shelves if shelf.mounts}
     for disk in server.disks:
         pieces = pieces_of(server, disk)
-        mounts = [piece for piece in pieces if piece.mount_point]
+        mounts = [piece for piece in pieces if piece.filesystem]
         gone = [piece for piece in mounts if piece.key not in placed]
         if disk.index not in made:
             yield LeftBehind(what=disk.path, why=_why_not_made(disk, mounts, gone))
         for piece in gone if disk.index in made or len(gone) < len(mounts) else ():
             yield LeftBehind(what=f"{piece.mount_point} ({piece.title})", why="deselected")
         if mounts and (disk.index in made or len(gone) < len(mounts)):
-            yield from unreadable(disk)
+            yield from unreadable(server, disk)
 
 
 def _why_not_made(disk: Disk, mounts: Sequence[Piece], gone: Sequence[Piece]) -> str:
@@ -137,8 +121,12 @@ def _warnings(shelves: Sequence[Shelf], arranged: Arranged) -> Iterator[str]:
             f" any more, and comes on disk {taking.disk.index} ({taking.gib} GiB)"
         )
     for shelf in shelves:
-        if shelf.disk.table is not Table.GPT:
-            yield f"{shelf.disk.path} gets a GPT partition table; its filesystems keep their UUIDs and labels"
+        table = table_of(shelf.disk, shelf.pieces, shelf.gib * GIB)
+        if table is not shelf.disk.table:
+            yield (
+                f"{shelf.disk.path} gets a {table.value.upper()} partition table;"
+                " its filesystems keep their UUIDs and labels"
+            )
         for piece in shelf.mounts:
             if piece.filesystem and (lost := _lost_features(piece.filesystem)):
                 yield f"{piece.mount_point}: the copy does not have the filesystem features {', '.join(lost)}"
@@ -150,22 +138,46 @@ def _lost_features(filesystem: Filesystem) -> tuple[str, ...]:
 
 def _target_disk(server: Server, shelf: Shelf, wants: Mapping[str, Want]) -> TargetDisk:
     size = shelf.gib * GIB
-    sizes = _share(shelf.pieces, wants, size - 2 * ALIGNMENT)
+    table = table_of(shelf.disk, shelf.pieces, size)
+    sizes = _share(shelf.pieces, wants, size - shelf.frame(size))
+    table_uuid = _table_uuid(server, shelf.disk, table)
     return TargetDisk(
         index=shelf.disk.index,
         size=size,
-        table_uuid=guid(shelf.disk.table_uuid, server, f"{shelf.disk.index}"),
+        table=table,
+        table_uuid=table_uuid,
         partitions=tuple(
-            _numbered(piece, number, size)
-            for number, (piece, size) in enumerate(zip(shelf.pieces, sizes, strict=True), start=1)
+            _numbered(piece, table, table_uuid, number, size)
+            for piece, number, size in zip(
+                shelf.pieces, numbers(table, len(shelf.pieces)), sizes, strict=True
+            )
         ),
     )
 
 
-def _numbered(piece: Piece, number: int, size: int) -> TargetPartition:
+def _table_uuid(server: Server, disk: Disk, table: Table) -> str:
+    unique = guid(disk.table_uuid, server, f"{disk.index}")
+    match table:
+        case Table.GPT:
+            return unique
+        case Table.MBR:  # 0 is what a blank disk has
+            return disk.table_uuid if disk.table_uuid.strip("0") else unique[:8]
+        case Table.NONE:
+            return ""
+
+
+def _numbered(piece: Piece, table: Table, table_uuid: str, number: int, size: int) -> TargetPartition:
     of = piece.filesystem
     inodes = FORMATS[of.type].inode_count(of, size) if of else 0
-    return msgspec.structs.replace(piece.target, number=number, size=size, inodes=inodes)
+    made = msgspec.structs.replace(piece.target, number=number, size=size, inodes=inodes)
+    match table:
+        case Table.GPT:
+            return msgspec.structs.replace(made, bootable=False)
+        case Table.MBR:
+            unique = f"{table_uuid}-{number:02x}"
+            return msgspec.structs.replace(made, part_uuid=unique, part_label="")
+        case Table.NONE:
+            return msgspec.structs.replace(made, part_uuid="", part_label="", bootable=False)
 
 
 def _share(pieces: Sequence[Piece], wants: Mapping[str, Want], room: int) -> list[int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from smc.base.run import Run
 from smc.model.ext import TYPES
 from smc.model.plan import TargetPartition
-from smc.receiver import ext, xfs
+from smc.receiver import ext, fat, xfs
 
 MAKE_SECONDS = 600.0
 PROBE_SECONDS = 60.0
@@ -48,7 +48,16 @@ XFS = Tools(
     driver="xfs",
     options="nouuid",  # a snapshot of the same source may be attached as well
 )
-TOOLS: Mapping[str, Tools] = {**dict.fromkeys(TYPES, EXT), "xfs": XFS}
+FAT = Tools(
+    make=fat.make,
+    has_shape=fat.has_shape,
+    check=fat.check,
+    judge="fsck.vfat",
+    driver="vfat",
+    # FAT has no owners and modes: that they cannot be set is no error.
+    options="quiet,umask=0022,utf8=1,shortname=mixed",
+)
+TOOLS: Mapping[str, Tools] = {**dict.fromkeys(TYPES, EXT), "xfs": XFS, "vfat": FAT}
 
 
 def make(part: TargetPartition, node: Path, run: Run) -> None:

@@ -1,15 +1,16 @@
-"""Lays out a target disk: a GPT, its partitions, its filesystems; kept when it is so already."""
+"""Lays out a target disk: its table, its partitions, its filesystems; kept when it is so already."""
 
 import json
 import logging
+import re
 from pathlib import Path
 
 from smc.base.errors import Broken
 from smc.base.run import Run
 from smc.base.units import MIB
-from smc.model.disk import Role
+from smc.model.disk import Role, Table
 from smc.model.plan import TargetDisk, TargetPartition
-from smc.model.planner import partition_starts
+from smc.model.tables import extended, partition_starts
 from smc.receiver import disks, filesystems
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,14 @@ log = logging.getLogger(__name__)
 SFDISK_SECONDS = 120.0
 UDEV = Path("/run/udev/control")  # its socket, where it runs
 SETTLE_SECONDS = 30  # udev has seldom more to do than a second
+MBR_TYPES = {
+    Role.FILESYSTEM: "83",
+    Role.SWAP: "82",
+    Role.ESP: "ef",
+}
+EXTENDED = "5"
+EXTENDED_TYPES = ("5", "f", "85")
+NUMBER = re.compile(r"\d+$")
 TYPES = {  # GPT type GUIDs (UEFI specification 5.3.3 and systemd's list)
     Role.FILESYSTEM: "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
     Role.SWAP: "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F",
@@ -36,7 +45,9 @@ def lay_out(disk: TargetDisk, device: Path, run: Run) -> bool:
         log.info("disk %s on %s is laid out already", disk.index, device)
         return False
     log.info("laying out disk %s on %s", disk.index, device)
-    _write_table(disk, device, run)
+    run("wipefs", "--all", "--quiet", device, timeout=SFDISK_SECONDS)
+    if disk.table is not Table.NONE:
+        _write_table(disk, device, run)
     show_partitions(disk, device, run)
     for part, node in zip(disk.partitions, nodes, strict=True):
         filesystems.make(part, node, run)
@@ -56,7 +67,8 @@ def is_laid_out(disk: TargetDisk, device: Path, run: Run) -> bool:
 
 
 def partition_nodes(disk: TargetDisk, device: Path) -> list[Path]:
-    return [disks.partition(device, part.number) for part in disk.partitions]
+    """The device itself where there is no table."""
+    return [disks.partition(device, part.number) if part.number else device for part in disk.partitions]
 
 
 def show_partitions(disk: TargetDisk, device: Path, run: Run) -> None:
@@ -66,6 +78,8 @@ def show_partitions(disk: TargetDisk, device: Path, run: Run) -> None:
     take the nodes away and make them again meanwhile. Only when that is over is a kernel that cannot read
     the table told by partx. partx loses against whoever was faster: what counts is what is there in the end.
     """
+    if disk.table is Table.NONE:
+        return
     sizes = {
         node: part.size for node, part in zip(partition_nodes(disk, device), disk.partitions, strict=True)
     }
@@ -81,14 +95,29 @@ def show_partitions(disk: TargetDisk, device: Path, run: Run) -> None:
 
 def _write_table(disk: TargetDisk, device: Path, run: Run) -> None:
     """`--lock` keeps udev from looking in the middle; `--wipe*` takes old signatures away."""
-    lines = ["label: gpt", f"label-id: {disk.table_uuid}"]
+    is_mbr = disk.table is Table.MBR
+    lines = ["label: dos", f"label-id: 0x{disk.table_uuid}"] if is_mbr else _gpt_head(disk)
+    frame_start, frame_size = extended(disk)
     for part, start in zip(disk.partitions, partition_starts(disk), strict=True):
-        fields = [f"start={start // MIB}MiB", f"size={part.size // MIB}MiB", f"type={TYPES[part.role]}"]
-        fields += [f"uuid={part.part_uuid}"] if part.part_uuid else []
-        fields += [f'name="{_quoted(part.part_label)}"'] if part.part_label else []
+        if frame_size and start > frame_start and not any(line.startswith("4 :") for line in lines):
+            lines.append(f"4 : start={frame_start // MIB}MiB, size={frame_size // MIB}MiB, type={EXTENDED}")
+        fields = [f"start={start // MIB}MiB", f"size={part.size // MIB}MiB", f"type={_type(disk, part)}"]
+        if is_mbr:
+            fields += ["bootable"] if part.bootable else []
+        else:
+            fields += [f"uuid={part.part_uuid}"] if part.part_uuid else []
+            fields += [f'name="{_quoted(part.part_label)}"'] if part.part_label else []
         lines.append(f"{part.number} : {', '.join(fields)}")
     words = ("sfdisk", "--quiet", "--lock=yes", "--wipe=always", "--wipe-partitions=always", device)
     run(*words, stdin="\n".join(lines) + "\n", timeout=SFDISK_SECONDS)
+
+
+def _gpt_head(disk: TargetDisk) -> list[str]:
+    return ["label: gpt", f"label-id: {disk.table_uuid}"]
+
+
+def _type(disk: TargetDisk, part: TargetPartition) -> str:
+    return (MBR_TYPES if disk.table is Table.MBR else TYPES)[part.role]
 
 
 def _quoted(name: str) -> str:
@@ -96,18 +125,26 @@ def _quoted(name: str) -> str:
     return "".join(f"\\x{ord(char):02x}" if char in '"\\`$' or ord(char) < 32 else char for char in name)
 
 
-def _planned_table(disk: TargetDisk) -> dict[str, object]:
+def _planned_table(disk: TargetDisk) -> dict[str, object] | None:
+    if disk.table is Table.NONE:
+        return None
+    is_mbr = disk.table is Table.MBR
     return {
-        "label": "gpt",
-        "id": disk.table_uuid.upper(),
+        "label": "dos" if is_mbr else "gpt",
+        "id": f"0x{disk.table_uuid}".upper() if is_mbr else disk.table_uuid.upper(),
         "partitions": [
-            _entry(part, start) for part, start in zip(disk.partitions, partition_starts(disk), strict=True)
+            (
+                part.number,
+                start,
+                part.size,
+                _type(disk, part).upper(),
+                "" if is_mbr else part.part_uuid.upper(),
+                part.part_label,
+                part.bootable,
+            )
+            for part, start in zip(disk.partitions, partition_starts(disk), strict=True)
         ],
     }
-
-
-def _entry(part: TargetPartition, start: int) -> tuple[int, int, int, str, str, str]:
-    return (part.number, start, part.size, TYPES[part.role], part.part_uuid.upper(), part.part_label)
 
 
 def _read_table(device: Path, run: Run) -> dict[str, object] | None:
@@ -117,18 +154,26 @@ def _read_table(device: Path, run: Run) -> dict[str, object] | None:
         return None
     table = json.loads(done.stdout)["partitiontable"]
     sector = table.get("sectorsize", 512)
+    is_mbr = table["label"] == "dos"
     return {
         "label": table["label"],
         "id": table.get("id", "").upper(),
         "partitions": [
             (
-                index,
+                _number(part["node"], device),
                 part["start"] * sector,
                 part["size"] * sector,
                 part["type"].upper(),
                 part.get("uuid", "").upper(),
                 part.get("name", ""),
+                part.get("bootable", False),
             )
-            for index, part in enumerate(table.get("partitions", ()), start=1)
+            for part in table.get("partitions", ())
+            if not (is_mbr and part["type"] in EXTENDED_TYPES)
         ],
     }
+
+
+def _number(node: str, device: Path) -> int:
+    found = NUMBER.search(node.removeprefix(str(device)))
+    return int(found[0]) if found else 0

@@ -106,7 +106,7 @@ class Session(Work):
             TargetTree(part.source, disk.index, part.number, places[part.source])
             for disk in self.plan.disks
             for part in disk.partitions
-            if part.source in places
+            if part.source in places and part.copied
         ]
 
     def _take(self, listener: Listener, trees: list[TargetTree]) -> Kept | None:

@@ -14,10 +14,10 @@ from smc.model import ext
 from smc.model.disk import Disk, Filesystem, Partition, Role, Table
 from smc.model.formats import FORMATS, smallest_size
 from smc.model.pieces import FIXED, SLACK, mounted
-from smc.model.placement import ALIGNMENT
 from smc.model.plan import Plan
-from smc.model.planner import partition_starts, plan
+from smc.model.planner import plan
 from smc.model.server import Firmware, Server
+from smc.model.tables import ALIGNMENT, MBR_BYTES, extended, partition_starts
 from smc.model.wishes import Limits, PartWish, Wishes
 
 
@@ -59,14 +59,11 @@ def test_a_system_disk_gets_at_least_20_gib() -> None:
 
 def test_a_system_disk_without_bios_boot_partition_gets_one_first() -> None:
     disk = system_disk()
-    disk = msgspec.structs.replace(
-        disk, partitions=disk.partitions[1:], table=Table.MBR, table_uuid="1234abcd"
-    )
+    disk = msgspec.structs.replace(disk, partitions=disk.partitions[1:], table_uuid="")
     made = the_plan(server(disk))
     first = made.disks[0].partitions[0]
     assert (first.role, first.size, first.source) == (Role.BIOS_BOOT, MIB, "")
     assert len(first.part_uuid) == 36
-    assert "GPT" in made.warnings[0]
     assert made == the_plan(server(disk)), "made-up ids are the same each time"
 
 
@@ -90,7 +87,8 @@ def test_a_filesystem_directly_on_a_disk_is_kept() -> None:
     bare = msgspec.structs.replace(bare, partitions=(partition(0, 0, 10 * GIB, fs, part_uuid=""),))
     made = the_plan(server(system_disk(), bare))
     assert made.disks[1].partitions[0].mount_point == "/srv/data"
-    assert made.disks[1].partitions[0].size == 10 * GIB - 2 * MIB, "the partition table takes two"
+    assert (made.disks[1].table, made.disks[1].partitions[0].number) == (Table.NONE, 0)
+    assert made.disks[1].partitions[0].size == 10 * GIB, "there is no table"
 
 
 @pytest.mark.parametrize(
@@ -111,8 +109,94 @@ def test_what_cannot_be_laid_out_is_refused_with_a_cure(change: dict[str, object
     assert refusal(server(msgspec.structs.replace(disk, partitions=parts))).code == code
 
 
-def test_a_uefi_source_is_refused() -> None:
-    assert refusal(server(system_disk(), firmware=Firmware.UEFI)).code == "Source.FirmwareUnsupported"
+def test_an_mbr_stays_one_with_logical_partitions_where_four_are_not_enough() -> None:
+    disk = system_disk(table=Table.MBR)
+    four = msgspec.structs.replace(disk, partitions=disk.partitions[1:], table_uuid="1234abcd")
+    made = the_plan(server(four)).disks[0]
+    assert (made.table, made.table_uuid) == (Table.MBR, "1234abcd")
+    assert [(p.number, p.part_uuid) for p in made.partitions] == [
+        (1, "1234abcd-01"),
+        (2, "1234abcd-02"),
+        (3, "1234abcd-03"),
+    ]
+    more = [partition(n, n * 40 * GIB, GIB, filesystem(f"/m{n}", GIB, 0)) for n in (5, 6)]
+    five = msgspec.structs.replace(four, partitions=(*four.partitions, *more), size=300 * GIB)
+    made = the_plan(server(five)).disks[0]
+    assert [p.number for p in made.partitions] == [1, 2, 3, 5, 6]
+    start, size = extended(made)
+    starts = partition_starts(made)
+    assert (starts[3], starts[4]) == (start + MIB, starts[3] + made.partitions[3].size + MIB)
+    assert start + size == starts[4] + made.partitions[4].size <= made.size - MIB
+
+
+def test_an_mbr_that_would_have_to_reach_too_far_becomes_a_gpt() -> None:
+    disk = msgspec.structs.replace(data_disk(1, "/srv"), table=Table.MBR, table_uuid="1234abcd")
+    assert the_plan(server(system_disk(), disk), sizes_gib={1: 2048}).disks[1].table is Table.MBR
+    made = the_plan(server(system_disk(), disk), sizes_gib={1: 2049})
+    assert made.disks[1].table is Table.GPT
+    assert len(made.disks[1].table_uuid) == 36
+    assert "GPT" in made.warnings[0]
+
+
+def test_a_bare_filesystem_gets_a_table_when_it_is_not_alone_any_more() -> None:
+    fs = filesystem("/srv/data", 9 * GIB, GIB)
+    bare = Disk(index=1, path="/dev/vdb", size=10 * GIB, table=Table.NONE)
+    bare = msgspec.structs.replace(bare, partitions=(partition(0, 0, 10 * GIB, fs, part_uuid=""),))
+    wish = {1: (PartWish(source="1_0"), PartWish(source="2_1"))}
+    made = the_plan(server(system_disk(), bare, data_disk(2, "/opt/x")), parts=wish)
+    assert (made.disks[1].table, [p.number for p in made.disks[1].partitions]) == (Table.GPT, [1, 2])
+
+
+def esp(number: int, mount_point: str = "", **values: object) -> Partition:
+    fs = Filesystem(type="vfat", uuid="AB12-CD34", label="EFI", mount_point=mount_point, features=("fat32",))
+    if mount_point:
+        fs = msgspec.structs.replace(fs, size=500 * MIB, used=6 * MIB)
+    return partition(number, MIB, 512 * MIB, fs, role=Role.ESP, **values)
+
+
+def uefi(*parts: Partition) -> Server:
+    disk = system_disk()
+    return server(
+        msgspec.structs.replace(disk, partitions=(*parts, *disk.partitions[2:])), firmware=Firmware.UEFI
+    )
+
+
+def test_an_efi_system_partition_comes_along_with_its_files() -> None:
+    part = the_plan(uefi(esp(1, "/boot/efi"))).disks[0].partitions[0]
+    assert (part.role, part.filesystem, part.mount_point, part.copied) == (
+        Role.ESP,
+        "vfat",
+        "/boot/efi",
+        True,
+    )
+    assert (part.uuid, part.label, part.size, part.features) == ("AB12-CD34", "EFI", 512 * MIB, ("fat32",))
+
+
+def test_an_efi_system_partition_that_is_not_mounted_is_made_empty() -> None:
+    made = the_plan(uefi(esp(1)))
+    part = made.disks[0].partitions[0]
+    assert (part.role, part.mount_point, part.copied, part.uuid) == (
+        Role.ESP,
+        "/boot/efi",
+        False,
+        "AB12-CD34",
+    )
+    assert not made.left_behind
+
+
+def test_a_system_disk_without_efi_system_partition_gets_one_where_the_source_starts_by_it() -> None:
+    source = uefi()
+    part = the_plan(source).disks[0].partitions[0]
+    assert (part.role, part.source, part.mount_point, part.copied) == (Role.ESP, "0_esp", "/boot/efi", False)
+    assert re.fullmatch(r"[0-9A-F]{4}-[0-9A-F]{4}", part.uuid)
+    assert the_plan(source, parts={0: (PartWish(source="0_2"),)}).disks[0].partitions[0] == part
+
+
+def test_a_source_that_starts_by_bios_keeps_an_efi_system_partition_that_is_mounted() -> None:
+    disk = system_disk()
+    parts = (*disk.partitions[:1], esp(15, "/boot/efi"), *disk.partitions[2:])
+    made = the_plan(server(msgspec.structs.replace(disk, partitions=parts)))
+    assert {p.role for p in made.disks[0].partitions[:2]} == {Role.BIOS_BOOT, Role.ESP}
 
 
 def test_root_on_lvm_is_refused() -> None:
@@ -235,8 +319,10 @@ def check_fits(source: Server, made: Plan, parts: dict[int, tuple[PartWish, ...]
     for disk in made.disks:
         starts = partition_starts(disk)
         ends = [start + part.size for start, part in zip(starts, disk.partitions, strict=True)]
-        assert starts[0] >= ALIGNMENT
-        assert ends[-1] <= disk.size - ALIGNMENT
+        edge = 0 if disk.table is Table.NONE else ALIGNMENT
+        assert starts[0] >= edge
+        assert ends[-1] <= disk.size - edge
+        assert ends[-1] <= MBR_BYTES or disk.table is not Table.MBR
         assert all(start % MIB == 0 for start in starts)
         assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
         assert any(part.mount_point for part in disk.partitions)
@@ -258,7 +344,7 @@ def check_fits(source: Server, made: Plan, parts: dict[int, tuple[PartWish, ...]
                     size = wished[part.source].size
                     slack = SLACK if size == by_name[part.source].size else 0
                     assert part.size >= size - slack
-        if disk.index == 0:
+        if disk.index == 0 and disk.table is Table.GPT:
             assert sum(p.role is Role.BIOS_BOOT for p in disk.partitions) == 1
 
 
