@@ -24,7 +24,9 @@ struct kernel_name { /* getdents64(2) */
     char name[];
 };
 
-static int compare_pointed(const void *one, const void *other);
+static void sort_copies(struct copies *copies);
+static int compare_starts(const void *one, const void *other, void *bytes);
+static PyObject *join(const struct copies *copies, size_t first, size_t count);
 static bool grow(void **memory, size_t *room, size_t needed, size_t each);
 
 int
@@ -102,24 +104,30 @@ free_copies(struct copies *copies)
 }
 
 PyObject *
-sorted_copies(const struct copies *copies)
+sorted_copies(struct copies *copies)
 {
-    struct name *names = calloc(copies->count + 1, sizeof *names);
-    if (names == NULL)
-        return PyErr_NoMemory();
-    for (size_t i = 0; i < copies->count; i++) {
-        size_t end = i + 1 < copies->count ? copies->starts[i + 1] : copies->used;
-        names[i].bytes = copies->bytes + copies->starts[i];
-        names[i].length = end - copies->starts[i] - 1;
-    }
-    qsort(names, copies->count, sizeof *names, compare_pointed);
+    sort_copies(copies);
     PyObject *list = PyList_New((Py_ssize_t)copies->count);
     for (size_t i = 0; list != NULL && i < copies->count; i++) {
-        PyObject *name = bytes_of(names[i].bytes, names[i].length);
+        const char *bytes = copies->bytes + copies->starts[i];
+        PyObject *name = bytes_of(bytes, strlen(bytes));
         if (name == NULL || PyList_SetItem(list, (Py_ssize_t)i, name) < 0)
             Py_CLEAR(list);
     }
-    free(names);
+    return list;
+}
+
+PyObject *
+sorted_parts(struct copies *copies, size_t most)
+{
+    sort_copies(copies);
+    PyObject *list = PyList_New((Py_ssize_t)((copies->count + most - 1) / most));
+    for (size_t i = 0, first = 0; list != NULL && first < copies->count; i++, first += most) {
+        const size_t left = copies->count - first;
+        PyObject *part = join(copies, first, left < most ? left : most);
+        if (part == NULL || PyList_SetItem(list, (Py_ssize_t)i, part) < 0)
+            Py_CLEAR(list);
+    }
     return list;
 }
 
@@ -158,10 +166,34 @@ each_name(int folder, int (*each)(void *context, const char *name, size_t length
     return error;
 }
 
-static int
-compare_pointed(const void *one, const void *other)
+/* In place: there may be a million. */
+static void
+sort_copies(struct copies *copies)
 {
-    return compare_names(one, other);
+    if (copies->count > 1)
+        qsort_r(copies->starts, copies->count, sizeof *copies->starts, compare_starts, copies->bytes);
+}
+
+static int
+compare_starts(const void *one, const void *other, void *bytes)
+{
+    return strcmp((const char *)bytes + *(const size_t *)one, (const char *)bytes + *(const size_t *)other);
+}
+
+/* Names with a NUL between them. */
+static PyObject *
+join(const struct copies *copies, size_t first, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = first; i < first + count; i++)
+        size += strlen(copies->bytes + copies->starts[i]) + 1;
+    PyObject *part = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size - 1);
+    if (part == NULL)
+        return NULL;
+    char *into = PyBytes_AsString(part); /* it has room for a NUL at its end */
+    for (size_t i = first; i < first + count; i++)
+        into = stpcpy(into, copies->bytes + copies->starts[i]) + 1;
+    return part;
 }
 
 static bool

@@ -33,8 +33,9 @@ void free_names(struct names *names);
 int add_copy(struct copies *copies, const char *name, size_t length);
 void free_copies(struct copies *copies);
 
-/* A list of bytes in byte order. */
-PyObject *sorted_copies(const struct copies *copies);
+/* A list of bytes in byte order; of such, `most` (at least 1) in each with a NUL between them. */
+PyObject *sorted_copies(struct copies *copies);
+PyObject *sorted_parts(struct copies *copies, size_t most);
 
 /* Bytewise, a shorter name before its continuations: as Python orders bytes. */
 int compare_names(const struct name *one, const struct name *other);

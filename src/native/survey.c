@@ -59,6 +59,8 @@ struct look {
 
 static PyObject *survey(PyObject *module, PyObject *arguments, PyObject *keywords);
 static PyObject *names_in(PyObject *module, PyObject *arguments);
+static PyObject *name_parts(PyObject *module, PyObject *arguments);
+static int copy_names(int folder, struct copies *names);
 static int look_around(struct look *look, const struct names *names);
 static int look_at_itself(struct look *look);
 static int look_at(void *context, const char *name, size_t length);
@@ -75,6 +77,7 @@ static int add_name(void *context, const char *name, size_t length);
 PyMethodDef survey_methods[] = {
     {"survey", (PyCFunction)(void (*)(void))survey, METH_VARARGS | METH_KEYWORDS, "A quick look at an open folder."},
     {"names", names_in, METH_VARARGS, "All names of an open folder, in byte order."},
+    {"name_parts", name_parts, METH_VARARGS, "The same, many in each."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -112,15 +115,40 @@ static PyObject *
 names_in(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     struct copies names = {0};
-    int folder, error;
+    int folder;
     if (!PyArg_ParseTuple(arguments, "O&:names", to_handle, &folder))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    error = each_name(folder, add_name, &names);
-    Py_END_ALLOW_THREADS
-    PyObject *list = error == 0 ? sorted_copies(&names) : raise_errno(error, NULL, 0);
+    PyObject *list = copy_names(folder, &names) == 0 ? sorted_copies(&names) : NULL;
     free_copies(&names);
     return list;
+}
+
+static PyObject *
+name_parts(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    struct copies names = {0};
+    Py_ssize_t most;
+    int folder;
+    if (!PyArg_ParseTuple(arguments, "O&n:name_parts", to_handle, &folder, &most))
+        return NULL;
+    if (most < 1)
+        return PyErr_Format(PyExc_ValueError, "a part has at least one name");
+    PyObject *list = copy_names(folder, &names) == 0 ? sorted_parts(&names, (size_t)most) : NULL;
+    free_copies(&names);
+    return list;
+}
+
+/* -1 with OSError. */
+static int
+copy_names(int folder, struct copies *names)
+{
+    int error;
+    Py_BEGIN_ALLOW_THREADS
+    error = each_name(folder, add_name, names);
+    Py_END_ALLOW_THREADS
+    if (error != 0)
+        raise_errno(error, NULL, 0);
+    return error == 0 ? 0 : -1;
 }
 
 static int

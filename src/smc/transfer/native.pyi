@@ -63,6 +63,9 @@ def listing(folder: int, names: Sequence[bytes]) -> list[Listed]:
 def names(folder: int, /) -> list[bytes]:
     """All names of a folder but `.` and `..`, in byte order. Raises OSError."""
 
+def name_parts(folder: int, most: int, /) -> list[bytes]:
+    """The same, at most `most` in each with a NUL between them: half the memory, and it can be let go."""
+
 def read_files(folder: int, names: Sequence[bytes], most: int, limit: int) -> tuple[list[Taken], bytes]:
     """The contents of regular files of at most `most` bytes and without holes, one after another.
 

@@ -132,7 +132,7 @@ def test_a_survey_of_an_empty_folder_is_of_itself(tmp_path: Path) -> None:
         state = os.fstat(handle)
         assert native.survey(handle)[1:] == (0, 0, state.st_ctime_ns, [], [], 0)
         assert native.survey(handle, [])[0] == native.survey(handle)[0] != bytes(16)
-        assert native.names(handle) == []
+        assert native.names(handle) == native.name_parts(handle, 1) == []
     finally:
         os.close(handle)
 
@@ -144,6 +144,9 @@ def test_a_crowd_of_names_is_read_whole(tmp_path: Path) -> None:
         for name in names:
             os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=handle))
         assert native.names(handle) == names
+        for most in (1, 256, 2999, 3000, 1 << 40):
+            parts = [part.split(b"\0") for part in native.name_parts(handle, most)]
+            assert parts == [names[at : at + most] for at in range(0, len(names), most)]
         assert native.survey(handle)[1] == len(names)
     finally:
         os.close(handle)
@@ -159,17 +162,30 @@ def test_names_come_in_the_order_of_bytes(tmp_path: Path, names: set[bytes]) -> 
         for name in names:
             os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=handle))
         assert native.names(handle) == sorted(names)
+        assert b"\0".join(native.name_parts(handle, 3)) == b"\0".join(sorted(names))
         assert native.survey(handle) == native.survey(handle, sorted(names))
     finally:
         os.close(handle)
         shutil.rmtree(root)
 
 
+@pytest.mark.parametrize("most", [0, -1])
+def test_a_part_without_a_name_is_refused(folder: int, most: int) -> None:
+    with pytest.raises(ValueError, match="at least one name"):
+        native.name_parts(folder, most)
+
+
 def test_what_is_no_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     handle = os.open(tmp_path / "file", os.O_RDONLY)
     try:
-        for call in (native.survey, native.names, lambda file: native.survey(file, [b"x"])):
+        calls: list[Callable[[int], object]] = [
+            native.survey,
+            native.names,
+            lambda file: native.name_parts(file, 1),
+            lambda file: native.survey(file, [b"x"]),
+        ]
+        for call in calls:
             with pytest.raises(NotADirectoryError):
                 call(handle)
     finally:
@@ -206,6 +222,7 @@ def test_what_is_no_handle_is_refused(handle: int, error: type[Exception]) -> No
     calls: list[Callable[[], object]] = [
         lambda: native.survey(handle),
         lambda: native.names(handle),
+        lambda: native.name_parts(handle, 1),
         lambda: native.listing(handle, []),
         lambda: native.read_files(handle, [], 1, 1),
         lambda: native.write_files(handle, [], b""),

@@ -51,6 +51,15 @@ def _closed() -> object:
         os.close(_handles.popitem()[1])
 
 
+def _after_a_look(
+    looks: list[int], real: Callable[..., object], broken: Callable[..., object]
+) -> Callable[..., object]:
+    def call(*arguments: object) -> object:
+        return broken(*arguments) if len(looks) > 1 else real(*arguments)
+
+    return call
+
+
 def break_at(monkeypatch: pytest.MonkeyPatch, path: Path, code: int, *calls: str) -> None:
     """These calls of `native` fail about the folder `path`."""
     for call in calls:
@@ -68,7 +77,7 @@ def _broken(real: Callable[..., object], path: Path, code: int) -> Callable[...,
 
 @pytest.mark.parametrize("code", ERRORS)
 @pytest.mark.parametrize("excludes", [(), ("/nothing",)])
-@pytest.mark.parametrize("calls", [("names",), ("names", "survey")])
+@pytest.mark.parametrize("calls", [("name_parts",), ("names", "name_parts", "survey")])
 def test_a_tree_whose_own_names_cannot_be_read_ends_the_run_and_nothing_is_removed(
     ends: TwoFolders,
     monkeypatch: pytest.MonkeyPatch,
@@ -100,14 +109,10 @@ def test_a_tree_that_cannot_be_read_in_the_look_back_ends_the_run(
         return real(folder, names)
 
     monkeypatch.setattr(native, "survey", survey)
-    real_names = native.names
-    monkeypatch.setattr(
-        native,
-        "names",
-        lambda folder: (
-            _broken(real_names, ends.source, errno.EIO)(folder) if len(looks) > 1 else real_names(folder)
-        ),
-    )
+    for call in ("names", "name_parts"):
+        real_names = getattr(native, call)
+        broken = _broken(real_names, ends.source, errno.EIO)
+        monkeypatch.setattr(native, call, _after_a_look(looks, real_names, broken))
     outcome = ends.copy()
     assert isinstance(outcome.sent, SourceReadError)
     assert "cannot be read" in outcome.sent.message
@@ -116,7 +121,7 @@ def test_a_tree_that_cannot_be_read_in_the_look_back_ends_the_run(
 def test_a_folder_whose_names_cannot_be_read_is_listed_and_its_copy_stays(
     ends: TwoFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    break_at(monkeypatch, ends.source / "below", errno.EIO, "names", "survey")
+    break_at(monkeypatch, ends.source / "below", errno.EIO, "names", "name_parts", "survey")
     outcome = ends.copy()
     assert isinstance(outcome.sent, Sent)
     assert [each.path for each in outcome.sent.unreadable] == ["/srv/below"]

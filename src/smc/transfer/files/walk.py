@@ -103,20 +103,17 @@ def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Un
     try:
         handle = folders.open(path)
         own = entry_of(handle, b"")
-        wanted = _wanted(handle, path, excludes)
-        names = native.names(handle) if wanted is None else wanted
+        parts = _parts(handle, path, excludes)
     except OSError as e:
         yield Part(_without_content(folders, path, e, unreadable), len(path))
         return
     links = unpack(seen.links) if seen.links is not None else None
     entries: list[Entry] = []
     size, first, complete = 0, True, True
-    names.reverse()  # what is listed is let go: a folder may have a million names
-    while names:
-        some = names[: -MOST_ENTRIES - 1 : -1]
-        del names[-MOST_ENTRIES:]
+    parts.reverse()  # what is listed is let go: a folder may have a million names
+    while parts:
         try:
-            described = native.listing(folders.open(path), some)
+            described = native.listing(folders.open(path), parts.pop().split(b"\0"))
         except OSError as e:  # these and all that follow
             _tell(path, e, unreadable)
             complete = False
@@ -282,7 +279,21 @@ def _wanted(handle: int, path: bytes, excludes: Excludes) -> list[bytes] | None:
     """The names that are not left out; None for all."""
     if not excludes or not excludes.may_match_in(path):
         return None
-    return [name for name in native.names(handle) if not _left_out(handle, path, name, excludes)]
+    parts = native.name_parts(handle, MOST_ENTRIES)
+    parts.reverse()
+    wanted: list[bytes] = []
+    while parts:
+        some = parts.pop().split(b"\0")
+        wanted += [name for name in some if not _left_out(handle, path, name, excludes)]
+    return wanted
+
+
+def _parts(handle: int, path: bytes, excludes: Excludes) -> list[bytes]:
+    """The names that are not left out, at most MOST_ENTRIES in each with a NUL between them."""
+    wanted = _wanted(handle, path, excludes)
+    if wanted is None:
+        return native.name_parts(handle, MOST_ENTRIES)
+    return [b"\0".join(wanted[at : at + MOST_ENTRIES]) for at in range(0, len(wanted), MOST_ENTRIES)]
 
 
 def _left_out(handle: int, path: bytes, name: bytes, excludes: Excludes) -> bool:
