@@ -21,6 +21,16 @@ from smc.cloud.driver import TAG_JOB, Kind
 
 pytestmark = pytest.mark.machines
 
+CHANGES = """set -e
+systemctl stop writer
+echo changed > /etc/motd
+mkdir /srv/new
+seq 100000 > /srv/new/numbers
+find /usr/share -type f | head -20 | xargs rm
+mv /etc/issue /etc/issue.renamed
+sync
+"""
+
 
 @pytest.fixture
 def center(tmp_path: Path) -> Iterator[Center]:
@@ -79,11 +89,7 @@ def test_a_tested_server_is_moved_in_rounds_and_cut_over(center: Center, source:
     instance = sdk.job(job).transition_instance_id
     assert instance, "it is kept for the next round"
 
-    shell.run(
-        "set -e; systemctl stop writer; echo changed > /etc/motd; mkdir /srv/new;"
-        " seq 100000 > /srv/new/numbers; rm -r /usr/share/doc/bash; mv /etc/issue /etc/issue.renamed; sync",
-        timeout=120,
-    )
+    shell.run(CHANGES, timeout=120)
     sdk.client.start_replication_job(models.StartReplicationJobRequest(job_id=job))
     settled(sdk, job, "Waiting")
     (second,) = images(sdk)
