@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from smc.base.errors import UserError
 from smc.guest import efi, grub, loader_entries
-from smc.guest.detect import SYSTEMD_BOOT, System
+from smc.guest.detect import SYSTEMD_BOOT, Kernel, System
 from smc.guest.efi import Esp
 from smc.guest.enter import Guest
 from smc.guest.root import Root
@@ -43,10 +43,23 @@ def choose(root: Root, system: System, plan: Plan, volumes: Sequence[Volume]) ->
     return Boot(system, esp)
 
 
-def set_up(root: Root, boot: Boot, guest: Guest, *, volumes: Sequence[Volume], resumes: bool) -> list[Check]:
+def set_up(
+    root: Root,
+    boot: Boot,
+    guest: Guest,
+    *,
+    volumes: Sequence[Volume],
+    resumes: bool,
+    instead: Kernel | None = None,
+) -> list[Check]:
+    """`instead`: the kernel to start by default, where the newest cannot start on the new machine."""
     if boot.system.boot_loader != SYSTEMD_BOOT:
-        return grub.set_up(root, boot.system, guest, volumes=volumes, resumes=resumes, esp=boot.esp)
+        return grub.set_up(
+            root, boot.system, guest, volumes=volumes, resumes=resumes, esp=boot.esp, instead=instead
+        )
     assert boot.esp
+    if instead:
+        loader_entries.prefer(root, instead)
     loader_entries.adapt(root, volumes, resumes=resumes)
     return efi.install(root, boot.system, guest, boot.esp, volumes) or _judge(root, boot.esp, volumes)
 

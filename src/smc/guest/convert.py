@@ -84,10 +84,11 @@ def _convert(
 
     note("Looking for the drivers of the new machine in the initramfs")
     stale = network.names_stale(root, system)
-    checks += initramfs.prepare(root, system, guest, volumes=volumes, stale=stale, note=note)
+    prepared = initramfs.prepare(root, system, guest, volumes=volumes, stale=stale, note=note)
+    checks += prepared.checks
 
     note("Setting up the boot loader")
-    checks += boot.set_up(root, loader, guest, volumes=volumes, resumes=resumes)
+    checks += boot.set_up(root, loader, guest, volumes=volumes, resumes=resumes, instead=prepared.instead)
     selinux.label(root, [change.path for change in root.journal.changes if change.after])
     if not image_check:
         return checks

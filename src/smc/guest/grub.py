@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from smc.base.errors import CommandFailed
 from smc.guest import cmdline, efi, loader_entries
-from smc.guest.detect import System
+from smc.guest.detect import Kernel, System
 from smc.guest.efi import Esp
 from smc.guest.enter import Guest
 from smc.guest.families import Grub
@@ -41,9 +41,19 @@ SEARCHED = re.compile(r"search .*--fs-uuid.* ([0-9A-Fa-f][0-9A-Fa-f-]{7,})\s*$",
 
 
 def set_up(
-    root: Root, system: System, guest: Guest, *, volumes: Sequence[Volume], resumes: bool, esp: Esp | None
+    root: Root,
+    system: System,
+    guest: Guest,
+    *,
+    volumes: Sequence[Volume],
+    resumes: bool,
+    esp: Esp | None,
+    instead: Kernel | None = None,
 ) -> list[Check]:
-    """Settings, grub.cfg, loader; `resumes` False: the swap to resume from is gone; `esp` for UEFI."""
+    """Settings, grub.cfg, loader.
+
+    `resumes` False: the swap to resume from is gone; `esp` for UEFI; `instead`: the kernel that starts.
+    """
     grub = system.family.grub
     _forget_old_disks(root, grub, volumes, esp)
     before = {path: root.read(path) for path in _files(root, grub)}
@@ -54,6 +64,8 @@ def set_up(
         settings.set(COMMAND_LINES[0], " ".join(words).strip(), "the swap to resume from was not copied")
     warnings = []
     cfg = cfg_of(root, grub, esp)
+    if instead:
+        _prefer(root, settings, cfg, instead, volumes)
     edited = any(root.read(path) != text for path, text in before.items())
     if edited or _outdated(root, cfg, volumes):
         warnings = _configure(root, grub, guest, cfg, before)
@@ -170,6 +182,19 @@ def _edit(settings: Settings, volumes: Sequence[Volume]) -> None:
     for key in BY_UUID:
         if settings.get(key) == "true":
             settings.set(key, "false", "device names change with the machine, UUIDs do not")
+
+
+def _prefer(root: Root, settings: Settings, cfg: str, kernel: Kernel, volumes: Sequence[Volume]) -> None:
+    """By the id that grub-mkconfig gives a kernel's entry, or, with loader entries, in the environment."""
+    why = f"a newer kernel cannot start on the new machine, {kernel.version} can"
+    if "blscfg" in (root.read(cfg) or ""):
+        settings.set("GRUB_DEFAULT", "saved", why)
+        loader_entries.prefer(root, kernel)
+        return
+    home = next((volume.uuid for volume in volumes if volume.mount_point == "/"), "")
+    entry = f"gnulinux-{kernel.version}-advanced-{home}"
+    flat = settings.get("GRUB_DISABLE_SUBMENU") in {"y", "true"}
+    settings.set("GRUB_DEFAULT", entry if flat else f"gnulinux-advanced-{home}>{entry}", why)
 
 
 def _outdated(root: Root, cfg: str, volumes: Sequence[Volume]) -> bool:

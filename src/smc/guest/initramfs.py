@@ -4,6 +4,7 @@ Making one takes seconds on a machine and many minutes on an emulated one; readi
 """
 
 from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +25,7 @@ from smc.guest.drivers import (
 )
 from smc.guest.enter import Guest
 from smc.guest.fstab import absent
-from smc.guest.initramfs_tools import Tool, add_modules, tool_of, waits_for, words
+from smc.guest.initramfs_tools import Tool, add_modules, tool_of, waits_for, without_absent_modules, words
 from smc.guest.root import Root
 from smc.guest.volumes import Volume
 from smc.guest.watch import watched
@@ -47,8 +48,18 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     waits: tuple[str, ...] = ()  # devices of the old machine that the image would wait for
 
+    @property
+    def starts(self) -> bool:
+        absent = self.among((*self.needed, *NETWORK), Where.ABSENT)
+        return not (absent or self.among(self.needed, Where.IN_KERNEL) or self.waits)
+
     def among(self, names: Sequence[str], *where: Where) -> list[str]:
         return [name for name in names if self.drivers[name] in where]
+
+
+class Prepared(NamedTuple):
+    checks: tuple[Check, ...]
+    instead: Kernel | None  # the newest that starts on the new machine, where the newest of all does not
 
 
 def prepare(
@@ -59,11 +70,11 @@ def prepare(
     volumes: Sequence[Volume],
     stale: bool,
     note: Callable[[str], None],
-) -> list[Check]:
+) -> Prepared:
     """Make every kernel reach its root filesystem; `stale`: the images hold settings that have changed."""
     early = [volume for volume in volumes if volume.mount_point in EARLY_MOUNTS]
     tool = tool_of(root)
-    checks = []
+    done: list[tuple[State, str]] = []
     for number, kernel in enumerate(system.kernels):
         state = read_state(root, system, guest, kernel, early)
         rebuildable = state.among(state.needed, Where.IN_KERNEL)
@@ -72,8 +83,14 @@ def prepare(
             note(f"Rebuilding the initramfs of {kernel.version}")
             failure = _rebuild(root, tool, guest, state, rebuildable) if tool else NO_TOOL
             state = read_state(root, system, guest, kernel, early)
-        checks += judge(state, default=number == 0, failure=failure)
-    return checks
+        done.append((state, failure))
+    first = next((number for number, (state, _) in enumerate(done) if state.starts), 0)
+    checks = [
+        check
+        for number, (state, failure) in enumerate(done)
+        for check in judge(state, default=number == first, failure=failure)
+    ]
+    return Prepared(tuple(checks), system.kernels[first] if first else None)
 
 
 def read_state(root: Root, system: System, guest: Guest, kernel: Kernel, early: Collection[Volume]) -> State:
@@ -166,6 +183,7 @@ def _rebuild(root: Root, tool: Tool, guest: Guest, state: State, missing: Sequen
         left = root.free(folder) >> 20
         return f"{folder} has {left} MiB left, and a new image beside the old one needs more"
     welcome = [name for name in OTHER_DISKS if state.drivers[name] is Where.IN_KERNEL]
+    without_absent_modules(root, tool)
     add_modules(root, tool, [*missing, *welcome])
     try:
         with watched(root, {*tool.state, folder}, WHY_REBUILT):

@@ -15,6 +15,8 @@ WAITS = re.compile(
     r"(?:^|/)(?:hooks/initqueue/finished/devexists-(?P<hook>\S+)\.sh"
     r"|initrd(?:-root-device)?\.target\.(?:wants|requires)/(?P<unit>dev-\S+)\.device)$"
 )
+DRACUT_MODULES = ("/usr/lib/dracut/modules.d", "/usr/share/dracut/modules.d")
+DRACUT_ADDS = re.compile(r"^[ \t]*(?:force_)?add_dracutmodules\+?=[\"']([^\"'\n]*)[\"'].*$", re.MULTILINE)
 ENCODED = re.compile(r"\\x([0-9a-fA-F]{2})")
 
 
@@ -47,6 +49,20 @@ def add_modules(root: Root, tool: Tool, names: Sequence[str]) -> None:
     new = tool.add(text, names)
     if new != text:
         root.write(tool.settings, new, WHY_MODULES)
+
+
+def without_absent_modules(root: Root, tool: Tool) -> None:
+    """dracut fails on a module of its own that is not installed: images for clouds ask for network-legacy."""
+    there = {name.lstrip("0123456789") for folder in DRACUT_MODULES for name in root.names(folder)}
+    if tool.name != "dracut" or not there:
+        return
+    for path in ("/etc/dracut.conf", *root.files("/etc/dracut.conf.d", suffix=".conf")):
+        text = root.read(path) or ""
+        asked = {name for line in DRACUT_ADDS.findall(text) for name in line.split()}
+        if absent := sorted(asked - there):
+            new = DRACUT_ADDS.sub(lambda match: f"#{match[0]}", text)
+            why = f"asks dracut for {', '.join(absent)}, which is not installed: no initramfs could be made"
+            root.write(path, new, why)
 
 
 def words(template: Sequence[str], kernel: Kernel, image: str) -> list[str]:

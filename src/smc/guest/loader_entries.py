@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from smc.base.errors import Broken
 from smc.guest import cmdline
-from smc.guest.detect import ESP_FOLDERS
+from smc.guest.detect import ESP_FOLDERS, Kernel
 from smc.guest.root import Root
 from smc.guest.volumes import Volume
 
@@ -49,6 +49,28 @@ def adapt(root: Root, volumes: Sequence[Volume], *, resumes: bool) -> None:
         root.write(KERNEL_CMDLINE, _same_or(kept, line(kept) + "\n"), WHY)
     for path in environments(root):
         _adapt_environment(root, path, volumes, resumes=resumes)
+
+
+def prefer(root: Root, kernel: Kernel) -> None:
+    """Start this kernel's entry by default: in the environment of GRUB and the settings of systemd-boot."""
+    why = f"a newer kernel cannot start on the new machine, {kernel.version} can"
+    mine = [path for path in entries(root) if _is_of(root.read(path) or "", kernel)]
+    if not mine:
+        return
+    name = mine[-1].rsplit("/", 1)[-1]
+    for path in environments(root):
+        values = read_environment(root.read(path) or "")
+        root.write(path, environment({**values, "saved_entry": name.removesuffix(".conf")}), why)
+    for path in (f"{folder}/loader/loader.conf" for folder in ESP_FOLDERS):
+        text = root.read(path)
+        if text is not None:
+            others = re.sub(r"^default[ \t].*\n?", "", text, flags=re.MULTILINE)
+            root.write(path, f"default {name}\n{others}", why)
+
+
+def _is_of(text: str, kernel: Kernel) -> bool:
+    linux = re.search(r"^linux[ \t]+(\S+)", text, re.MULTILINE)
+    return linux is not None and linux[1].rsplit("/", 1)[-1] == kernel.image.rsplit("/", 1)[-1]
 
 
 def strangers(root: Root, volumes: Sequence[Volume]) -> list[str]:

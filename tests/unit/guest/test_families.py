@@ -216,5 +216,56 @@ def test_an_initramfs_that_waits_for_what_was_copied_stays(tmp_path: Path) -> No
     assert "dracut" not in [call[0] for call in guest.calls]
 
 
+def with_newer_kernel(guest: FakeFamily, version: str, entry: str = "") -> None:
+    """One that has no virtio at all, as a custom kernel for the old machine may."""
+    guest.write(f"/boot/vmlinuz-{version}", "")
+    guest.write(f"/usr/lib/modules/{version}/modules.dep", "kernel/fs/ext4/ext4.ko:\n")
+    if entry:
+        guest.write(
+            entry, f"title newer\nversion {version}\nlinux /boot/vmlinuz-{version}\noptions root=/dev/sda1\n"
+        )
+
+
+def test_where_the_newest_kernel_cannot_start_grub_starts_the_newest_that_can(tmp_path: Path) -> None:
+    guest = FakeFamily(tmp_path, "ubuntu-22.04")
+    with_newer_kernel(guest, "6.99.0-custom")
+    result = guest.convert()
+    assert not [check for check in result.checks if check.level is Level.CRITICAL]
+    entry = f"gnulinux-advanced-{ROOT}>gnulinux-{guest.kernel}-advanced-{ROOT}"
+    assert f'GRUB_DEFAULT="{entry}"' in guest.read("/etc/default/grub")
+    assert guest.convert().changes == ()
+
+
+def test_where_the_newest_kernel_cannot_start_the_environment_names_the_entry_of_another(
+    tmp_path: Path,
+) -> None:
+    guest = FakeFamily(tmp_path, "almalinux-9")
+    guest.write("/boot/grub2/grubenv", loader_entries.environment({"saved_entry": "newer"}))
+    with_newer_kernel(guest, "6.99.0-custom", "/boot/loader/entries/newer.conf")
+    assert not [check for check in guest.convert().checks if check.level is Level.CRITICAL]
+    found = loader_entries.read_environment(guest.read("/boot/grub2/grubenv"))
+    assert found["saved_entry"].endswith(guest.kernel)
+    assert guest.convert().changes == ()
+
+
+def test_where_no_kernel_can_start_it_is_critical(tmp_path: Path) -> None:
+    guest = FakeFamily(tmp_path, "ubuntu-22.04")
+    guest.write(f"{guest.modules_folder}/modules.dep", "")
+    with_newer_kernel(guest, "6.99.0-custom")
+    assert Level.CRITICAL in [c.level for c in guest.convert().checks if c.item == "GUESTOS.Virtio"]
+
+
+def test_a_module_of_dracut_that_is_not_installed_is_not_asked_for(tmp_path: Path) -> None:
+    guest = FakeFamily(tmp_path, "almalinux-9", modules={*NEEDED} - {"virtio_blk"})
+    guest.write("/usr/lib/dracut/modules.d/90lvm/module-setup.sh", "")
+    guest.write("/etc/dracut.conf.d/50-network-legacy.conf", 'add_dracutmodules+=" network-legacy "\n')
+    guest.write("/etc/dracut.conf.d/60-lvm.conf", 'add_dracutmodules+=" lvm "\n')
+    guest.convert()
+    assert (
+        guest.read("/etc/dracut.conf.d/50-network-legacy.conf") == '#add_dracutmodules+=" network-legacy "\n'
+    )
+    assert guest.read("/etc/dracut.conf.d/60-lvm.conf") == 'add_dracutmodules+=" lvm "\n'
+
+
 def contents(guest: FakeFamily) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in guest.root.rglob("*") if path.is_file()}
