@@ -8,6 +8,7 @@ from tests.unit.guest.fake_guest import NEEDED, ROOT, SWAP, efi_program
 
 from smc.base.errors import UserError
 from smc.guest import loader_entries
+from smc.guest.root import Root
 from smc.model.report import Level
 from smc.model.server import Firmware
 
@@ -253,6 +254,16 @@ def test_where_no_kernel_can_start_it_is_critical(tmp_path: Path) -> None:
     guest.write(f"{guest.modules_folder}/modules.dep", "")
     with_newer_kernel(guest, "6.99.0-custom")
     assert Level.CRITICAL in [c.level for c in guest.convert().checks if c.item == "GUESTOS.Virtio"]
+
+
+def test_a_boot_folder_without_room_keeps_its_image_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest = FakeFamily(tmp_path, "almalinux-9", modules={*NEEDED} - {"virtio_blk"})
+    monkeypatch.setattr(Root, "free", lambda _root, _path: 100)
+    (check,) = (check for check in guest.convert().checks if check.item == "GUESTOS.Virtio")
+    assert (check.level, "/boot has 0 MiB left" in check.finding) == (Level.CRITICAL, True)
+    assert "dracut" not in [call[0] for call in guest.calls]
 
 
 def test_a_module_of_dracut_that_is_not_installed_is_not_asked_for(tmp_path: Path) -> None:

@@ -113,6 +113,15 @@ def test_kvm_is_used_for_this_hosts_own_architecture_alone(monkeypatch: pytest.M
     assert values(words_of(SPEC, Accelerator.KVM), "-accel") == ["tcg,thread=multi"]
 
 
+@pytest.mark.parametrize(("accelerator", "cpu"), [(Accelerator.KVM, "host"), (Accelerator.TCG, "max")])
+def test_a_processor_that_new_systems_need_is_given(
+    accelerator: Accelerator, cpu: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RHEL 9 needs x86-64-v2, which QEMU's own default lacks."""
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    assert values(words_of(SPEC, accelerator), "-cpu") == [cpu]
+
+
 def test_qemu_is_confined_because_the_guest_is_hostile() -> None:
     (sandbox,) = values(words_of(), "-sandbox")
     assert "spawn=deny" in sandbox
