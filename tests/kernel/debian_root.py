@@ -27,7 +27,16 @@ def suite() -> str:
 
 def debian_tar() -> Path:
     """A tar of a Debian root with a kernel, GRUB for BIOS and UEFI, and an initramfs."""
-    made = CACHE / f"{suite()}-loaders.tar"
+    return _made(f"{suite()}-loaders.tar", PACKAGES)
+
+
+def dracut_tar() -> Path:
+    """The same with dracut, which shuts out initramfs-tools."""
+    return _made(f"{suite()}-dracut.tar", PACKAGES.replace("initramfs-tools", "dracut"))
+
+
+def _made(name: str, packages: str) -> Path:
+    made = CACHE / name
     if not made.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         part = made.with_suffix(f".{os.getpid()}.part.tar")
@@ -40,6 +49,6 @@ def debian_tar() -> Path:
             )
             if path.exists() and path.read_text().strip()
         )
-        sh("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", suite(), part, sources)
+        sh("mmdebstrap", "--variant=minbase", f"--include={packages}", suite(), part, sources)
         part.rename(made)
     return made
