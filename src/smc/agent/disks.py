@@ -6,13 +6,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from smc.agent.mounts import Mount, main_mount, parse
 from smc.agent.superblock import Found, Read, recognise
 from smc.agent.tables import EXTENDED, Entry, read_layout
-from smc.model.disk import Disk, Filesystem, Partition, Role, Table
+from smc.agent.volumes import read_volumes
+from smc.model.disk import Disk, Filesystem, Partition, Role, Table, Volume
 
 SECTOR = 512  # sysfs counts in these, whatever the disk's own sectors are
 NOT_DISKS = re.compile(r"(loop|ram|zram|sr|fd|dm-|md|nbd|mtdblock|drbd)\d|mmcblk\d+(boot|rpmb)")
@@ -30,15 +32,50 @@ log = logging.getLogger(__name__)
 StatVfs = Callable[[str], os.statvfs_result]
 
 
-def read_disks(root: Path = Path("/"), statvfs: StatVfs = os.statvfs) -> tuple[Disk, ...]:
+class Storage(NamedTuple):
+    disks: tuple[Disk, ...]
+    volumes: tuple[Volume, ...]
+
+    @property
+    def filesystems(self) -> list[Filesystem]:
+        on_partitions = [part.filesystem for disk in self.disks for part in disk.partitions]
+        on_volumes = [volume.filesystem for volume in self.volumes]
+        return [filesystem for filesystem in (*on_partitions, *on_volumes) if filesystem]
+
+
+def read_storage(root: Path = Path("/"), statvfs: StatVfs = os.statvfs) -> Storage:
     """All disks: the system disk, which holds `/`, as index 0, the others in the order of their names.
 
     `root` is where sys, proc and dev are found.
     """
     mounts = parse((root / "proc/self/mountinfo").read_text(errors="replace"))
-    disks = [describe(name, mounts, root, statvfs) for name in _names(root / "sys/block")]
-    disks.sort(key=lambda disk: not _holds_root(disk))
-    return tuple(msgspec.structs.replace(disk, index=index) for index, disk in enumerate(disks))
+    names = _names(root / "sys/block")
+    found = [(name, describe(name, mounts, root, statvfs)) for name in names]
+
+    def look(folder: Path, node: Path, size: int) -> Filesystem | None:
+        return _filesystem(folder, node, 0, size, mounts, statvfs)
+
+    # By the kernel's names first: which disk is which is known when it is known where / is.
+    volumes = read_volumes(root, {name: name for name in _bottom(root / "sys/block", names)}, look)
+    roots = {name for volume in volumes if volume.filesystem.mount_point == "/" for name in volume.on}
+    below = {name: set(_bottom(root / "sys/block", [name])) for name in names}
+    found.sort(key=lambda pair: not (_holds_root(pair[1]) or roots & below[pair[0]]))
+    places = {
+        kernel: f"{index}_{number}"
+        for index, (name, _) in enumerate(found)
+        for kernel, number in _bottom(root / "sys/block", [name]).items()
+    }
+    return Storage(
+        disks=tuple(msgspec.structs.replace(disk, index=at) for at, (_, disk) in enumerate(found)),
+        volumes=tuple(
+            msgspec.structs.replace(volume, on=tuple(places[name] for name in volume.on))
+            for volume in volumes
+        ),
+    )
+
+
+def read_disks(root: Path = Path("/"), statvfs: StatVfs = os.statvfs) -> tuple[Disk, ...]:
+    return read_storage(root, statvfs).disks
 
 
 def describe(
@@ -79,6 +116,17 @@ def _names(folder: Path) -> list[str]:
         and _text(entry / "removable") != "1"
     ]
     return sorted(names, key=lambda name: (len(NUMBER.sub("", name)), _natural(name)))
+
+
+def _bottom(block: Path, names: Sequence[str]) -> dict[str, int]:
+    """The kernel's names of disks and their partitions, each with its number; 0 for a disk itself."""
+    found = {}
+    for name in names:
+        found[name] = 0
+        for entry in (block / name).iterdir():
+            if entry.name.startswith(name) and (number := _text(entry / "partition")):
+                found[entry.name] = int(number)
+    return found
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

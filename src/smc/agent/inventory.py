@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from smc.agent.disks import read_disks
+from smc.agent.disks import Storage, read_storage
 from smc.agent.facts import read_facts
 from smc.agent.machine import (
     read_architecture,
@@ -25,6 +25,7 @@ from smc.agent.machine import (
 from smc.agent.network import hardware_addresses, read_dns, read_gateway, read_nics
 from smc.agent.version import VERSION
 from smc.base.units import MIB
+from smc.model.disk import Filesystem
 from smc.model.server import Server
 
 # Uuids that many machines share: blank, erased, and what a maker forgot to fill in.
@@ -42,7 +43,7 @@ USED_STEP = 256 * MIB  # used space is told again when it has changed by more
 
 def read_server(root: Path = Path("/")) -> Server:
     """`root` is where etc, sys, proc and dev are found. Raises `UserError` for what cannot be moved."""
-    memory, processor = read_memory(root), read_processor(root)
+    memory, processor, storage = read_memory(root), read_processor(root), read_storage(root)
     return Server(
         fingerprint=fingerprint(root),
         hostname=socket.gethostname(),
@@ -56,7 +57,8 @@ def read_server(root: Path = Path("/")) -> Server:
         memory=memory.total,
         cpu_model=processor.model,
         memory_usage=memory.usage,
-        disks=read_disks(root),
+        disks=storage.disks,
+        volumes=storage.volumes,
         nics=read_nics(root),
         gateway=read_gateway(root),
         dns=read_dns(root),
@@ -91,7 +93,7 @@ def _steady(server: Server) -> Server:
             partitions=tuple(
                 msgspec.structs.replace(
                     part,
-                    filesystem=msgspec.structs.replace(part.filesystem, used=0, inodes_used=0, features=()),
+                    filesystem=_steady_filesystem(part.filesystem),
                 )
                 if part.filesystem
                 else part
@@ -100,8 +102,18 @@ def _steady(server: Server) -> Server:
         )
         for disk in server.disks
     )
+    volumes = tuple(
+        msgspec.structs.replace(volume, filesystem=_steady_filesystem(volume.filesystem))
+        for volume in server.volumes
+    )
     facts = msgspec.structs.replace(server.facts, load=0.0, boot_free=0)
-    return msgspec.structs.replace(server, disks=disks, facts=facts, cpu_usage=0.0, memory_usage=0.0)
+    return msgspec.structs.replace(
+        server, disks=disks, volumes=volumes, facts=facts, cpu_usage=0.0, memory_usage=0.0
+    )
+
+
+def _steady_filesystem(filesystem: Filesystem) -> Filesystem:
+    return msgspec.structs.replace(filesystem, used=0, inodes_used=0, features=())
 
 
 def _moved(server: Server, told: Server) -> bool:
@@ -110,5 +122,4 @@ def _moved(server: Server, told: Server) -> bool:
 
 def _used(server: Server) -> list[int]:
     """Of equal shape for two servers that are equal when steady."""
-    parts = [part for disk in server.disks for part in disk.partitions]
-    return [part.filesystem.used if part.filesystem else 0 for part in parts]
+    return [found.used for found in Storage(server.disks, server.volumes).filesystems]

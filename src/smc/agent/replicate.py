@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from smc.agent import exclude_files
-from smc.agent.disks import read_disks
+from smc.agent.disks import Storage, read_storage
 from smc.agent.excludes import common_root, within
 from smc.agent.home import Home
 from smc.agent.mounts import Mount, parse
@@ -20,7 +20,6 @@ from smc.agent.notes import Notes
 from smc.agent.wish import Wish
 from smc.base.errors import Broken, SmcError, Transient, UserError
 from smc.base.run import Run, run
-from smc.model.disk import Disk
 from smc.model.plan import Plan, disk_of
 from smc.model.progress import Failure
 from smc.model.traces import AGENT_TRACES
@@ -52,7 +51,7 @@ def replicate(wish: Wish, home: Home, center_host: str, proxy: str, emit: Emit) 
     """Works until the receiver has everything or it cannot go on; says which with an event."""
     order = wish.order
     try:
-        check_mounted(order.plan, parse(MOUNTINFO.read_text(errors="replace")), read_disks())
+        check_mounted(order.plan, parse(MOUNTINFO.read_text(errors="replace")), read_storage())
         trees = mount_trees(order.plan, home)
         identity = Identity(ca=order.ca, certificate=order.certificate, key=home.key().to_pem())
         notes = Notes(order.run, emit)
@@ -82,18 +81,13 @@ def failed(run_id: str, failure: Failure) -> Event:
     )
 
 
-def check_mounted(plan: Plan, mounts: Sequence[Mount], disks: Sequence[Disk]) -> None:
+def check_mounted(plan: Plan, mounts: Sequence[Mount], storage: Storage) -> None:
     """Raises `UserError` where another filesystem than the planned one, or none, is at a mount point.
 
     The folder below it would be copied in its place, and nobody would miss the data.
     """
     topmost = {mount.point: mount for mount in mounts}
-    uuids = {
-        part.filesystem.mount_point: part.filesystem.uuid
-        for disk in disks
-        for part in disk.partitions
-        if part.filesystem and part.filesystem.mount_point
-    }
+    uuids = {found.mount_point: found.uuid for found in storage.filesystems if found.mount_point}
     for disk in plan.disks:
         for part in disk.partitions:
             point = part.mount_point

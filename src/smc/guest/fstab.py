@@ -139,6 +139,9 @@ def _volume_of(entry: Entry, volumes: Sequence[Volume], disks: dict[str, str]) -
     if entry.kind != "swap":
         return None
     swaps = [volume for volume in volumes if volume.role is Role.SWAP]
+    for volume in swaps:
+        if entry.spec in volume.former:
+            return volume
     if match := DEVICE.match(entry.spec):
         source = f"{disks.get(match['disk'])}_{match['number']}"
         for volume in swaps:

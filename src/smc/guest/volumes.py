@@ -10,6 +10,7 @@ from smc.base.run import Run
 from smc.model.disk import Role
 from smc.model.plan import Plan
 
+LOGICAL = re.compile(r"/dev/mapper/((?:[^-]|--)+)-((?:[^-]|--)+)")
 PROBE_SECONDS = 60.0
 ESCAPED = re.compile(r"\\(.)")  # blkid puts a backslash before what a shell would read
 SYSTEM_DISK = "/dev/vda"  # a system disk on virtio-blk, in ECS and in the local cloud
@@ -55,16 +56,25 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
             if value
             for name in (f"{tag}={value}", f"/dev/disk/by-{tag.lower()}/{value}")
         }
-        for group, name in (logical.split("/") for logical in self.logical):
-            mapped = f"{group.replace('-', '--')}-{name.replace('-', '--')}"
-            found |= {f"/dev/{group}/{name}", f"/dev/mapper/{mapped}"}
+        for logical in self.logical:
+            found |= _names_of(logical)
         return frozenset(found)
+
+    @property
+    def former(self) -> frozenset[str]:
+        """Its names at the source, when it was a volume there (`<disk index>_<kind>.<name>`)."""
+        _, dot, name = self.source.partition(".")
+        if not dot:
+            return frozenset()
+        group = LOGICAL.fullmatch(f"/dev/mapper/{name}")
+        logical = _names_of(f"{group[1]}/{group[2]}".replace("--", "-")) if group else set()
+        return frozenset({f"/dev/{name}", f"/dev/mapper/{name}", *logical})
 
     @property
     def logical(self) -> frozenset[str]:
         """`GROUP/VOLUME` when it is a logical volume of LVM."""
         path = str(self.device)
-        if match := re.fullmatch(r"/dev/mapper/((?:[^-]|--)+)-((?:[^-]|--)+)", path):
+        if match := LOGICAL.fullmatch(path):
             return frozenset({f"{match[1]}/{match[2]}".replace("--", "-")})
         match = re.fullmatch(r"/dev/(?!mapper/)([^/]+)/([^/]+)", path)
         return frozenset({f"{match[1]}/{match[2]}"}) if match else frozenset()
@@ -72,6 +82,13 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stable(self) -> str:
         return f"UUID={self.uuid}" if self.uuid else f"PARTUUID={self.part_uuid}"
+
+
+def _names_of(logical: str) -> set[str]:
+    """`GROUP/VOLUME` as paths; device-mapper doubles hyphens."""
+    group, name = logical.split("/")
+    mapped = f"{group.replace('-', '--')}-{name.replace('-', '--')}"
+    return {f"/dev/{logical}", f"/dev/mapper/{mapped}"}
 
 
 def read_volumes(copy: Copy, plan: Plan, run: Run) -> tuple[Volume, ...]:

@@ -52,6 +52,27 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     filesystem: Filesystem | None = None
 
 
+class VolumeKind(Enum):
+    LVM = "lvm"
+    RAID = "raid"
+    LUKS = "luks"
+    MAPPED = "mapped"  # another kind of device-mapper
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """What the kernel makes out of partitions, with a filesystem or swap on it.
+
+    `on`: the partitions at the bottom, `<disk index>_<number>`.
+    """
+
+    kind: VolumeKind
+    name: str  # vg0-root, md0
+    path: str  # /dev/mapper/vg0-root, /dev/md0
+    size: int
+    on: tuple[str, ...]
+    filesystem: Filesystem
+
+
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
     """`index` is 0 for the system disk, then 1, 2, ... in the order of the device names."""
 

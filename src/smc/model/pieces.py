@@ -7,8 +7,9 @@ import msgspec
 
 from smc.base.errors import UserError
 from smc.base.units import MIB
-from smc.model.disk import Disk, Filesystem, Partition, Role, Table
+from smc.model.disk import Disk, Filesystem, Partition, Role, Table, VolumeKind
 from smc.model.formats import FORMATS, smallest_size
+from smc.model.places import Place, elsewhere, mounted, places
 from smc.model.plan import LeftBehind, TargetPartition
 from smc.model.server import Firmware, Server
 
@@ -43,6 +44,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
 
     disk: int  # where the source has it
     title: str  # as people see it on the source
+    kind: VolumeKind | None = None  # where it lies on a volume there
     target: TargetPartition
     filesystem: Filesystem | None = None
 
@@ -60,23 +62,21 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
         return self.mount_point in FIXED or (not self.filesystem and self.target.role is not Role.SWAP)
 
 
-def mounted(partition: Partition) -> bool:
-    return partition.filesystem is not None and partition.filesystem.mount_point.startswith("/")
-
-
 def pieces_of(server: Server, disk: Disk) -> list[Piece]:
     """In their order on the disk. Raises `UserError` (`Source.LayoutUnsupported`)."""
     found = []
-    for part in sorted(disk.partitions, key=lambda part: part.start):
+    for place in places(server, disk):
+        part = place.part
         if mounted(part):
-            _check_filesystem(server, disk, part)
+            _check_filesystem(server, place)
         elif not _is_made(server, disk, part):
             continue
         found.append(
             Piece(
                 disk=disk.index,
-                title=_name(disk, part),
-                target=_target(server, disk, part),
+                title=place.title,
+                kind=place.kind,
+                target=_target(server, place),
                 filesystem=part.filesystem if mounted(part) else None,
             )
         )
@@ -94,16 +94,17 @@ def missing_pieces(server: Server, found: Sequence[Piece], table: Table) -> list
 def unreadable(server: Server, disk: Disk) -> list[LeftBehind]:
     """What is no piece although there may be files on it."""
     return [
-        LeftBehind(
-            what=_name(disk, part), why=f"{_described(part)}: not mounted, so its files cannot be read"
-        )
-        for part in disk.partitions
+        LeftBehind(what=place.title, why=f"{_described(part)}: not mounted, so its files cannot be read")
+        for place in places(server, disk)
+        for part in [place.part]
         if not mounted(part) and not _is_made(server, disk, part) and part.role is not Role.BIOS_BOOT
         if part.type_code not in EXTENDED
     ]
 
 
-def why_unusable(disk: Disk) -> str:
+def why_unusable(server: Server, disk: Disk) -> str:
+    if others := elsewhere(server, disk):
+        return f"what it has of {', '.join(others)} comes along from another disk"
     within = sorted(
         {_described(part) for part in disk.partitions if part.role is Role.OTHER and part.filesystem}
     )
@@ -193,19 +194,20 @@ def volume_id(server: Server, name: str) -> str:
     return f"{text[:4]}-{text[4:8]}"
 
 
-def _check_filesystem(server: Server, disk: Disk, part: Partition) -> None:
+def _check_filesystem(server: Server, place: Place) -> None:
+    part = place.part
     filesystem = part.filesystem
     assert filesystem is not None
     kind = FORMATS.get(filesystem.type)
     if kind is None:
         cure = f"Only {', '.join(FORMATS)} can be laid out yet; unmount it to leave it behind."
     elif part.role not in (Role.FILESYSTEM, Role.ESP):
-        cure = "Only filesystems directly on a partition can be laid out yet; unmount it to leave it behind."
+        cure = "Its partition is not marked as one for filesystems; unmount it to leave it behind."
     else:
         cure = kind.refusal(filesystem)
     if cure:
         raise UserError(
-            f"{filesystem.mount_point} on {server.hostname} ({_name(disk, part)}) is {_described(part)}",
+            f"{filesystem.mount_point} on {server.hostname} ({place.title}) is {_described(part)}",
             code="Source.LayoutUnsupported",
             hint=cure,
         )
@@ -216,12 +218,8 @@ def _described(part: Partition) -> str:
     return CONTAINERS.get(kind, kind or "unknown")
 
 
-def _name(disk: Disk, part: Partition) -> str:
-    return f"{disk.path} partition {part.number}" if part.number else disk.path
-
-
-def _target(server: Server, disk: Disk, part: Partition) -> TargetPartition:
-    name = f"{disk.index}_{part.number}"
+def _target(server: Server, place: Place) -> TargetPartition:
+    name, part = place.key, place.part
     common = TargetPartition(
         number=0,
         size=in_mib(part.size),

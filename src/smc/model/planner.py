@@ -23,6 +23,7 @@ from smc.model.pieces import (
     why_unusable,
 )
 from smc.model.placement import Arranged, Shelf, arrange, chosen, needed_gib
+from smc.model.places import KINDS
 from smc.model.plan import LeftBehind, Plan, TargetDisk, TargetPartition
 from smc.model.server import Server
 from smc.model.tables import numbers, table_of
@@ -80,9 +81,9 @@ def _check_mounts(server: Server, found: Mapping[int, Sequence[Piece]]) -> None:
     mounts = [piece.mount_point for pieces in found.values() for piece in pieces if piece.mount_point]
     if server.disks[0].index != 0 or "/" not in {piece.mount_point for piece in found[0]}:
         raise UserError(
-            f"the root filesystem of {server.hostname} is not on a plain partition of its system disk",
+            f"the root filesystem of {server.hostname} is on none of its disks",
             code="Source.LayoutUnsupported",
-            hint="Root on LVM, software RAID or an encrypted volume cannot be laid out yet.",
+            hint="A system that is started over the network, or from memory, cannot be moved.",
         )
     twice = {mount for mount in mounts if mounts.count(mount) > 1}
     if twice:
@@ -101,16 +102,16 @@ def _left_behind(server: Server, arranged: Arranged) -> Iterator[LeftBehind]:
         mounts = [piece for piece in pieces if piece.filesystem]
         gone = [piece for piece in mounts if piece.key not in placed]
         if disk.index not in made:
-            yield LeftBehind(what=disk.path, why=_why_not_made(disk, mounts, gone))
+            yield LeftBehind(what=disk.path, why=_why_not_made(server, disk, mounts, gone))
         for piece in gone if disk.index in made or len(gone) < len(mounts) else ():
             yield LeftBehind(what=f"{piece.mount_point} ({piece.title})", why="deselected")
         if mounts and (disk.index in made or len(gone) < len(mounts)):
             yield from unreadable(server, disk)
 
 
-def _why_not_made(disk: Disk, mounts: Sequence[Piece], gone: Sequence[Piece]) -> str:
+def _why_not_made(server: Server, disk: Disk, mounts: Sequence[Piece], gone: Sequence[Piece]) -> str:
     if not mounts:
-        return why_unusable(disk)
+        return why_unusable(server, disk)
     return "deselected" if len(gone) == len(mounts) else "what is mounted of it comes on other disks"
 
 
@@ -128,6 +129,9 @@ def _warnings(shelves: Sequence[Shelf], arranged: Arranged) -> Iterator[str]:
                 " its filesystems keep their UUIDs and labels"
             )
         for piece in shelf.mounts:
+            if piece.kind:
+                lies = KINDS[piece.kind]
+                yield f"{piece.mount_point} lies on {lies} at the source, on a partition at the target"
             if piece.filesystem and (lost := _lost_features(piece.filesystem)):
                 yield f"{piece.mount_point}: the copy does not have the filesystem features {', '.join(lost)}"
 

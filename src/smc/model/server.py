@@ -4,7 +4,7 @@ from enum import Enum
 
 import msgspec
 
-from smc.model.disk import Disk
+from smc.model.disk import Disk, Volume
 from smc.model.facts import Facts
 
 
@@ -61,6 +61,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     cpu_usage: float = 0.0  # percent
     memory_usage: float = 0.0  # percent
     disks: tuple[Disk, ...] = ()
+    volumes: tuple[Volume, ...] = ()  # in the order of the kernel's names
     nics: tuple[Nic, ...] = ()
     gateway: str = ""
     dns: tuple[str, ...] = ()

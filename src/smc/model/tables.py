@@ -20,7 +20,7 @@ def table_of(disk: Disk, pieces: Sequence[Piece], size: int) -> Table:
     if disk.table is Table.MBR and size <= MBR_BYTES:
         return Table.MBR
     (whole, *others) = pieces or (None,)
-    if disk.table is Table.NONE and disk.index and not others and whole and whole.disk == disk.index:
+    if disk.table is Table.NONE and disk.index and not others and whole and whole.key == f"{disk.index}_0":
         return Table.NONE
     return Table.GPT
 

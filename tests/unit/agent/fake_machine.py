@@ -43,6 +43,17 @@ class FakeMachine:
             self.write(f"{folder}/{part_name}/partition", f"{part}\n")
             self.write(f"{folder}/{part_name}/dev", f"254:{number + part}\n")
 
+    def add_volume(self, device: str, minor: int, *slaves: str, **facts: str) -> None:
+        """A device that the kernel made out of `slaves`, of 64 MiB; `facts` are files of its folder `dm`."""
+        folder = f"sys/block/{device}"
+        self.write(f"{folder}/size", f"{(64 << 20) // SECTOR}\n")
+        self.write(f"{folder}/dev", f"253:{minor}\n")
+        (self.root / "dev" / device).write_bytes(bytes(4096))
+        for slave in slaves:
+            (self.root / folder / "slaves" / slave).mkdir(parents=True)
+        for fact, text in facts.items():
+            self.write(f"{folder}/dm/{fact}", f"{text}\n")
+
     def mount(self, device: str, point: str, kind: str = "ext4", *, root: str = "/") -> None:
         """`device` is major:minor."""
         self.mounts.append(f"3{len(self.mounts)} 1 {device} {root} {point} rw,relatime - {kind} /dev/x rw\n")

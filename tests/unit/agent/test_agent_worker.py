@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from smc.agent.disks import Storage
 from smc.agent.home import Home
 from smc.agent.mounts import Mount
 from smc.agent.replicate import Place, check_mounted, mount_trees, planned
@@ -253,7 +254,7 @@ def test_what_is_mounted_now_must_be_what_was_planned(data: tuple[str, str], cod
     disks = (source_disk(0, ("/boot", "b"), ("/", "r")), source_disk(1, data))
     found = ""
     try:
-        check_mounted(plan, [mount("/"), mount("/boot"), mount(data[0])], disks)
+        check_mounted(plan, [mount("/"), mount("/boot"), mount(data[0])], Storage(disks, ()))
     except UserError as e:
         found = e.code
     assert found == code
@@ -261,7 +262,9 @@ def test_what_is_mounted_now_must_be_what_was_planned(data: tuple[str, str], cod
 
 def test_a_folder_that_is_bound_over_a_mount_point_is_not_its_filesystem() -> None:
     with pytest.raises(UserError) as e:
-        check_mounted(PLAN, [mount("/"), mount("/srv/data"), mount("/srv/data", root="/home")], ())
+        check_mounted(
+            PLAN, [mount("/"), mount("/srv/data"), mount("/srv/data", root="/home")], Storage((), ())
+        )
     assert e.value.code == "Source.NotMounted"
 
 

@@ -8,6 +8,8 @@ from tests.unit.guest.fake_guest import DATA, ROOT, SWAP, VOLUMES
 from smc.guest import fstab
 from smc.guest.journal import Journal
 from smc.guest.root import Root
+from smc.guest.volumes import Volume
+from smc.model.disk import Role
 from smc.model.report import Level
 
 
@@ -104,3 +106,29 @@ def test_a_network_filesystem_is_warned_of_and_left_alone(tmp_path: Path) -> Non
     line = "nas:/export /mnt/nas nfs defaults 0 0\n"
     text, levels = rewritten(tmp_path, BASE + line)
     assert (text, levels) == (BASE + line, [Level.PASSED, Level.WARNING])
+
+
+def test_what_lay_on_volumes_is_named_by_its_uuid(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    lines = ("/dev/mapper/vg0-root / xfs defaults 0 0", "/dev/vg0/swap--1 none swap sw 0 0")
+    other = "/dev/mapper/vg0-swap--2 none swap sw 0 0"
+    (tmp_path / "etc/fstab").write_text("\n".join((*lines, other)) + "\n")
+    root, first, second = (
+        Volume(
+            source=f"0_lvm.vg0-{name}",
+            number=1,
+            device=Path("/dev/vda1"),
+            role=role,
+            mount_point=at,
+            uuid=uuid,
+        )
+        for name, role, at, uuid in (
+            ("root", Role.FILESYSTEM, "/", ROOT),
+            ("swap----1", Role.SWAP, "", SWAP),
+            ("swap--2", Role.SWAP, "", DATA),
+        )
+    )
+    fstab.rewrite(Root(tmp_path, Journal()), (root, first, second))
+    assert (tmp_path / "etc/fstab").read_text() == (
+        f"UUID={ROOT} / xfs defaults 0 0\nUUID={SWAP} none swap sw 0 0\nUUID={DATA} none swap sw 0 0\n"
+    )

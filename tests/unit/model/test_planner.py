@@ -13,7 +13,8 @@ from smc.base.units import GIB, MIB
 from smc.model import ext
 from smc.model.disk import Disk, Filesystem, Partition, Role, Table
 from smc.model.formats import FORMATS, smallest_size
-from smc.model.pieces import FIXED, SLACK, mounted
+from smc.model.pieces import FIXED, SLACK
+from smc.model.places import mounted
 from smc.model.plan import Plan
 from smc.model.planner import plan
 from smc.model.server import Firmware, Server

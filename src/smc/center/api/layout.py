@@ -3,11 +3,12 @@
 The older one names a partition `<disk>_<partition>`, the newer one by its mount point.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from smc.base.units import GIB, gib_rounded_up
 from smc.model.disk import Disk, Partition
-from smc.model.pieces import NEEDED, mounted
+from smc.model.pieces import NEEDED
+from smc.model.places import Place, mounts
 from smc.model.plan import Plan, TargetDisk, TargetPartition
 from smc.model.server import Server
 
@@ -21,7 +22,7 @@ def system_disk_gib(server: Server) -> int:
 
 
 def system_disk_parts(server: Server) -> list[Fields]:
-    return [_part(server.disks[0], part) for part in _mounted(server.disks[0])] if server.disks else []
+    return [_part(place) for place in mounts(server, server.disks[0])] if server.disks else []
 
 
 def data_disks(server: Server) -> list[Fields]:
@@ -29,12 +30,11 @@ def data_disks(server: Server) -> list[Fields]:
     return [
         {
             "Index": disk.index,
-            "Path": _mount(_mounted(disk)[0]),
+            "Path": _mount(mounts(server, disk)[0].part),
             "Size": gib_rounded_up(disk.size),
-            "Parts": {"Part": [_part(disk, part) for part in _mounted(disk)]},
+            "Parts": {"Part": [_part(place) for place in mounts(server, disk)]},
         }
-        for disk in server.disks[1:]
-        if _mounted(disk)
+        for disk in movable_data_disks(server)
     ]
 
 
@@ -43,13 +43,13 @@ def disks(server: Server) -> Fields:
     if not server.disks:
         return {"System": {"Size": 0, "Offset": 0, "Parts": {"Part": []}}, "Data": {"Data": []}}
     return {
-        "System": _disk(server.disks[0]),
-        "Data": {"Data": [_disk(disk) for disk in movable_data_disks(server)]},
+        "System": _disk(server, server.disks[0]),
+        "Data": {"Data": [_disk(server, disk) for disk in movable_data_disks(server)]},
     }
 
 
 def movable_data_disks(server: Server) -> list[Disk]:
-    return [disk for disk in server.disks[1:] if _mounted(disk)]
+    return [disk for disk in server.disks[1:] if mounts(server, disk)]
 
 
 def planned_system_disk(plan: Plan) -> Fields:
@@ -87,17 +87,14 @@ def beside_the_plan(plan: Plan) -> Fields:
     }
 
 
-def _mounted(disk: Disk) -> Sequence[Partition]:
-    return [part for part in disk.partitions if mounted(part)]
-
-
 def _mount(part: Partition) -> str:
     return part.filesystem.mount_point if part.filesystem else ""
 
 
-def _part(disk: Disk, part: Partition) -> Fields:
+def _part(place: Place) -> Fields:
+    part = place.part
     return {
-        "Device": f"{disk.index}_{part.number}",
+        "Device": place.key,
         "Path": _mount(part),
         "SizeBytes": part.size,
         "CanBlock": CAN_BLOCK,
@@ -105,8 +102,8 @@ def _part(disk: Disk, part: Partition) -> Fields:
     }
 
 
-def _disk(disk: Disk) -> Fields:
-    parts = _mounted(disk)
+def _disk(server: Server, disk: Disk) -> Fields:
+    parts = [place.part for place in mounts(server, disk)]
     return {
         "Size": gib_rounded_up(disk.size),
         "Offset": min((part.start for part in disk.partitions), default=0),

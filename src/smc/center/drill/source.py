@@ -53,8 +53,9 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def filesystems(self) -> list[Filesystem]:
-        parts = [part for disk in self.server.disks for part in disk.partitions]
-        found = [part.filesystem for part in parts if part.filesystem]
+        server = self.server
+        parts = [part.filesystem for disk in server.disks for part in disk.partitions]
+        found = [found for found in (*parts, *(each.filesystem for each in server.volumes)) if found]
         return [filesystem for filesystem in found if filesystem.mount_point and filesystem.size]
 
 

@@ -11,7 +11,7 @@ from smc.center.api import layout
 from smc.center.api.job_parameters import JobParameters, NewDisk, NewDisks, Part
 from smc.center.api.words import invalid, unsupported
 from smc.model.disk import Disk
-from smc.model.pieces import mounted
+from smc.model.places import mounts
 from smc.model.server import Server
 from smc.model.wishes import PartWish
 
@@ -98,10 +98,10 @@ def _has_parts(disks: Sequence[NewDisk]) -> bool:
 def _by_path(server: Server) -> dict[str, tuple[Disk, str]]:
     """Mount point -> the disk, and the partition's name in a plan."""
     return {
-        part.filesystem.mount_point: (disk, f"{disk.index}_{part.number}")
+        place.part.filesystem.mount_point: (disk, place.key)
         for disk in server.disks
-        for part in disk.partitions
-        if part.filesystem and mounted(part)
+        for place in mounts(server, disk)
+        if place.part.filesystem
     }
 
 
@@ -126,13 +126,7 @@ def _by_mount_point(parts: Sequence[Part], places: Mapping[str, tuple[Disk, str]
 
 
 def _by_device(index: int, parts: Sequence[Part], server: Server, parameter: str) -> tuple[PartWish, ...]:
-    known = [
-        f"{index}_{part.number}"
-        for disk in server.disks
-        if disk.index == index
-        for part in disk.partitions
-        if mounted(part)
-    ]
+    known = [place.key for disk in server.disks if disk.index == index for place in mounts(server, disk)]
     wishes = []
     for part in parts:
         if not part.device and part.size_bytes is None:
