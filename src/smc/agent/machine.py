@@ -62,6 +62,11 @@ BOOT_LOADERS = (
     ("lilo", ("etc/lilo.conf",)),
     ("extlinux", ("boot/extlinux/extlinux.conf", "boot/extlinux.conf")),
 )
+ESP_FOLDERS = (
+    "boot/efi",
+    "efi",
+    "boot",
+)  # RHEL 7 and 8 have their only grub.cfg there when they start by UEFI
 TOOLS = (  # a program that shows it, and the name by which it is known
     ("lvm", "lvm2"),
     ("mdadm", "mdadm"),
@@ -137,10 +142,10 @@ def read_origin(root: Path = Path("/")) -> str:
 
 
 def read_boot_loader(root: Path = Path("/")) -> str:
-    for name, files in BOOT_LOADERS:
-        if any((root / file).exists() for file in files):
-            return name
-    return ""
+    """As `guest/detect.py` will see it on the copy."""
+    found = next((name for name, files in BOOT_LOADERS if any((root / file).exists() for file in files)), "")
+    whole = any(path for folder in ESP_FOLDERS for path in (root / folder).glob("EFI/*/grub.cfg"))
+    return "grub2" if whole and found != "systemd-boot" else found
 
 
 def read_tools(root: Path = Path("/")) -> tuple[str, ...]:

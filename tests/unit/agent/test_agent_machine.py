@@ -73,6 +73,11 @@ def test_what_is_older_than_os_release_is_told_by_its_own_file(machine: FakeMach
     assert (found.id, found.version_id, found.id_like) == ("centos", "6.10", ("rhel", "fedora"))
 
 
+def test_a_grub_cfg_that_lies_in_the_esp_alone_is_grub_2(machine: FakeMachine) -> None:
+    machine.write("boot/efi/EFI/centos/grub.cfg", "")
+    assert facts.read_boot_loader(machine.root) == "grub2"
+
+
 def test_firmware_boot_loader_tools_and_selinux(machine: FakeMachine) -> None:
     root = machine.root
     assert facts.read_firmware(root) is Firmware.BIOS

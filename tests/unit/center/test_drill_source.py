@@ -10,6 +10,7 @@ from smc.center.drill.source import ITEMS, Beat, Subject, judge_source
 from smc.model.facts import Facts, FstabEntry, Kernel
 from smc.model.plan import LeftBehind
 from smc.model.report import Level
+from smc.model.server import Firmware
 
 GOOD = Kernel(
     version="6.1",
@@ -48,6 +49,11 @@ def test_a_plain_server_passes_everything() -> None:
     assert all(item.finding for item in items)
 
 
+def test_systemd_boot_is_set_up_where_it_can_start() -> None:
+    items = judge_source(subject(boot_loader="systemd-boot", firmware=Firmware.UEFI))
+    assert {item.level for item in items if item.name == "BootLoader"} == {Level.PASSED}
+
+
 @dataclass(frozen=True)
 class Wrong:
     item: str
@@ -83,6 +89,7 @@ CASES = (
     ),
     Wrong("BootLoader", Level.CRITICAL, subject(boot_loader="lilo"), ("lilo",)),
     Wrong("BootLoader", Level.CRITICAL, subject(boot_loader=""), ("no boot loader",)),
+    Wrong("BootLoader", Level.CRITICAL, subject(boot_loader="systemd-boot"), ("systemd-boot",)),
     Wrong("BootSpace", Level.WARNING, with_facts(boot_free=10 << 20), ("10 MiB",)),
     Wrong("MappedDevices", Level.WARNING, with_facts(mapped=("/srv lvm",)), ("/srv lvm",)),
     Wrong(

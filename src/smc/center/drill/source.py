@@ -11,7 +11,7 @@ from smc.model.facts import Facts, FstabEntry, Kernel
 from smc.model.formats import FORMATS
 from smc.model.plan import Plan
 from smc.model.report import Level
-from smc.model.server import Server
+from smc.model.server import Firmware, Server
 
 CPU_PERCENT = 90.0  # service-facts 4, as the next three
 MEMORY_PERCENT = 95.0
@@ -23,7 +23,7 @@ BOOT_BYTES = 100 << 20  # an initramfs of a general kernel, and its copy while i
 STABLE = re.compile(
     r"(UUID|LABEL|PARTUUID|PARTLABEL)=|/dev/(disk/by-(uuid|label|partuuid|partlabel|id)|mapper)/"
 )
-KNOWN_LOADERS = frozenset({"grub2"})
+KNOWN_LOADERS = {"grub2": frozenset(Firmware), "systemd-boot": frozenset({Firmware.UEFI})}
 DEPRECATED_XFS = {  # mount options that newer kernels refuse, with the version that dropped them
     **dict.fromkeys(
         ("nodelaylog", "delaylog", "ihashsize", "irixsgid", "osyncisdsync", "osyncisosync"), "4.0"
@@ -196,8 +196,8 @@ def _virtio(subject: Subject) -> Verdict:
 
 
 def _boot_loader(subject: Subject) -> Verdict:
-    loader = subject.server.boot_loader
-    if loader in KNOWN_LOADERS:
+    loader, firmware = subject.server.boot_loader, subject.server.firmware
+    if firmware in KNOWN_LOADERS.get(loader, ()):
         return _fine(f"the boot loader is {loader}")
     named = f"the boot loader is {loader}" if loader else "no boot loader was found"
     return Level.CRITICAL, f"{named}, which is not set up on a copy", "Install GRUB 2 on the source first."
