@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from tests.kernel.debian_root import debian_tar, sh
+from tests.kernel.loop_disks import loop_disk, show_partitions
 from tests.unit.guest.fake_guest import cpio
 
 from smc.base.errors import CommandFailed
@@ -103,9 +104,8 @@ def build(image: Path, debian: Path, style: str, mode: IpMode, undo: ExitStack) 
         "size=1800MiB\nsize=64MiB, type=0657FD6D-A4AB-43C4-84E5-0933C84B4F4F\nsize=64MiB\n"
     )
     subprocess.run(["sfdisk", "-q", image], input=table, text=True, check=True)
-    disk = Path(sh("losetup", "--find", "--show", image))
-    undo.callback(sh, "losetup", "--detach", disk)
-    sh("partx", "--update", disk)  # a kernel that knows no partition tables takes them from here
+    disk = undo.enter_context(loop_disk(image, 2 << 30))
+    show_partitions(disk, 4)
     sh("mkfs.ext4", "-q", "-U", ROOT_UUID, f"{disk}p2")
     sh("mkswap", "-q", "-U", SWAP_UUID, f"{disk}p3")
     sh("mkfs.ext4", "-q", "-U", DATA_UUID, f"{disk}p4")

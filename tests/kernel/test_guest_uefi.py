@@ -58,3 +58,12 @@ def test_a_debian_that_started_by_uefi_is_made_to_start_by_bios(disk: Disk) -> N
     converted(disk, Firmware.BIOS)
     with disk.device.open("rb") as device:
         assert b"GRUB" in device.read(512)
+
+
+@pytest.mark.parametrize("firmware", list(Firmware))
+def test_a_root_on_xfs_is_found_by_grub_and_by_the_initramfs(tmp_path: Path, firmware: Firmware) -> None:
+    with ExitStack() as undo:
+        disk = make_disk(tmp_path / "disk.img", debian_tar(), uuid4(), undo, filesystem="xfs")
+        (check,) = (check for check in converted(disk, firmware).checks if check.item == "GUESTOS.Virtio")
+        assert "xfs" in check.finding
+        assert f"root=UUID={disk.root_uuid} " in (disk.root / "boot/grub/grub.cfg").read_text()

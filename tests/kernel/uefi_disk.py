@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from tests.kernel.debian_root import sh
+from tests.kernel.loop_disks import loop_disk, show_partitions
 
 from smc.guest.volumes import Copy
 from smc.model.disk import Role
@@ -36,6 +37,7 @@ class Disk:
     device: Path
     root: Path
     root_uuid: UUID
+    filesystem: str = "ext4"
 
     @property
     def copy(self) -> Copy:
@@ -50,7 +52,7 @@ class Disk:
                 mount_point="/boot/efi",
             ),
             TargetPartition(
-                number=3, size=1800 * MIB, role=Role.FILESYSTEM, source="0_3", filesystem="ext4",
+                number=3, size=1800 * MIB, role=Role.FILESYSTEM, source="0_3", filesystem=self.filesystem,
                 uuid=str(self.root_uuid), mount_point="/",
             ),
         )  # fmt: skip
@@ -58,15 +60,19 @@ class Disk:
         return Plan(architecture=Architecture.X86_64, firmware=firmware, disks=(disk,))
 
 
-def make_disk(image: Path, debian: Path, root_uuid: UUID, undo: ExitStack) -> Disk:
+def make_disk(
+    image: Path, debian: Path, root_uuid: UUID, undo: ExitStack, *, filesystem: str = "ext4"
+) -> Disk:
     with image.open("wb") as file:
         file.truncate(2 << 30)
     subprocess.run(["sfdisk", "-q", image], input=TABLE, text=True, check=True)
-    device = Path(sh("losetup", "--find", "--show", image))
-    undo.callback(sh, "losetup", "--detach", device)
-    sh("partx", "--update", device)
+    device = undo.enter_context(loop_disk(image, 2 << 30))
+    show_partitions(device, 3)
     sh("mkfs.vfat", "-i", "ABCD1234", f"{device}p2")
-    sh("mkfs.ext4", "-q", "-U", str(root_uuid), f"{device}p3")
+    if filesystem == "xfs":
+        sh("mkfs.xfs", "-q", "-m", f"uuid={root_uuid}", f"{device}p3")
+    else:
+        sh("mkfs.ext4", "-q", "-U", str(root_uuid), f"{device}p3")
     root = image.with_suffix(".root")
     root.mkdir()
     sh("mount", f"{device}p3", root)
@@ -76,7 +82,7 @@ def make_disk(image: Path, debian: Path, root_uuid: UUID, undo: ExitStack) -> Di
     for path, text in FILES.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    return Disk(image, device, root, root_uuid)
+    return Disk(image, device, root, root_uuid, filesystem)
 
 
 def fill_esp(disk: Disk) -> None:

@@ -99,7 +99,10 @@ def loader_of(root: Root, system: System, esp: Esp) -> Loader | None:
     folders.sort(key=lambda folder: not _is_named_after(folder.rsplit("/", 1)[-1].lower(), system))
     end = esp.names.suffix
     if system.boot_loader == SYSTEMD_BOOT:
-        folders = [f"{base}/systemd"]
+        folders = [
+            f"{base}/systemd",
+            "/usr/lib/systemd/boot/efi",
+        ]  # in the ESP, and where it is installed from
     for folder in folders:
         for first, seconds in _firsts(system, end):
             beside = tuple(path for name in seconds if root.exists(path := root.located(f"{folder}/{name}")))

@@ -48,7 +48,7 @@ umask 0
 printf '%s\\n' "$devices" | while read -r kind name first second; do
     case $kind in
         c) mknod -m 666 "dev/$name" c "$first" "$second" ;;
-        b) mknod -m 600 "dev/$name" b "$first" "$second" ;;
+        b) mkdir -p -m 755 "$(dirname "dev/$name")"; mknod -m 600 "dev/$name" b "$first" "$second" ;;
         l) mkdir -p -m 755 "$(dirname "dev/$name")"; ln -s "$first" "dev/$name" ;;
     esac
 done
@@ -106,19 +106,29 @@ class Guest:
             device: f"{Path(SYSTEM_DISK).name}{number}" for number, device in _partitions(disk).items()
         }
         for volume in self.volumes:
-            names.setdefault(volume.device, volume.device.name)
+            names.setdefault(volume.device, name_of(volume))
         for device, name in names.items():
             found = device.stat() if device.exists() else None
             if not found or not stat.S_ISBLK(found.st_mode):
                 continue
             lines.append(f"b {name} {os.major(found.st_rdev)} {os.minor(found.st_rdev)}")
-            if device.name != name and device.name not in names.values():
+            if device.name != name.rsplit("/", 1)[-1] and device.name not in names.values():
                 lines.append(f"l {device.name} {name}")  # the name under which the copy is mounted here
         for volume in self.volumes:
+            for logical in volume.logical:
+                lines.append(f"l {logical} ../{names[volume.device]}")
             for tag, value in (("uuid", volume.uuid), ("partuuid", volume.part_uuid)):
                 if value and "/" not in value and " " not in value:
                     lines.append(f"l disk/by-{tag}/{value} ../../{names[volume.device]}")
         return lines
+
+
+def name_of(volume: Volume) -> str:
+    """Below /dev; a logical volume has the name that mountinfo tells of it, which GRUB looks for."""
+    for logical in volume.logical:
+        group, name = logical.split("/")
+        return f"mapper/{group.replace('-', '--')}-{name.replace('-', '--')}"
+    return volume.device.name
 
 
 def _partitions(disk: Path) -> dict[int, Path]:

@@ -11,6 +11,7 @@ from tests.unit.guest.fake_guest import ROOT, SWAP, VOLUMES, FakeGuest, plan
 from smc.base.run import Arg, Output
 from smc.guest import cmdline
 from smc.guest.convert import convert
+from smc.guest.enter import name_of
 from smc.guest.volumes import Volume
 from smc.model.report import Level
 
@@ -69,6 +70,20 @@ def test_a_start_does_not_wait_for_volumes_encryption_or_raid_that_stayed_behind
 def test_logical_volumes_that_were_made_are_waited_for() -> None:
     line = "root=/dev/mapper/vg0-lv1 rd.lvm.lv=vg0/lv1 rd.lvm.vg=vg0"
     assert adapted(f"{line} rd.lvm.lv=rl/swap", LOGICAL) == f"{line} {CONSOLES}"
+
+
+@pytest.mark.parametrize(
+    ("device", "name"),
+    [
+        ("/dev/mapper/vg0-lv1", "mapper/vg0-lv1"),
+        ("/dev/vg0/lv1", "mapper/vg0-lv1"),
+        ("/dev/my-group/root", "mapper/my--group-root"),
+        ("/dev/mapper/my--group-root", "mapper/my--group-root"),
+        ("/dev/vdb1", "vdb1"),
+    ],
+)
+def test_a_program_of_the_guest_finds_a_volume_by_the_name_of_its_mount(device: str, name: str) -> None:
+    assert name_of(msgspec.structs.replace(VOLUMES[0], device=Path(device))) == name
 
 
 def test_a_serial_console_that_is_there_is_the_owners() -> None:

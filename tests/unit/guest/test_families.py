@@ -109,6 +109,14 @@ def test_systemd_boot_finds_its_kernel_and_root_by_uuid(tmp_path: Path) -> None:
     assert guest.esp("BOOT/BOOTX64.EFI") == efi_program("systemd/systemd-bootx64.efi")
 
 
+def test_systemd_boot_is_put_into_an_esp_that_came_without_it(tmp_path: Path) -> None:
+    guest = FakeFamily(tmp_path, "arch")
+    (guest.root / "boot/EFI/systemd/systemd-bootx64.efi").unlink()
+    guest.write_bytes("/usr/lib/systemd/boot/efi/systemd-bootx64.efi", efi_program("of the package"))
+    assert not [check for check in guest.convert().checks if check.level is Level.CRITICAL]
+    assert guest.esp("BOOT/BOOTX64.EFI") == efi_program("of the package")
+
+
 def test_an_entry_whose_kernel_is_not_there_is_critical_when_no_other_has_one(tmp_path: Path) -> None:
     guest = FakeFamily(tmp_path, "arch")
     guest.write("/boot/loader/entries/arch.conf", "linux /elsewhere\noptions root=/dev/sda2\n")
