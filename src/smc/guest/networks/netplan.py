@@ -11,6 +11,7 @@ ETHERNETS = ("network", "ethernets")
 STACKS = ("bonds", "bridges", "vlans", "vrfs", "tunnels")
 STATIC = ("addresses", "gateway4", "gateway6", "routes", "nameservers")
 HARDWARE = ("macaddress", "driver", "path")
+INLINE = re.compile(rf"\b(?:{'|'.join(HARDWARE)})[\"']?\s*:(?!\s*{DRIVER}\b)")  # {macaddress: ...}
 YES = ("true", "yes", "on")
 DEFAULT_ROUTE = re.compile(r"^\s*(?:-\s+)?to:\s*[\"']?(?:default|0\.0\.0\.0/0|0/0)[\"']?\s*$", re.MULTILINE)
 
@@ -54,7 +55,9 @@ class Netplan:
             return node.path[:-1] == match and node.path[-1] in HARDWARE and node.value != DRIVER
 
         new = commented(text, bound)
-        if new != text and any(node.path == match for node in nodes(new)):
+        if any(node.path == match and INLINE.search(node.value) for node in nodes(new)):
+            new = with_key(new, match, f"{{driver: {DRIVER}}}")
+        elif new != text and any(node.path == match for node in nodes(new)):
             left = [node for node in nodes(new) if node.path[:-1] == match]
             new = new if left else with_key(new, (*match, "driver"), DRIVER)
         root.write(interface.file, new, WHY_MAC) if new != text else None
@@ -82,7 +85,9 @@ def _interface(file: str, text: str, card: Node) -> Interface:
         name="" if any(mark in name for mark in "*?[") else name,
         dhcp=dhcp,
         gateway=dhcp or ("gateway4",) in below or DEFAULT_ROUTE.search(block) is not None,
-        by_hardware=any(("match", key) in below for key in HARDWARE) or ("macaddress",) in below,
+        by_hardware=any(("match", key) in below for key in HARDWARE)
+        or ("macaddress",) in below
+        or INLINE.search(value("match")) is not None,
     )
 
 
