@@ -192,13 +192,18 @@ def test_a_killed_center_goes_on_telling(tmp_path: Path) -> None:
         sdk = served_client(tmp_path)
         subscribe(sdk, f"http://127.0.0.1:{hook.port}/")
         store_event(tmp_path)
-        until(lambda: hook.got)
+        until(lambda: hook.got and last_error(sdk))  # it has noted that nobody took it
         process.send_signal(signal.SIGKILL)
         process.wait(10)
         hook.status = 200
         with served(tmp_path):
             until(lambda: hook.accepted)
     assert {told["EventId"] for told in hook.accepted} == {told["EventId"] for told in hook.got}
+
+
+def last_error(sdk: Client) -> str:
+    (found,) = call(sdk, "DescribeSubscriptions")["Subscriptions"]["Subscription"]
+    return str(found["LastError"])
 
 
 def store_event(data_dir: Path) -> None:

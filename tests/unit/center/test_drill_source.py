@@ -151,8 +151,8 @@ def test_a_filesystem_that_the_target_is_not_given_is_a_warning() -> None:
     disks = server().disks
     part = disks[1].partitions[0]
     assert part.filesystem
-    xfs = msgspec.structs.replace(part.filesystem, type="xfs")
-    disk = msgspec.structs.replace(disks[1], partitions=(msgspec.structs.replace(part, filesystem=xfs),))
+    other = msgspec.structs.replace(part.filesystem, type="reiserfs")
+    disk = msgspec.structs.replace(disks[1], partitions=(msgspec.structs.replace(part, filesystem=other),))
     (item,) = [i for i in judge_source(subject(disks=(disks[0], disk))) if i.name == "FileSystemType"]
     assert item.level is Level.WARNING
-    assert "/srv/data (xfs)" in item.finding
+    assert "/srv/data (reiserfs)" in item.finding

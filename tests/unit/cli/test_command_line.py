@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.unit.center.running import Center, center
+from tests.unit.center.servers import server
 from tests.unit.center.targets import network, target
 
 from smc.cli.main import main
@@ -151,12 +152,12 @@ def test_options_of_an_instance_are_checked(
 
 
 def test_a_refusal_says_what_to_do_and_ends_with_one(smc: Smc, running: Center) -> None:
-    source = running.import_server().source_id
-    status, printed, said = smc("job", "create", source, "--data-disk", "1=1")
+    source = running.import_server(server(used=40 << 30)).source_id
+    status, printed, said = smc("job", "create", source, "--system-disk-gib", "20")
     assert (status, printed) == (1, "")
     assert said.startswith("refused [")
     assert "->" in said
-    assert "2 GiB" in said
+    assert " GiB" in said
 
 
 def test_a_malformed_disk_size_is_refused_before_the_center_is_asked(smc: Smc) -> None:

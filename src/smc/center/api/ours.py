@@ -83,7 +83,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "TestSubscription": ("subscription test",),
     "VerifyMigrationResult": ("job verify",),
 }
-LOCAL_VERBS = ("serve", "appliance", "cloud")  # they ask no center
+LOCAL_VERBS = ("serve", "appliance", "cloud", "image check")  # they ask no center
 
 _NAME_PREFIX = "The image is named prefix_JOBID, cut to 128 characters; not together with ImageName"
 _METHOD = "What begins by itself; without it the job waits for StartReplicationJob or its ScheduledStartTime"
