@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from smc.agent.mounts import Mount, main_mount, parse
+from smc.agent.btrfs import Listed, list_subvolumes
+from smc.agent.mounts import Mount, btrfs_mounts, main_mount, parse
 from smc.agent.superblock import Found, Read, recognise
 from smc.agent.tables import EXTENDED, Entry, read_layout
 from smc.agent.volumes import read_volumes
-from smc.model.disk import Disk, Filesystem, Partition, Role, Table, Volume
+from smc.model.disk import Disk, Filesystem, Partition, Role, Subvolume, Table, Volume
 
 SECTOR = 512  # sysfs counts in these, whatever the disk's own sectors are
 NOT_DISKS = re.compile(r"(loop|ram|zram|sr|fd|dm-|md|nbd|mtdblock|drbd)\d|mmcblk\d+(boot|rpmb)")
@@ -180,12 +181,51 @@ def _filesystem(
 ) -> Filesystem | None:
     with _reading(device, start) as read:
         found = recognise(read, size)
+    if found and found.type == "btrfs":
+        return _btrfs(found, btrfs_mounts(mounts, _sources(sysfs)), statvfs)
     mount = main_mount(mounts, _text(sysfs / "dev"))
     if mount is None:
         return _unmounted(found) if found else None
+    return _mounted(_unmounted(found or Found(type=mount.type)), mount, statvfs)
+
+
+def _sources(sysfs: Path) -> list[str]:
+    name = _text(sysfs / "dm/name")
+    return [f"/dev/{sysfs.name}", *([f"/dev/mapper/{name}"] if name else [])]
+
+
+def _btrfs(found: Found, mounts: Sequence[Mount], statvfs: StatVfs) -> Filesystem:
+    """`mounts` are all of it: of several subvolumes, perhaps each several times."""
+    if not mounts:
+        return _unmounted(found)
+    points: dict[str, str] = {}
+    for mount in mounts:
+        points.setdefault(mount.subvolume or "", mount.point)
+    try:
+        listed = list_subvolumes(mounts[0].point)
+    except OSError as e:
+        log.warning("the subvolumes of %s cannot be listed: %s", mounts[0].point, e)
+        listed = [Listed(path, False, False) for path in sorted({"", *points})]
+    subvolumes = tuple(
+        Subvolume(
+            path=each.path,
+            mount_point=points.get(each.path, ""),
+            is_default=each.is_default,
+            is_snapshot=each.is_snapshot,
+        )
+        for each in listed
+    )
+    whole = [mount for mount in mounts if mount.subvolume in {each.path for each in listed}]
+    if not whole:
+        return _unmounted(found)
+    described = _mounted(_unmounted(found), whole[0], statvfs)
+    return msgspec.structs.replace(described, subvolumes=subvolumes, storing=whole[0].storing)
+
+
+def _mounted(filesystem: Filesystem, mount: Mount, statvfs: StatVfs) -> Filesystem:
     space = statvfs(mount.point)
     return msgspec.structs.replace(
-        _unmounted(found or Found(type=mount.type)),
+        filesystem,
         type=mount.type,
         mount_point=mount.point,
         mount_options=mount.options,

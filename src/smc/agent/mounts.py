@@ -1,10 +1,11 @@
 """What is mounted where, by the kernel's own list (proc(5), mountinfo)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
+STORING = ("compress=", "compress-force=")
 ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -17,6 +18,12 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     options: str
     type: str
     source: str
+    storing: str = ""  # of what the filesystem itself was told, how it stores files
+
+    @property
+    def subvolume(self) -> str | None:
+        """Path of the subvolume of a btrfs that is mounted as a whole."""
+        return self.root.strip("/") if self.type == "btrfs" else None
 
 
 def parse(mountinfo: str) -> list[Mount]:
@@ -34,6 +41,7 @@ def parse(mountinfo: str) -> list[Mount]:
                     options=words[5],
                     type=tail[0],
                     source=_plain(tail[1]),
+                    storing=_storing(tail[2] if len(tail) > 2 else ""),
                 )
             )
     return found
@@ -43,6 +51,16 @@ def main_mount(mounts: Sequence[Mount], device: str) -> Mount | None:
     """Where the whole filesystem of `device` is seen: not a bind mount of a part, the shortest path first."""
     whole = [mount for mount in mounts if mount.device == device and mount.root == "/"]
     return min(whole, key=lambda mount: (len(mount.point), mount.point), default=None)
+
+
+def btrfs_mounts(mounts: Sequence[Mount], sources: Collection[str]) -> list[Mount]:
+    """Of a btrfs, whose device numbers are its own: told by its device. The shortest path first."""
+    found = [mount for mount in mounts if mount.type == "btrfs" and mount.source in sources]
+    return sorted(found, key=lambda mount: (len(mount.point), mount.point))
+
+
+def _storing(options: str) -> str:
+    return ",".join(word for word in options.split(",") if word.startswith(STORING))
 
 
 def _plain(word: str) -> str:

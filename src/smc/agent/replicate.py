@@ -7,7 +7,7 @@ mounted here is seen by nobody else and is gone with the process.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from smc.agent.notes import Notes
 from smc.agent.wish import Wish
 from smc.base.errors import Broken, SmcError, Transient, UserError
 from smc.base.run import Run, run
-from smc.model.plan import Plan, disk_of
+from smc.model.plan import Plan, Tree, disk_of, trees_of
 from smc.model.progress import Failure
 from smc.model.traces import AGENT_TRACES
 from smc.transfer.sender import SourceTree, send
@@ -40,11 +40,16 @@ Emit = Callable[[Event], None]
 
 
 class Place(NamedTuple):
-    """A filesystem to send: its name in the plan, and the disk and the folder where the source has it."""
+    """A tree to send: its name in the plan, and the disk and the folder where the source has it.
+
+    `subvolume` is its path in the btrfs that is mounted at `filesystem`.
+    """
 
     name: str
     disk: int
     mount_point: str
+    subvolume: str | None = None
+    filesystem: str = ""
 
 
 def replicate(wish: Wish, home: Home, center_host: str, proxy: str, emit: Emit) -> None:
@@ -93,18 +98,24 @@ def check_mounted(plan: Plan, mounts: Sequence[Mount], storage: Storage) -> None
             point = part.mount_point
             if not part.source or not part.copied or not point.startswith("/"):
                 continue
-            if point not in topmost or topmost[point].root != "/":
-                raise UserError(
-                    f"nothing is mounted at {point} on the source any more",
-                    code="Source.NotMounted",
-                    hint="Mount it and start the job again, or create the job again without it.",
-                )
+            for tree in trees_of(part):
+                _check_tree(tree, topmost)
             if part.uuid and uuids.get(point) and part.uuid != uuids[point]:
                 raise UserError(
                     f"another filesystem is mounted at {point} on the source than when the job was created",
                     code="Source.FilesystemChanged",
                     hint="Mount the earlier one and start the job again, or create the job again.",
                 )
+
+
+def _check_tree(tree: Tree, topmost: Mapping[str, Mount]) -> None:
+    point = tree.mount_point
+    if point and (point not in topmost or topmost[point].root != f"/{tree.subvolume or ''}"):
+        raise UserError(
+            f"nothing is mounted at {point} on the source any more",
+            code="Source.NotMounted",
+            hint="Mount it and start the job again, or create the job again without it.",
+        )
 
 
 def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:
@@ -118,8 +129,7 @@ def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:
     for place in places:
         path = home.mounts / place.name
         path.mkdir()
-        do("mount", "--bind", place.mount_point, path, timeout=MOUNT_SECONDS)
-        do("mount", "-o", "remount,bind,ro", path, timeout=MOUNT_SECONDS)
+        _mount(place, path, do)
         trees.append(
             SourceTree(
                 name=place.name,
@@ -128,10 +138,23 @@ def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:
                 excludes=(
                     *within((*AGENT_TRACES, *plan.excludes), "/", place.mount_point),
                     *of_disk(plan, place, home.excludes),
-                ),
+                )
+                if place.mount_point
+                else (),
             )
         )
     return trees
+
+
+def _mount(place: Place, path: Path, do: Run) -> None:
+    if place.subvolume is None:
+        do("mount", "--bind", place.mount_point, path, timeout=MOUNT_SECONDS)
+        do("mount", "-o", "remount,bind,ro", path, timeout=MOUNT_SECONDS)
+        return
+    mounts = parse(MOUNTINFO.read_text(errors="replace"))
+    device = next(mount.source for mount in reversed(mounts) if mount.point == place.filesystem)
+    options = f"ro,subvol=/{place.subvolume}"
+    do("mount", "-t", "btrfs", "-o", options, device, path, timeout=MOUNT_SECONDS)
 
 
 def of_disk(plan: Plan, place: Place, folder: Path) -> tuple[str, ...]:
@@ -140,7 +163,8 @@ def of_disk(plan: Plan, place: Place, folder: Path) -> tuple[str, ...]:
     Their paths are relative to / for the system disk, else to where the disk is mounted; to each of its
     filesystems, where none of them is below another.
     """
-    points = [other.mount_point for other in planned(plan) if other.disk == place.disk]
+    here = [other for other in planned(plan) if other.disk == place.disk]
+    points = [other.mount_point for other in here if other.mount_point]
     root = common_root(points) if place.disk else "/"
     patterns = [
         *(pattern for disk in plan.disks if disk.index == place.disk for pattern in disk.excludes),
@@ -151,9 +175,12 @@ def of_disk(plan: Plan, place: Place, folder: Path) -> tuple[str, ...]:
 
 def planned(plan: Plan) -> list[Place]:
     return [
-        Place(part.source, disk_of(part.source), part.mount_point)
+        Place(tree.name, disk_of(part.source), tree.seen_at, tree.subvolume, part.mount_point)
+        if tree.subvolume is not None
+        else Place(tree.name, disk_of(part.source), tree.seen_at)
         for disk in plan.disks
         for part in disk.partitions
+        for tree in trees_of(part)
         if part.source and part.copied and part.mount_point.startswith("/")
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from smc.model import xfs
+from smc.model import btrfs, xfs
 
 Read = Callable[[int, int], bytes]  # offset, size -> so many bytes, or fewer at the end
 
@@ -143,10 +143,21 @@ def _xfs(read: Read, _size: int) -> Found | None:
 
 
 def _btrfs(read: Read, _size: int) -> Found | None:
+    """linux/btrfs_tree.h, struct btrfs_super_block."""
     block = read(0x10000, 1024)
-    if block[0x40:0x48] != b"_BHRfS_M":
+    if block[0x40:0x48] != b"_BHRfS_M" or len(block) < 1024:
         return None
-    return Found(type="btrfs", uuid=_uuid(block[0x20:0x30]), label=_text(block[0x12B : 0x12B + 256]))
+    sector_size, node_size = struct.unpack_from("<II", block, 0x90)
+    compat_ro, incompat = struct.unpack_from("<QQ", block, 0xB4)
+    (checksum,) = struct.unpack_from("<H", block, 0xC4)
+    return Found(
+        type="btrfs",
+        uuid=_uuid(block[0x20:0x30]),
+        label=_text(block[0x12B : 0x12B + 256]),
+        features=btrfs.features(incompat, compat_ro, checksum),
+        block_size=sector_size,
+        inode_size=node_size,
+    )
 
 
 def _fat(read: Read, _size: int) -> Found | None:

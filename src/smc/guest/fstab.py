@@ -134,7 +134,7 @@ def _adapted(
 
 def _volume_of(entry: Entry, volumes: Sequence[Volume], disks: dict[str, str]) -> Volume | None:
     for volume in volumes:
-        if volume.mount_point and volume.mount_point == entry.mount_point:
+        if entry.mount_point and entry.mount_point in {volume.mount_point, *volume.submounts}:
             return volume
     if entry.kind != "swap":
         return None

@@ -8,7 +8,7 @@ import msgspec
 
 from smc.base.run import Run
 from smc.model.disk import Role
-from smc.model.plan import Plan
+from smc.model.plan import Plan, trees_of
 
 LOGICAL = re.compile(r"/dev/mapper/((?:[^-]|--)+)-((?:[^-]|--)+)")
 PROBE_SECONDS = 60.0
@@ -40,6 +40,7 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     label: str = ""
     part_uuid: str = ""
     part_label: str = ""
+    submounts: frozenset[str] = frozenset()  # where subvolumes of it are mounted
 
     @property
     def names(self) -> frozenset[str]:
@@ -112,6 +113,7 @@ def read_volumes(copy: Copy, plan: Plan, run: Run) -> tuple[Volume, ...]:
                     label=told.get("LABEL", part.label),
                     part_uuid=told.get("PART_ENTRY_UUID", part.part_uuid),
                     part_label=told.get("PART_ENTRY_NAME", part.part_label),
+                    submounts=frozenset(tree.mount_point for tree in trees_of(part)) - {""},
                 )
             )
     return tuple(volumes)

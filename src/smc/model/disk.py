@@ -21,6 +21,15 @@ class Role(Enum):
     OTHER = "other"  # LVM, RAID, LUKS, unknown: not copied by the file engine
 
 
+class Subvolume(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a btrfs. `path` is below the one that holds all others, which itself has the path ""."""
+
+    path: str
+    mount_point: str = ""
+    is_default: bool = False
+    is_snapshot: bool = False  # read-only, of another one
+
+
 class Filesystem(msgspec.Struct, frozen=True, kw_only=True):
     """A filesystem or swap area; `mount_point` is "" when it is not mounted."""
 
@@ -35,7 +44,9 @@ class Filesystem(msgspec.Struct, frozen=True, kw_only=True):
     inodes_used: int = 0
     features: tuple[str, ...] = ()  # ext: names from the superblock, so that the copy gets no newer ones
     block_size: int = 0
-    inode_size: int = 0
+    inode_size: int = 0  # of a btrfs: its node size
+    subvolumes: tuple[Subvolume, ...] = ()  # what holds another before it
+    storing: str = ""  # mount options that say how files are stored: compress=zstd:3
 
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from smc.model import ext, fat, fitting, xfs
+from smc.model import btrfs, ext, fat, fitting, xfs
 from smc.model.disk import Filesystem
 
 
@@ -54,7 +54,22 @@ FAT = Format(
     inode_count=fat.inode_count,
     block_size=0,
 )
-FORMATS: Mapping[str, Format] = {**dict.fromkeys(ext.TYPES, EXT), "xfs": XFS, "vfat": FAT}
+BTRFS = Format(
+    kept_features=btrfs.kept_features,
+    lost_features=btrfs.lost_features,
+    refusal=btrfs.refusal,
+    holds=btrfs.holds,
+    largest_size=btrfs.largest_size,
+    inode_count=btrfs.inode_count,
+    block_size=4096,
+    inode_size=16384,
+)
+FORMATS: Mapping[str, Format] = {
+    **dict.fromkeys(ext.TYPES, EXT),
+    "xfs": XFS,
+    "btrfs": BTRFS,
+    "vfat": FAT,
+}
 
 
 @lru_cache(maxsize=4096)  # asked again for every size of disk that is tried

@@ -12,6 +12,7 @@ from smc.model.formats import FORMATS, smallest_size
 from smc.model.places import Place, elsewhere, mounted, places
 from smc.model.plan import LeftBehind, TargetPartition
 from smc.model.server import Firmware, Server
+from smc.model.subvolumes import refusal, subvolumes
 
 BIOS_BOOT_BYTES = MIB  # GRUB's core image is about 100 KiB
 ESP_BYTES = 256 * MIB
@@ -59,7 +60,8 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_fixed(self) -> bool:
         """Whether it must be on the disk where the source has it."""
-        return self.mount_point in FIXED or (not self.filesystem and self.target.role is not Role.SWAP)
+        mounts = {self.mount_point, *(each.mount_point for each in self.target.subvolumes)}
+        return not mounts.isdisjoint(FIXED) or (not self.filesystem and self.target.role is not Role.SWAP)
 
 
 def pieces_of(server: Server, disk: Disk) -> list[Piece]:
@@ -204,7 +206,7 @@ def _check_filesystem(server: Server, place: Place) -> None:
     elif part.role not in (Role.FILESYSTEM, Role.ESP):
         cure = "Its partition is not marked as one for filesystems; unmount it to leave it behind."
     else:
-        cure = kind.refusal(filesystem)
+        cure = kind.refusal(filesystem) or refusal(filesystem)
     if cure:
         raise UserError(
             f"{filesystem.mount_point} on {server.hostname} ({place.title}) is {_described(part)}",
@@ -246,6 +248,8 @@ def _target(server: Server, place: Place) -> TargetPartition:
         features=kind.kept_features(filesystem),
         block_size=filesystem.block_size or kind.block_size,
         inode_size=filesystem.inode_size or kind.inode_size,
+        subvolumes=subvolumes(name, filesystem),
+        storing=filesystem.storing,
     )
 
 

@@ -1,6 +1,7 @@
 """What is to be made at the destination: target disks, partitions, and what stays behind."""
 
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,6 +12,20 @@ from smc.model.server import Architecture, Firmware
 class IpMode(Enum):
     DHCP = "dhcp"
     KEEP = "keep"
+
+
+class TargetSubvolume(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a btrfs: a tree of its own, whose name is `source`; `path` is "" for the one that holds all others.
+
+    `seen_at`: where the source shows it, "" where nowhere.
+    """
+
+    source: str
+    path: str
+    mount_point: str = ""
+    seen_at: str = ""
+    is_default: bool = False
+    copied: bool = True  # False: it holds others, and is made for their sake
 
 
 class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +48,9 @@ class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
     mount_point: str = ""
     features: tuple[str, ...] = ()
     block_size: int = 0
-    inode_size: int = 0
+    inode_size: int = 0  # of a btrfs: its node size
+    subvolumes: tuple[TargetSubvolume, ...] = ()  # of a btrfs, what holds another before it
+    storing: str = ""  # mount options that say how files are stored
     bootable: bool = False  # MBR: the active one
     copied: bool = True  # False: it is made and mounted, but no files of the source come
     inodes: int = 0  # about so many: mke2fs rounds them to whole blocks of every group
@@ -74,6 +91,28 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ip_mode: IpMode = IpMode.DHCP
     left_behind: tuple[LeftBehind, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+class Tree(NamedTuple):
+    """What is copied by itself: a filesystem, or a subvolume of one."""
+
+    name: str
+    mount_point: str  # "" where it is mounted nowhere
+    seen_at: str
+    subvolume: str | None  # its path; None where the filesystem has none
+
+
+def trees_of(part: TargetPartition) -> list[Tree]:
+    """None of a partition on which no filesystem is mounted."""
+    if not part.mount_point:
+        return []
+    if not part.subvolumes:
+        return [Tree(part.source, part.mount_point, part.mount_point, None)]
+    return [
+        Tree(each.source, each.mount_point, each.seen_at, each.path)
+        for each in part.subvolumes
+        if each.copied
+    ]
 
 
 def disk_of(source: str) -> int:

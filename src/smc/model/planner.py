@@ -26,6 +26,7 @@ from smc.model.placement import Arranged, Shelf, arrange, chosen, needed_gib
 from smc.model.places import KINDS
 from smc.model.plan import LeftBehind, Plan, TargetDisk, TargetPartition
 from smc.model.server import Server
+from smc.model.subvolumes import why_left
 from smc.model.tables import numbers, table_of
 from smc.model.wishes import Limits, Wishes
 
@@ -105,8 +106,21 @@ def _left_behind(server: Server, arranged: Arranged) -> Iterator[LeftBehind]:
             yield LeftBehind(what=disk.path, why=_why_not_made(server, disk, mounts, gone))
         for piece in gone if disk.index in made or len(gone) < len(mounts) else ():
             yield LeftBehind(what=f"{piece.mount_point} ({piece.title})", why="deselected")
+        for piece in mounts:
+            if piece.key in placed and piece.filesystem:
+                yield from _subvolumes(piece, piece.filesystem)
         if mounts and (disk.index in made or len(gone) < len(mounts)):
             yield from unreadable(server, disk)
+
+
+def _subvolumes(piece: Piece, filesystem: Filesystem) -> Iterator[LeftBehind]:
+    for each in filesystem.subvolumes:
+        if why := why_left(each, filesystem):
+            yield LeftBehind(what=f"subvolume {each.path} of {piece.mount_point} ({piece.title})", why=why)
+    for made in piece.target.subvolumes:
+        if not made.copied:
+            what = f"files beside the subvolumes in {made.path or 'the top'} of {piece.mount_point}"
+            yield LeftBehind(what=what, why="it is mounted nowhere; what it holds are the subvolumes")
 
 
 def _why_not_made(server: Server, disk: Disk, mounts: Sequence[Piece], gone: Sequence[Piece]) -> str:

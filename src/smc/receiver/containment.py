@@ -15,6 +15,7 @@ from smc.base.units import readable_size
 from smc.guest import cleanup
 from smc.guest.journal import Journal
 from smc.guest.root import Root
+from smc.model.plan import trees_of
 from smc.model.report import ContainerImage, Report
 from smc.receiver import mounts
 from smc.receiver.containers.image import MANIFEST_TYPE, Image, describe
@@ -133,10 +134,11 @@ class Containment(Reporting):
 
     def _by_mount_point(self, places: Mapping[str, Path]) -> dict[str, Path]:
         return {
-            part.mount_point: places[part.source]
+            tree.mount_point: places[tree.name]
             for disk in self.plan.disks
             for part in disk.partitions
-            if part.source in places and part.mount_point
+            for tree in trees_of(part)
+            if tree.name in places and tree.mount_point
         }
 
     def _registry(self) -> Registry:

@@ -7,7 +7,7 @@ from pathlib import Path
 from smc.base.run import Run
 from smc.model.ext import TYPES
 from smc.model.plan import TargetPartition
-from smc.receiver import ext, fat, xfs
+from smc.receiver import btrfs, ext, fat, xfs
 
 MAKE_SECONDS = 600.0
 PROBE_SECONDS = 60.0
@@ -57,7 +57,15 @@ FAT = Tools(
     # FAT has no owners and modes: that they cannot be set is no error.
     options="quiet,umask=0022,utf8=1,shortname=mixed",
 )
-TOOLS: Mapping[str, Tools] = {**dict.fromkeys(TYPES, EXT), "xfs": XFS, "vfat": FAT}
+BTRFS = Tools(
+    make=btrfs.make, has_shape=btrfs.has_shape, check=btrfs.check, judge="btrfs check", driver="btrfs"
+)
+TOOLS: Mapping[str, Tools] = {
+    **dict.fromkeys(TYPES, EXT),
+    "xfs": XFS,
+    "btrfs": BTRFS,
+    "vfat": FAT,
+}
 
 
 def make(part: TargetPartition, node: Path, run: Run) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from smc.base.errors import Broken, CommandFailed
 from smc.base.run import Run
-from smc.model.plan import Plan, TargetPartition
+from smc.model.plan import Plan, TargetPartition, Tree, trees_of
 from smc.receiver.filesystems import TOOLS
 
 log = logging.getLogger(__name__)
@@ -30,9 +30,10 @@ def trees(plan: Plan, nodes: Mapping[str, Path], base: Path, run: Run) -> Iterat
     """Every filesystem at a place of its own, so that none hides a part of another; source -> folder."""
     with ExitStack() as stack:
         found: dict[str, Path] = {}
-        for part in _by_mount_point(plan):
-            found[part.source] = base / part.source
-            stack.enter_context(_mounted(part, nodes[part.source], found[part.source], OPTIONS, run))
+        for part, tree in _trees(plan):
+            found[tree.name] = base / tree.name
+            mounting = _mounted(part, tree, nodes[part.source], found[tree.name], OPTIONS, run)
+            stack.enter_context(mounting)
         yield found
 
 
@@ -40,9 +41,9 @@ def trees(plan: Plan, nodes: Mapping[str, Path], base: Path, run: Run) -> Iterat
 def root(plan: Plan, nodes: Mapping[str, Path], base: Path, run: Run) -> Iterator[Path]:
     """The copy as it will see itself: / at `base`, everything else below it."""
     with ExitStack() as stack:
-        for part in _by_mount_point(plan):
-            place = inside(base, part.mount_point)
-            stack.enter_context(_mounted(part, nodes[part.source], place, GUEST_OPTIONS, run))
+        for part, tree in _by_mount_point(plan):
+            place = inside(base, tree.mount_point)
+            stack.enter_context(_mounted(part, tree, nodes[part.source], place, GUEST_OPTIONS, run))
         yield base
 
 
@@ -76,17 +77,24 @@ def inside(base: Path, mount_point: str) -> Path:
     return place
 
 
-def _by_mount_point(plan: Plan) -> list[TargetPartition]:
+def _trees(plan: Plan) -> list[tuple[TargetPartition, Tree]]:
+    return [(part, tree) for disk in plan.disks for part in disk.partitions for tree in trees_of(part)]
+
+
+def _by_mount_point(plan: Plan) -> list[tuple[TargetPartition, Tree]]:
     """What holds another before it."""
-    found = [part for disk in plan.disks for part in disk.partitions if part.mount_point]
-    return sorted(found, key=lambda part: (len(Path(part.mount_point).parts), part.mount_point))
+    found = [(part, tree) for part, tree in _trees(plan) if tree.mount_point]
+    return sorted(found, key=lambda pair: (len(Path(pair[1].mount_point).parts), pair[1].mount_point))
 
 
 @contextmanager
-def _mounted(part: TargetPartition, node: Path, place: Path, options: str, run: Run) -> Iterator[None]:
+def _mounted(
+    part: TargetPartition, tree: Tree, node: Path, place: Path, options: str, run: Run
+) -> Iterator[None]:
     place.mkdir(parents=True, exist_ok=True)
     tools = TOOLS[part.filesystem]
-    words = ",".join(word for word in (options, tools.options) if word)
+    subvolume = "" if tree.subvolume is None else f"subvol=/{tree.subvolume}"
+    words = ",".join(word for word in (options, tools.options, part.storing, subvolume) if word)
     run("mount", "-t", tools.driver, "-o", words, node, place, timeout=MOUNT_SECONDS)
     try:
         yield

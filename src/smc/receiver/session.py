@@ -10,6 +10,7 @@ import msgspec
 
 from smc.base.errors import SmcError, SourceReadError, TargetWriteError, Transient, WireError
 from smc.base.units import GIB, MIB, gib_rounded_up
+from smc.model.plan import trees_of
 from smc.model.progress import Phase
 from smc.receiver import layout, mounts
 from smc.receiver.home import Kept
@@ -103,10 +104,11 @@ class Session(Work):
 
     def _trees(self, places: Mapping[str, Path]) -> list[TargetTree]:
         return [
-            TargetTree(part.source, disk.index, part.number, places[part.source])
+            TargetTree(tree.name, disk.index, part.number, places[tree.name])
             for disk in self.plan.disks
             for part in disk.partitions
-            if part.source in places and part.copied
+            for tree in trees_of(part)
+            if tree.name in places and part.copied
         ]
 
     def _take(self, listener: Listener, trees: list[TargetTree]) -> Kept | None:

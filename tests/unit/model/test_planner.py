@@ -237,6 +237,7 @@ def test_a_filesystem_never_grows_beyond_what_its_blocks_can_address() -> None:
 
 @st.composite
 def filesystems(draw: st.DrawFn, mount_point: str) -> Filesystem:
+    kind = draw(st.sampled_from(["ext2", "ext4", "xfs", "btrfs"]))
     size = draw(st.integers(64 * MIB, 400 * GIB))
     used = draw(st.integers(0, size))
     inodes = draw(st.sampled_from([0, size // 4096, size // 8192, size // 16384, size // 1048576]))
@@ -245,11 +246,11 @@ def filesystems(draw: st.DrawFn, mount_point: str) -> Filesystem:
         mount_point,
         size,
         used,
-        type=draw(st.sampled_from(["ext2", "ext4", "xfs"])),
+        type=kind,
         inodes=inodes,
         inodes_used=draw(st.integers(0, inodes)),
         features=tuple(sorted(features)),
-        block_size=draw(st.sampled_from([0, 1024, 2048, 4096])),
+        block_size=draw(st.sampled_from([0, 4096] if kind == "btrfs" else [0, 1024, 2048, 4096])),
         inode_size=draw(st.sampled_from([0, 128, 256, 512])),
     )
 
@@ -340,7 +341,7 @@ def check_fits(source: Server, made: Plan, parts: dict[int, tuple[PartWish, ...]
                 assert fs
                 assert FORMATS[fs.type].holds(fs, part.size)
                 assert set(part.features) <= set(fs.features)
-                assert part.inodes >= fs.inodes_used or fs.type == "xfs"
+                assert part.inodes >= fs.inodes_used or fs.type in ("xfs", "btrfs")
                 if part.source in wished:
                     size = wished[part.source].size
                     slack = SLACK if size == by_name[part.source].size else 0
