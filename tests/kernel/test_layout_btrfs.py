@@ -23,7 +23,7 @@ from smc.agent.superblock import recognise
 from smc.base.run import run
 from smc.base.units import GIB, MIB
 from smc.model import btrfs
-from smc.model.disk import Disk, Role
+from smc.model.disk import Disk, Filesystem, Role
 from smc.model.plan import TargetPartition, TargetSubvolume
 from smc.receiver import filesystems, mounts
 from smc.transfer.sender import SourceTree
@@ -105,7 +105,7 @@ def test_a_made_filesystem_has_the_room_that_was_counted_on(tmp_path: Path, size
             tool("umount", place)
 
 
-def _holding(fs, used):  # type: ignore[no-untyped-def]
+def _holding(fs: Filesystem, used: int) -> Filesystem:
     return msgspec.structs.replace(fs, used=used, size=used)
 
 
