@@ -17,6 +17,7 @@ from smc.model.server import Architecture, Firmware
 SOCKET_PATH_LONGEST = 107  # bytes, sockaddr_un(7)
 SERIAL_LONGEST = 20  # bytes, VIRTIO_BLK_ID_BYTES in linux/virtio_blk.h
 NIC_SLOT = 5  # the NIC's PCI slot, hence its name ens5, as instances of ECS have it
+SATA_SLOT = 29  # the controller's; a machine has it when a disk needs it
 DISK_SLOT = 6  # the first disk's; the others follow
 SEED_SLOT = 30  # behind all disks
 NETDEV = "net0"
@@ -34,11 +35,20 @@ class Accelerator(Enum):
     TCG = "tcg"
 
 
+class Bus(Enum):
+    """How a disk is attached. Instances have VIRTIO; the others are for machines that are to be moved."""
+
+    VIRTIO = "virtio"
+    SATA = "sata"
+    NVME = "nvme"
+
+
 class MachineDisk(msgspec.Struct, frozen=True, kw_only=True):
     """A qcow2 file; `serial` is what the guest finds under /dev/disk/by-id (at most 20 characters)."""
 
     path: Path
     serial: str
+    bus: Bus = Bus.VIRTIO
 
 
 class Forward(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +126,7 @@ def command_line(spec: MachineSpec, accelerator: Accelerator) -> list[str]:
         *("-qmp", monitor_argument(spec)),
         *("-chardev", f"file,id=console,path={_escaped(spec.console)}", "-serial", "chardev:console"),
         *_network(spec.network),
+        *(_sata() if any(disk.bus is Bus.SATA for disk in spec.disks) else ()),
         *(word for index, disk in enumerate(spec.disks) for word in _disk(index, disk)),
         *(_seed(spec.seed) if spec.seed else ()),
     ]
@@ -229,8 +240,23 @@ def _disk(index: int, disk: MachineDisk) -> Iterator[str]:
     # The host's page cache with the guest's flushes kept: no data is lost that the guest was told is safe,
     # and it works on every filesystem, tmpfs too, where O_DIRECT does not.
     yield from _blockdev(node, "qcow2", disk.path, read_only=False)
+    options = f"drive={node},serial={disk.serial},bootindex={index}"
+    slot = f"addr={DISK_SLOT + index:#x}"
     yield "-device"
-    yield f"virtio-blk-pci,drive={node},serial={disk.serial},addr={DISK_SLOT + index:#x},bootindex={index}"
+    match disk.bus:
+        case Bus.VIRTIO:
+            yield f"virtio-blk-pci,{options},{slot}"
+        case Bus.SATA:
+            yield f"ide-hd,bus=sata.{index},{options}"
+        case Bus.NVME:
+            yield f"nvme,{options},{slot}"
+        case _:
+            assert_never(disk.bus)
+
+
+def _sata() -> Iterator[str]:
+    """One AHCI controller with six ports."""
+    yield from ("-device", f"ahci,id=sata,addr={SATA_SLOT:#x}")
 
 
 def _seed(path: Path) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 from smc.base.errors import UserError
 from smc.localcloud.machine import (
     Accelerator,
+    Bus,
     Forward,
     MachineDisk,
     MachineSpec,
@@ -53,6 +54,16 @@ def test_each_disk_carries_its_serial_number_and_boots_in_its_order() -> None:
     disks = [value for value in values(words_of(), "-device") if value.startswith("virtio-blk")]
     assert ["serial=d-system" in disks[0], "serial=smc-j-1" in disks[1]] == [True, True]
     assert ["bootindex=0" in disks[0], "bootindex=1" in disks[1]] == [True, True]
+
+
+def test_a_disk_may_be_attached_by_sata_or_nvme() -> None:
+    for bus, wanted in ((Bus.SATA, "ide-hd,bus=sata.1,"), (Bus.NVME, "nvme,")):
+        other = msgspec.structs.replace(SPEC.disks[1], bus=bus)
+        devices = values(words_of(msgspec.structs.replace(SPEC, disks=(SPEC.disks[0], other))), "-device")
+        (found,) = [device for device in devices if "serial=smc-j-1" in device]
+        assert found.startswith(wanted)
+        assert "bootindex=1" in found
+        assert any(device.startswith("ahci,id=sata") for device in devices) == (bus is Bus.SATA)
 
 
 def test_a_path_with_a_comma_stays_one_path() -> None:
