@@ -4,7 +4,7 @@ BIN := .venv/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
 DATA_DIR ?= $(HOME)/.local/share/smc
 
-.PHONY: demo test check docs up agent appliance unit kernel machines long bench-files setup clean
+.PHONY: demo test check docs up agent appliance unit kernel machines long test-machines bench-files setup clean
 
 demo: setup agent appliance  ## a live Linux server becomes an image that boots, judged from outside
 	$(BIN)/python -m demo.run
@@ -33,6 +33,9 @@ machines: setup agent appliance  ## boots virtual machines
 
 long: setup agent appliance  ## machines too, a quarter of an hour each: no part of `make test`
 	$(BIN)/pytest -q tests/long
+
+test-machines: setup agent appliance  ## a matrix of sources, each migrated and booted; ONLY=id,id AGAIN=1; hours
+	$(BIN)/python -m tests.matrix.run
 
 bench-files: setup  ## the file engine against rsync: build/bench/files.json; needs root, half an hour
 	@bash packaging/install.sh packaging/apt-packages-bench.txt

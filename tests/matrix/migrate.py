@@ -1,0 +1,110 @@
+"""One row by the full path: a source boots, is imported, becomes an image, which boots as that server."""
+
+import re
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from demo import judge_boot
+from demo.center import Center, free_port
+from demo.operator import Operator
+from demo.run import CENTER_FROM_SOURCE
+from demo.ssh import Shell
+from demo.stages import Failed, Stages, wait_until
+from tests.matrix import source
+from tests.matrix.builder import build
+
+SECONDS_TO_BOOT = 600.0  # 100 s under emulation on an idle machine
+SECONDS_TO_IMPORT = 300.0
+SECONDS_TO_MIGRATE = 2400.0
+POLL_SECONDS = 5.0
+LAST_LINES = 3  # of a console that go into a cause
+WHO = "cat /etc/hostname /etc/machine-id /etc/marker"
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\x20-\x7e]")  # colours and the like on a console
+
+
+def migrate(row: dict[str, str], name: str, folder: Path, stages: Stages) -> None:
+    """Raises `Failed`, or an error of the product, with why the copy did not boot as the same server."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with stages.stage("build", "its source (kept for the next run)"):
+        built = build(row, name)
+    with ExitStack() as undo:
+        undo.callback(keep_only_logs, folder)
+        center = Center(folder / "data")
+        with stages.stage("center", "the center and its local cloud start"):
+            undo.callback(center.stop)
+            center.start()
+            operator = Operator(center.folder)
+        with stages.stage("source", "the source boots"):
+            shell = undo.enter_context(source.running(row, built, folder / "source"))
+            console = folder / "source" / "serial.log"
+            wait_for_login(shell, console, "the source")
+            who = shell.run(WHO, timeout=60)
+        with stages.stage("import", "the operator's one line"):
+            shell.run(operator.import_line(CENTER_FROM_SOURCE), timeout=SECONDS_TO_IMPORT)
+            imported = operator.only_source()
+        with stages.stage("migrate", "a job from the command line, migrated now"):
+            image = image_of(operator, imported)
+        with stages.stage("boot", "an instance from the image"):
+            port = free_port()
+            made = operator.smc("instance", "create", image, "--name", "copy", "--open-port", f"22={port}")
+            undo.callback(operator.release, made["InstanceId"])
+            console = center.folder / "cloud" / "instances" / made["InstanceId"] / "serial.log"
+            copy = Shell(port=port, key=built.key)
+            wait_for_login(copy, console, "the copy")
+        with stages.stage("judge", "is it the same server?"):
+            told = copy.run(WHO, timeout=60)
+            if told != who:
+                raise Failed(f"hostname, machine id and marker were {who!r} and are {told!r}")
+            judge_boot.without_agent(copy)
+
+
+def image_of(operator: Operator, imported: str) -> str:
+    """The image of a job that ran to its end."""
+    words = ("--name", "matrix", "--image-name", "matrix", "--method", "now")
+    job = operator.smc("job", "create", imported, *words)["JobId"]
+    deadline = time.monotonic() + SECONDS_TO_MIGRATE
+    while time.monotonic() < deadline:
+        told = _job(operator, job)
+        if told["Status"] == "Finished":
+            image: str = told["ImageId"]
+            return image
+        if told["Status"] == "InError":
+            raise Failed(f"[{told['ErrorCode']}] {told['StatusInfo']}")
+        time.sleep(POLL_SECONDS)
+    raise Failed(f"the job is {told['Status']} {told['BusinessStatus']} after {SECONDS_TO_MIGRATE:g} s")
+
+
+def wait_for_login(shell: Shell, console: Path, who: str) -> None:
+    """sshd answers and lets root in; a machine that does not is told by the end of its console."""
+    try:
+        wait_until(f"sshd of {who}", SECONDS_TO_BOOT, lambda: judge_boot.banner(shell.port))
+        wait_until(f"a login on {who}", SECONDS_TO_BOOT, shell.answers)
+    except Failed as e:
+        raise Failed(f"{e}; its console ends: {last_lines(console)}") from e
+
+
+def last_lines(console: Path) -> str:
+    if not console.exists():
+        return "there is none"
+    lines = [CONTROL.sub("", line).strip() for line in console.read_text(errors="replace").splitlines()]
+    return " / ".join([line for line in lines if line][-LAST_LINES:]) or "it is empty"
+
+
+def keep_only_logs(folder: Path) -> None:
+    """Disks of a run that is over are of no use and large; what was said is kept to look into."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.suffix != ".log":
+            path.unlink()
+
+
+def _job(operator: Operator, job: str) -> dict[str, Any]:  # Any: JSON of the API
+    jobs = operator.smc("job", "list")["ReplicationJobs"]["ReplicationJob"]
+    found: dict[str, Any] = next(each for each in jobs if each["JobId"] == job)
+    return found
