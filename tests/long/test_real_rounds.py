@@ -83,7 +83,7 @@ def test_a_tested_server_is_moved_in_rounds_and_cut_over(center: Center, source:
     assert drill["Status"] in {"Passed", "Warning"}, drill
     assert items["PortAnswers"]["Level"] == "Passed"
     assert items["Equality"]["Level"] == "Passed"
-    assert drill["Speed"] > 0 and drill["Screenshot"] and drill["Console"]
+    assert drill["Speed"] > 0 and drill["Screenshot"]
     (first,) = images(sdk)
     assert first["ImageName"] == "rounds_CYCLE_1"
     instance = sdk.job(job).transition_instance_id
