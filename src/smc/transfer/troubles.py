@@ -36,8 +36,8 @@ class Troubles:
     def saw(self, tree: int, folders: Iterable[Folder]) -> None:
         """What changed since the pass began is remembered in the state in which it was listed."""
         for folder in folders:
-            if folder.own is not None and not folder.path and self.is_recent(folder.own.changed_ns):
-                self.read_at[tree, b""] = folder.own.changed_ns
+            if folder.own is not None and self.is_recent(folder.own.changed_ns):
+                self.read_at[tree, folder.path] = folder.own.changed_ns
             for entry in folder.entries:
                 if self.is_recent(entry.changed_ns):
                     self.read_at[tree, join(folder.path, entry.name)] = entry.changed_ns
