@@ -3,7 +3,6 @@
 The first job is deleted while data flows: the instance boots its own system again. The second one delivers.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,22 +43,6 @@ for disk in /dev/vd?; do
     umount /mnt
 done
 """
-
-
-@pytest.fixture
-def center(tmp_path: Path) -> Iterator[Center]:
-    started = Center(tmp_path / "data")
-    started.start()
-    yield started
-    started.stop()
-    print(started.last_lines())
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Iterator[sample.Source]:
-    booted = sample.boot(sample.build(), tmp_path / "source")
-    yield booted
-    booted.stop()
 
 
 class Target:

@@ -3,9 +3,7 @@
 Takes a quarter of an hour under emulation, so it is in a ring of its own: `make long`.
 """
 
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from alibabacloud_smc20190601 import models
@@ -30,22 +28,6 @@ find /usr/share -type f | head -20 | xargs rm
 mv /etc/issue /etc/issue.renamed
 sync
 """
-
-
-@pytest.fixture
-def center(tmp_path: Path) -> Iterator[Center]:
-    started = Center(tmp_path / "data")
-    started.start()
-    yield started
-    started.stop()
-    print(started.last_lines())
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Iterator[sample.Source]:
-    booted = sample.boot(sample.build(), tmp_path / "source")
-    yield booted
-    booted.stop()
 
 
 def settled(sdk: Sdk, job: str, status: str) -> None:
