@@ -111,6 +111,17 @@ echo "$fstab" > /mnt/etc/fstab
 echo "$NAME" > /mnt/etc/hostname
 printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$NAME" > /mnt/etc/hosts
 head -c 32 /dev/urandom | base64 > /mnt/etc/marker
+marked=/mnt/srv/marker # what files can be, to be found again on the copy
+mkdir -p -m 2750 "$marked/folder/of its own"
+for each in $(seq 100); do head -c $((each * 511)) /dev/urandom > "$marked/folder/$each"; done
+ln "$marked/folder/1" "$marked/a hard link"
+ln -s 'folder/no such file' "$marked/a dangling link"
+truncate -s 20M "$marked/sparse"
+echo middle | dd of="$marked/sparse" bs=1M seek=10 conv=notrunc status=none
+mkfifo "$marked/pipe"
+chown -R 4711:4712 "$marked/folder"
+touch -d '1999-12-31 23:59:59.123456789' "$marked/folder/2"
+chmod 4711 "$marked/folder/3"
 mkdir -p -m 0700 /mnt/root/.ssh
 echo "$KEY" > /mnt/root/.ssh/authorized_keys
 chmod 0600 /mnt/root/.ssh/authorized_keys

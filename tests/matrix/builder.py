@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import tempfile
+import time
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +24,7 @@ from smc.localcloud.seed import make_seed
 
 SCRIPT = Path(__file__).with_name("build_source.sh")
 VERSION = 1  # raised when this file builds something else from the same row
-DISK_GIB = 4  # a tree takes about 1.2 GiB
+DISK_GIB = 4  # a tree takes about 0.4 GiB
 BUILT = "source: built"  # the last line on the console
 BUILD_SECONDS = 2400.0  # measured 250 s under emulation on a busy machine
 LAST_WORDS = 600  # characters of the builder's console that go into a failure
@@ -42,17 +43,20 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
 def build(row: dict[str, str], name: str) -> Built:
     """The source of the row; made when it is not there or what it is made of has changed."""
     key = make_key(SHELF)
-    builder = bake(_recipe(), say=lambda line: say(f"    {line}"))
+    builder = bake(_recipe(), say=lambda line: say(f"    {name}: {line}"))
     seed = _user_data(row, name, key.with_suffix(".pub").read_text().strip())
     inputs = [VERSION, DISK_GIB, row["suite"], packages(row), seed]
     finished = SHELF / "sources" / sha256(msgspec.json.encode(inputs)).hexdigest()[:16]
-    count = 2 if row["root"] == "mdraid" else 1
     finished.parent.mkdir(parents=True, exist_ok=True)
     with exclusively(SHELF / ".lock", say=lambda: say("    another run is building a source")):
         if not finished.exists():
-            _make(row, seed, builder, finished, count)
-    disks = tuple(finished / f"{number}.qcow2" for number in range(count))
+            _make(row, name, seed, builder, finished)
+    disks = tuple(finished / f"{number}.qcow2" for number in range(_disks(row)))
     return Built(disks=disks, kernel=builder.kernel, key=key)
+
+
+def _disks(row: dict[str, str]) -> int:
+    return 2 if row["root"] == "mdraid" else 1
 
 
 def _recipe() -> Recipe:
@@ -68,24 +72,25 @@ def _user_data(row: dict[str, str], name: str, public_key: str) -> str:
     return "\n".join(["#!/bin/bash", *heads, SCRIPT.read_text()])
 
 
-def _make(row: dict[str, str], seed: str, builder: Baked, finished: Path, count: int) -> None:
+def _make(row: dict[str, str], name: str, seed: str, builder: Baked, finished: Path) -> None:
     if free_space() < ROOM:
         raise Failed(f"a source takes {ROOM >> 30} GiB while it is built, and {SHELF} has less")
     with ExitStack() as undo:
         work = Path(tempfile.mkdtemp(prefix="source-", dir=SHELF))
         undo.callback(shutil.rmtree, work, ignore_errors=True)
-        say(f"    the packages of {row['suite']}")
+        began = time.monotonic()
         make_tree(row, work / "tree.tar")
-        blanks = [work / f"{number}.blank" for number in range(count)]
+        blanks = [work / f"{number}.blank" for number in range(_disks(row))]
         for blank in blanks:
             run("qemu-img", "create", "-q", "-f", "qcow2", blank, f"{DISK_GIB}G", timeout=60)
-        say("    its disks")
+        say(f"    {name}: its packages are there after {time.monotonic() - began:.0f} s")
         _run_builder(work, builder, blanks, seed)
         result = work / "result"
         result.mkdir()
         for number, blank in enumerate(blanks):
             _compress(blank, result / f"{number}.qcow2")
         result.rename(finished)
+        say(f"    {name}: its source is built after {time.monotonic() - began:.0f} s")
 
 
 def _run_builder(work: Path, builder: Baked, blanks: list[Path], seed: str) -> None:

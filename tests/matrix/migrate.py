@@ -1,9 +1,11 @@
 """One row by the full path: a source boots, is imported, becomes an image, which boots as that server."""
 
+import json
 import re
 import shutil
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +16,32 @@ from demo.run import CENTER_FROM_SOURCE
 from demo.ssh import Shell
 from demo.stages import Failed, Stages, wait_until
 from tests.matrix import source
-from tests.matrix.builder import build
+from tests.matrix.builder import Built
 
 SECONDS_TO_BOOT = 600.0  # 100 s under emulation on an idle machine
 SECONDS_TO_IMPORT = 300.0
 SECONDS_TO_MIGRATE = 2400.0
-POLL_SECONDS = 5.0
+POLL_SECONDS = 2.0
 LAST_LINES = 3  # of a console that go into a cause
 WHO = "cat /etc/hostname /etc/machine-id /etc/marker"
+FILES = (  # every name with what it is, and every content; of the marker tree and of who may log in
+    "cd /srv/marker && find . -type d -printf '%P %y %m %U:%G %T@\\n'"
+    " -o -printf '%P %y %m %U:%G %s %n %T@ %l\\n' | sort"
+    " && find . -type f -exec sha256sum {} + | sort -k 2"
+    " && sha256sum /etc/passwd /etc/shadow /etc/ssh/ssh_host_*_key"
+)
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\x20-\x7e]")  # colours and the like on a console
 
 
-def migrate(row: dict[str, str], name: str, folder: Path, stages: Stages) -> None:
-    """Raises `Failed`, or an error of the product, with why the copy did not boot as the same server."""
+def migrate(row: dict[str, str], source_of: Callable[[], Built], folder: Path, stages: Stages) -> None:
+    """`source_of` gives the row's source when it is built.
+
+    Raises `Failed`, or an error of the product, with why the copy did not boot as the same server.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with stages.stage("build", "its source (kept for the next run)"):
-        built = build(row, name)
+        built = source_of()
     with ExitStack() as undo:
         undo.callback(keep_only_logs, folder)
         center = Center(folder / "data")
@@ -42,12 +53,12 @@ def migrate(row: dict[str, str], name: str, folder: Path, stages: Stages) -> Non
             shell = undo.enter_context(source.running(row, built, folder / "source"))
             console = folder / "source" / "serial.log"
             wait_for_login(shell, console, "the source")
-            who = shell.run(WHO, timeout=60)
+            who, files = shell.run(WHO, timeout=60), shell.run(FILES, timeout=60)
         with stages.stage("import", "the operator's one line"):
             shell.run(operator.import_line(CENTER_FROM_SOURCE), timeout=SECONDS_TO_IMPORT)
             imported = operator.only_source()
         with stages.stage("migrate", "a job from the command line, migrated now"):
-            image = image_of(operator, imported)
+            image = image_of(operator, imported, folder)
         with stages.stage("boot", "an instance from the image"):
             port = free_port()
             made = operator.smc("instance", "create", image, "--name", "copy", "--open-port", f"22={port}")
@@ -59,13 +70,23 @@ def migrate(row: dict[str, str], name: str, folder: Path, stages: Stages) -> Non
             told = copy.run(WHO, timeout=60)
             if told != who:
                 raise Failed(f"hostname, machine id and marker were {who!r} and are {told!r}")
+            differ = different(files, copy.run(FILES, timeout=60))
+            if differ:
+                raise Failed(f"files are others on the copy: {'; '.join(differ[:LAST_LINES])}")
             judge_boot.without_agent(copy)
 
 
-def image_of(operator: Operator, imported: str) -> str:
-    """The image of a job that ran to its end."""
+def image_of(operator: Operator, imported: str, folder: Path) -> str:
+    """The image of a job that ran to its end; what it said is kept in `folder`."""
     words = ("--name", "matrix", "--image-name", "matrix", "--method", "now")
     job = operator.smc("job", "create", imported, *words)["JobId"]
+    try:
+        return _finished(operator, job)
+    finally:
+        keep_what_was_said(operator, job, folder)
+
+
+def _finished(operator: Operator, job: str) -> str:
     deadline = time.monotonic() + SECONDS_TO_MIGRATE
     while time.monotonic() < deadline:
         told = _job(operator, job)
@@ -76,6 +97,21 @@ def image_of(operator: Operator, imported: str) -> str:
             raise Failed(f"[{told['ErrorCode']}] {told['StatusInfo']}")
         time.sleep(POLL_SECONDS)
     raise Failed(f"the job is {told['Status']} {told['BusinessStatus']} after {SECONDS_TO_MIGRATE:g} s")
+
+
+def keep_what_was_said(operator: Operator, job: str, folder: Path) -> None:
+    """The job's log and report and the consoles of its instances, as long as they are there."""
+    for verb in ("log", "report"):
+        with suppress(Failed):  # there is no report of a job that failed early
+            text = json.dumps(operator.smc("job", verb, job), indent=1, ensure_ascii=False)
+            (folder / f"job-{verb}.log").write_text(text)
+    for console in (operator.data_dir / "cloud" / "instances").glob("*/serial.log"):
+        shutil.copyfile(console, folder / f"{console.parent.name}.log")
+
+
+def different(before: str, after: str) -> list[str]:
+    """Lines that only one of two lists has."""
+    return sorted(set(before.splitlines()) ^ set(after.splitlines()))
 
 
 def wait_for_login(shell: Shell, console: Path, who: str) -> None:

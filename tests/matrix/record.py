@@ -29,7 +29,7 @@ Every pair of two values stands in some row, but for what cannot be:
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """`stage` is where a row failed; `commit` is the last that changed the product."""
+    """`stage` is where a row failed; `commit` is the last that changed the product; `stages` in seconds."""
 
     date: str  # UTC, ISO 8601
     commit: str
@@ -37,6 +37,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int
     stage: str = ""
     cause: str = ""
+    stages: dict[str, int] = {}
 
 
 Outcomes = dict[str, Outcome]

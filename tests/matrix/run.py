@@ -9,11 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from demo.stages import Failed, Stages, say
 from tests.matrix import record
+from tests.matrix.builder import Built, build
 from tests.matrix.migrate import migrate
 from tests.matrix.rows import CI, rows
 
@@ -33,18 +37,28 @@ def main() -> int:
         say(str(e))
         return 2
     record.write(outcomes, table)
-    for name in chosen:
-        known = outcomes.get(name)
-        if os.environ.get("AGAIN") != "1" and is_done(known, commit):
-            say(f"{name}: booted at this commit already")
-            continue
-        say(f"{name}: begins")
-        outcomes[name] = one(table[name], name, commit)
-        record.write(outcomes, table)
-        say(f"{name}: {outcomes[name].result} {outcomes[name].cause}")
+    again = os.environ.get("AGAIN") == "1"
+    todo = [name for name in chosen if again or not is_done(outcomes.get(name), commit)]
+    say(f"test-machines: {len(chosen) - len(todo)} of {len(chosen)} booted at this commit already")
+    with building(todo, table) as sources:
+        for name in todo:
+            say(f"{name}: begins")
+            outcomes[name] = one(table[name], sources[name], FOLDER / name, commit)
+            record.write(outcomes, table)
+            say(f"{name}: {outcomes[name].result} {outcomes[name].cause} {outcomes[name].stages}")
     bad = [name for name in chosen if outcomes[name].result != record.BOOTED]
     say(f"test-machines: {len(chosen) - len(bad)} of {len(chosen)} booted; see docs/reference/boots.md")
     return 1 if bad else 0
+
+
+@contextmanager
+def building(names: list[str], table: dict[str, dict[str, str]]) -> Iterator[dict[str, Callable[[], Built]]]:
+    """The sources of the rows, built one after the other while earlier rows are migrated."""
+    with ThreadPoolExecutor(max_workers=1) as builder:
+        try:
+            yield {name: builder.submit(build, table[name], name).result for name in names}
+        finally:
+            builder.shutdown(cancel_futures=True)
 
 
 def choose(only: str, table: dict[str, dict[str, str]]) -> list[str]:
@@ -62,11 +76,11 @@ def is_done(known: record.Outcome | None, commit: str) -> bool:
     return known is not None and known.result == record.BOOTED and known.commit == commit
 
 
-def one(row: dict[str, str], name: str, commit: str) -> record.Outcome:
+def one(row: dict[str, str], source_of: Callable[[], Built], folder: Path, commit: str) -> record.Outcome:
     stages = Stages()
     cause = ""
     try:
-        migrate(row, name, FOLDER / name, stages)
+        migrate(row, source_of, folder, stages)
     except (Failed, SmcError, OSError, subprocess.SubprocessError) as e:
         cause = shortened(str(e) or type(e).__name__)
     return record.Outcome(
@@ -76,6 +90,7 @@ def one(row: dict[str, str], name: str, commit: str) -> record.Outcome:
         seconds=round(stages.total),
         stage=stages.where if cause else "",
         cause=cause,
+        stages={stage: round(seconds) for stage, seconds in stages.seconds.items()},
     )
 
 

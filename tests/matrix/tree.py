@@ -14,6 +14,12 @@ from smc.localcloud.bake import CACHE, LEFT_OUT
 SHELF = CACHE / "matrix"
 TREE_SECONDS = 1800.0  # measured 90 s; a slow mirror takes longer
 ARCHIVES = "/var/cache/apt/archives"
+DRIVERS_LEFT_OUT = (  # of hardware that no machine of the matrix has: half of a tree
+    *("bluetooth", "comedi", "gpu", "hid", "hwmon", "iio", "infiniband", "isdn", "media", "mmc"),
+    *("net/can", "net/dsa", "net/ethernet", "net/phy", "net/usb", "net/wireless", "net/wwan"),
+    *("platform", "power", "scsi/bfa", "scsi/lpfc", "scsi/qla2xxx", "staging", "usb", "video"),
+)
+FOLDERS_LEFT_OUT = ("sound", "net/bluetooth", "net/mac80211", "net/wireless")  # of kernel/
 BASE = (
     *("systemd", "systemd-sysv", "udev", "dbus", "kmod", "iproute2", "procps", "openssh-server"),
     *("curl", "ca-certificates", "e2fsprogs", "linux-image-amd64", "initramfs-tools", "zstd"),
@@ -72,7 +78,7 @@ def _mmdebstrap(row: dict[str, str], mirror: apt.Source, kept: Path, tar: Path) 
         f"--include={','.join(packages(row))}",
         *(f"--aptopt={option}" for option in apt.fetch_options()),
         "--dpkgopt=force-unsafe-io",
-        *(f"--dpkgopt=path-exclude={path}" for path in LEFT_OUT),
+        *(f"--dpkgopt=path-exclude={path}" for path in (*LEFT_OUT, *_modules_left_out())),
         # links /bin and the like before the first package, which suites since trixie take for granted
         "--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr",
         *("--skip=download/empty", "--skip=essential/unlink"),  # or it refuses and removes kept packages
@@ -83,6 +89,11 @@ def _mmdebstrap(row: dict[str, str], mirror: apt.Source, kept: Path, tar: Path) 
         '--customize-hook=truncate --size=0 "$1/etc/machine-id"',
         *(row["suite"], str(tar), mirror.line()),
     ]
+
+
+def _modules_left_out() -> list[str]:
+    drivers = [f"drivers/{folder}" for folder in DRIVERS_LEFT_OUT]
+    return [f"*/lib/modules/*/kernel/{folder}/*" for folder in (*drivers, *FOLDERS_LEFT_OUT)]
 
 
 def free_space() -> int:
