@@ -2,6 +2,8 @@
 #
 # Set before it: START ROOT BOOT FSTAB NETWORK BUS NAME KEY. The disks are blank; the last line on the console
 # says that the source was built. Other host kernels may lack vfat, device-mapper and md; this one has them.
+# A getty that starts meanwhile would take the console away: what is written there then fails.
+systemctl mask --quiet --runtime --now serial-getty@ttyS0.service
 exec > /dev/ttyS0 2>&1
 trap 'systemctl poweroff --no-block' EXIT
 set -eux -o pipefail
