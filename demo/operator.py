@@ -70,6 +70,15 @@ class Operator:
             raise Failed(f"job {job} did not finish; its log: {self._log(job)}")
         return self._done(job)
 
+    def run_to_its_end(self, job: str, shown: Path, *, seconds: float) -> None:
+        """Start a job and write what its progress shows to `shown`; it may end well or not."""
+        words = [str(SMC), "job", "start", job, "--wait", "--data-dir", str(self.data_dir)]
+        with shown.open("w") as output:
+            try:
+                subprocess.run(words, check=False, timeout=seconds, stdout=output, stderr=subprocess.STDOUT)
+            except subprocess.TimeoutExpired as e:
+                raise Failed(f"job {job} is not at its end after {seconds:g} s") from e
+
     def boot(self, image: str, ssh_port: int, web_port: int) -> str:
         """An instance from the image, with its sshd and web server on ports of this machine."""
         words = ("--open-port", f"22={ssh_port}", "--open-port", f"80={web_port}")
