@@ -1,9 +1,7 @@
 """One migration on real machines, driven by the official SDK alone; the center is killed in its middle."""
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,22 +64,6 @@ class Sdk:
     def sources(self) -> list[Any]:  # Any: the SDK's model is not typed
         request = models.DescribeSourceServersRequest()
         return list(self.client.describe_source_servers(request).body.source_servers.source_server)
-
-
-@pytest.fixture
-def center(tmp_path: Path) -> Iterator[Center]:
-    started = Center(tmp_path / "data")
-    started.start()
-    yield started
-    started.stop()
-    print(started.last_lines())
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Iterator[sample.Source]:
-    booted = sample.boot(sample.build(), tmp_path / "source")
-    yield booted
-    booted.stop()
 
 
 def test_a_server_becomes_an_image_that_boots_though_center_and_agent_are_killed_while_data_flows(

@@ -117,8 +117,9 @@ def hash_piece(data: bytes | bytearray | memoryview, /) -> bytes:
     leaves, as docs/design/wire.md defines it."""
 
 def sync_filesystem(fd: int, /) -> None:
-    """Write all of the filesystem of an open file to its disk. Raises OSError, also for what failed before
-    (5.8)."""
+    """Write all of the filesystem of an open file to its disk.
+
+    Raises OSError, since Linux 5.8 also for a write that failed before the call."""
 
 def filesystem(fd: int, /) -> int:
     """The kind of the filesystem of an open file: statfs(2)'s f_type. Raises OSError."""

@@ -1,7 +1,7 @@
 """The items of a drill that the source's own description answers (service-facts 4, and ours)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -105,25 +105,35 @@ def _clock(subject: Subject) -> Verdict:
     return Level.WARNING, f"the source's clock is {abs(ahead):.0f} s {how} the center's", cure
 
 
-def _file_system_type(subject: Subject) -> Verdict:
-    others = [
+class Finds(msgspec.Struct, frozen=True, kw_only=True):
+    """What is fine when nothing is found, else named behind `told`."""
+
+    find: Callable[[Subject], Sequence[str]]
+    fine: str
+    told: str
+    cure: str
+    level: Level = Level.WARNING
+    between: str = ", "
+
+    def __call__(self, subject: Subject) -> Verdict:
+        found = self.find(subject)
+        return (
+            (self.level, f"{self.told} {self.between.join(found)}", self.cure) if found else _fine(self.fine)
+        )
+
+
+def _other_types(subject: Subject) -> list[str]:
+    return [
         f"{found.mount_point} ({found.type})" for found in subject.filesystems if found.type not in FORMATS
     ]
-    if not others:
-        return _fine("all mounted filesystems can be made at the target as they are")
-    cure = "See in the plan whether they become another type or are left behind."
-    return Level.WARNING, f"not made at the target as they are: {', '.join(others)}", cure
 
 
-def _inodes(subject: Subject) -> Verdict:
-    full = [
+def _without_inodes(subject: Subject) -> list[str]:
+    return [
         found.mount_point
         for found in subject.filesystems
         if found.inodes and 100 * found.inodes_used / found.inodes > INODES_PERCENT
     ]
-    if not full:
-        return _fine("all filesystems have inodes left")
-    return Level.WARNING, f"hardly an inode left on {', '.join(full)}", "Remove files that are not needed."
 
 
 def _space(subject: Subject) -> Verdict:
@@ -140,24 +150,6 @@ def _space(subject: Subject) -> Verdict:
         f"hardly any space left on {', '.join(full)}",
         "Free space, or give the target larger disks.",
     )
-
-
-def _firewall(subject: Subject) -> Verdict:
-    found = subject.facts.firewalls
-    if not found:
-        return _fine("no firewall was found")
-    cure = (
-        "Let the source reach the center's agent port and the port of the receiver (docs/reference/ports.md)."
-    )
-    return Level.WARNING, f"active: {', '.join(found)}", cure
-
-
-def _proxy(subject: Subject) -> Verdict:
-    found = subject.facts.proxies
-    if not found:
-        return _fine("no proxy is set")
-    cure = "Let the proxy CONNECT to the receiver's port, or set `proxy` in /smc/user_config.json."
-    return Level.WARNING, f"set: {', '.join(found)}", cure
 
 
 def _kernel_file(subject: Subject) -> Verdict:
@@ -211,45 +203,22 @@ def _boot_space(subject: Subject) -> Verdict:
     return Level.WARNING, f"only {free >> 20} MiB free where /boot lies", cure
 
 
-def _mapped(subject: Subject) -> Verdict:
-    found = subject.facts.mapped
-    if not found:
-        return _fine("no filesystem lies on LVM, RAID or an encrypted volume")
-    cure = "See in the plan how they are laid out at the target, and what is left behind."
-    return Level.WARNING, f"on mapped devices: {', '.join(found)}", cure
-
-
-def _fstab(subject: Subject) -> Verdict:
-    unstable = [entry for entry in subject.facts.fstab if _is_unstable(entry)]
-    if not unstable:
-        return _fine("fstab names its devices by what does not change")
-    named = ", ".join(f"{entry.device} ({entry.mount_point})" for entry in unstable)
-    return Level.INFORMATION, f"named by what changes: {named}", "The copy's fstab is given stable names."
+def _unstable(subject: Subject) -> list[str]:
+    return [f"{entry.device} ({entry.mount_point})" for entry in subject.facts.fstab if _is_unstable(entry)]
 
 
 def _is_unstable(entry: FstabEntry) -> bool:
     return entry.device.startswith("/dev/") and STABLE.match(entry.device) is None
 
 
-def _xfs(subject: Subject) -> Verdict:
-    found = [
+def _deprecated_xfs(subject: Subject) -> list[str]:
+    return [
         f"{option} ({entry.mount_point})"
         for entry in subject.facts.fstab
         if entry.type == "xfs"
         for option in entry.options.split(",")
         if option.partition("=")[0] in DEPRECATED_XFS
     ]
-    if not found:
-        return _fine("no mount option that newer kernels refuse")
-    return Level.WARNING, f"refused by newer kernels: {', '.join(found)}", "Remove them from /etc/fstab."
-
-
-def _foreign_mounts(subject: Subject) -> Verdict:
-    found = subject.facts.foreign_mounts
-    if not found:
-        return _fine("all mounts are of local filesystems")
-    named = ", ".join(f"{point} ({kind})" for point, kind in found)
-    return Level.WARNING, f"not copied: {named}", "See that the new server reaches them too."
 
 
 def _network_cards(subject: Subject) -> Verdict:
@@ -269,45 +238,81 @@ def _selinux(subject: Subject) -> Verdict:
     return (Level.INFORMATION if cure else Level.PASSED), f"SELinux is {found}", cure
 
 
-def _databases(subject: Subject) -> Verdict:
-    found = subject.facts.databases
-    if not found:
-        return _fine("no database that is known is running")
-    cure = (
-        "Stop it before the last round, or have a backup: what changes while it is read is of no one state."
-    )
-    return Level.WARNING, f"running: {', '.join(found)}", cure
-
-
-def _left_behind(subject: Subject) -> Verdict:
-    found = subject.plan.left_behind
-    if not found:
-        return _fine("nothing is left behind")
-    named = "; ".join(f"{left.what}: {left.why}" for left in found)
-    return Level.WARNING, f"not at the target: {named}", "See that nobody needs it."
-
-
 ITEMS: dict[str, Judge] = {
     "CPU": _cpu,
     "Memory": _memory,
     "Load": _load,
     "Clock": _clock,
-    "FileSystemType": _file_system_type,
-    "FileSystemInodes": _inodes,
+    "FileSystemType": Finds(
+        find=_other_types,
+        fine="all mounted filesystems can be made at the target as they are",
+        told="not made at the target as they are:",
+        cure="See in the plan whether they become another type or are left behind.",
+    ),
+    "FileSystemInodes": Finds(
+        find=_without_inodes,
+        fine="all filesystems have inodes left",
+        told="hardly an inode left on",
+        cure="Remove files that are not needed.",
+    ),
     "FileSystemSpace": _space,
-    "Firewall": _firewall,
-    "NetworkProxy": _proxy,
+    "Firewall": Finds(
+        find=lambda subject: subject.facts.firewalls,
+        fine="no firewall was found",
+        told="active:",
+        cure="Let the source reach the center's agent port and the port of the receiver"
+        " (docs/reference/ports.md).",
+    ),
+    "NetworkProxy": Finds(
+        find=lambda subject: subject.facts.proxies,
+        fine="no proxy is set",
+        told="set:",
+        cure="Let the proxy CONNECT to the receiver's port, or set `proxy` in /smc/user_config.json.",
+    ),
     "Kernel": _kernel_file,
     "Initramfs": _initramfs_file,
     "Virtio": _virtio,
     "BootLoader": _boot_loader,
     "BootSpace": _boot_space,
-    "MappedDevices": _mapped,
-    "Fstab": _fstab,
-    "XfsMountOptions": _xfs,
-    "ForeignMounts": _foreign_mounts,
+    "MappedDevices": Finds(
+        find=lambda subject: subject.facts.mapped,
+        fine="no filesystem lies on LVM, RAID or an encrypted volume",
+        told="on mapped devices:",
+        cure="See in the plan how they are laid out at the target, and what is left behind.",
+    ),
+    "Fstab": Finds(
+        find=_unstable,
+        fine="fstab names its devices by what does not change",
+        told="named by what changes:",
+        cure="The copy's fstab is given stable names.",
+        level=Level.INFORMATION,
+    ),
+    "XfsMountOptions": Finds(
+        find=_deprecated_xfs,
+        fine="no mount option that newer kernels refuse",
+        told="refused by newer kernels:",
+        cure="Remove them from /etc/fstab.",
+    ),
+    "ForeignMounts": Finds(
+        find=lambda subject: [f"{point} ({kind})" for point, kind in subject.facts.foreign_mounts],
+        fine="all mounts are of local filesystems",
+        told="not copied:",
+        cure="See that the new server reaches them too.",
+    ),
     "NetworkCards": _network_cards,
     "Selinux": _selinux,
-    "Databases": _databases,
-    "LeftBehind": _left_behind,
+    "Databases": Finds(
+        find=lambda subject: subject.facts.databases,
+        fine="no database that is known is running",
+        told="running:",
+        cure="Stop it before the last round, or have a backup: what changes while it is read is of no one"
+        " state.",
+    ),
+    "LeftBehind": Finds(
+        find=lambda subject: [f"{left.what}: {left.why}" for left in subject.plan.left_behind],
+        fine="nothing is left behind",
+        told="not at the target:",
+        cure="See that nobody needs it.",
+        between="; ",
+    ),
 }
