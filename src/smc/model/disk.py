@@ -18,6 +18,7 @@ class Role(Enum):
     SWAP = "swap"
     BIOS_BOOT = "bios_boot"
     ESP = "esp"
+    LVM = "lvm"  # a physical volume that is made at the target
     OTHER = "other"  # LVM, RAID, LUKS, unknown: not copied by the file engine
 
 

@@ -149,8 +149,10 @@ def _is_made(server: Server, disk: Disk, part: Partition) -> bool:
     return part.role is Role.BIOS_BOOT and disk.table is Table.GPT
 
 
-def want(piece: Piece, wished: int = 0) -> Want:
-    """Raises `UserError` (`Part.TooSmall`, `Part.TooLarge`) for a wish in bytes that cannot be."""
+def want(piece: Piece, wished: int = 0, slack: int = SLACK) -> Want:
+    """`slack`: how much less than the source's own size may be, where that is wished.
+
+    Raises `UserError` (`Part.TooSmall`, `Part.TooLarge`) for a wish in bytes that cannot be."""
     own = piece.target.size
     if piece.filesystem is None or (piece.target.role is Role.ESP and not wished):
         return Want(floor=own, size=own, exact=True)
@@ -159,7 +161,7 @@ def want(piece: Piece, wished: int = 0) -> Want:
     if not wished:
         return Want(floor=least, size=max(own, least))
     if wished == own:
-        return Want(floor=max(least, own - SLACK), size=max(own, least))
+        return Want(floor=max(least, own - slack), size=max(own, least))
     if wished < least:
         raise UserError(
             f"{wished} bytes are too small for {piece.mount_point} ({piece.title}):"

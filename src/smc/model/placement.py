@@ -8,11 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from smc.base.errors import UserError
-from smc.base.units import GIB, gib_rounded_up, readable_size
-from smc.model.disk import Disk, Role
-from smc.model.pieces import Piece, Want, want
+from smc.base.units import GIB, MIB, gib_rounded_up, readable_size
+from smc.model.disk import Disk, Role, Table
+from smc.model.logical import EXTENT, GROUP_BYTES, may_be_volume
+from smc.model.pieces import SLACK, Piece, Want, want
 from smc.model.tables import ALIGNMENT, frame_bytes, table_of
 from smc.model.wishes import Limits, Wishes
+
+VOLUME_SLACK = 3 * SLACK  # that a group fits where the partitions were: its own 4 MiB, and whole extents
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,35 @@ class Shelf:
     pieces: tuple[Piece, ...]
     chosen: bool = False  # whether a wish says what is on it
     gib: int = 0
+    lvm: bool = False
+
+    def table(self, size: int) -> Table:
+        found = table_of(self.disk, self.plain, size)
+        return Table.GPT if found is Table.NONE and self.plain and self.volumes else found
 
     def frame(self, size: int) -> int:
-        """Bytes of a disk of that size that no partition gets."""
-        return frame_bytes(table_of(self.disk, self.pieces, size), len(self.pieces))
+        """Bytes of a disk of that size that no partition and no logical volume gets."""
+        group = bool(self.volumes)
+        return frame_bytes(self.table(size), len(self.plain) + group) + group * GROUP_BYTES
+
+    def whole(self, piece: Piece, size: int) -> int:
+        """Rounded up to what a partition, or a logical volume, is made of."""
+        unit = self.unit(piece)
+        return -(-size // unit) * unit
+
+    def unit(self, piece: Piece) -> int:
+        return EXTENT if self.is_volume(piece) else MIB
+
+    def is_volume(self, piece: Piece) -> bool:
+        return self.lvm and may_be_volume(piece.target.role, piece.mount_point)
+
+    @property
+    def plain(self) -> list[Piece]:
+        return [piece for piece in self.pieces if not self.is_volume(piece)]
+
+    @property
+    def volumes(self) -> list[Piece]:
+        return [piece for piece in self.pieces if self.is_volume(piece)]
 
     @property
     def mounts(self) -> list[Piece]:
@@ -49,12 +77,20 @@ class Arranged:
 def arrange(shelves: Sequence[Shelf], wishes: Wishes, limits: Limits) -> Arranged:
     """Raises `UserError` (`Disk.*`, `Part.*`), with a size that works where there is one."""
     sizes = {part.source: part.size for parts in wishes.parts.values() for part in parts}
-    wants = {piece.key: want(piece, sizes.get(piece.key, 0)) for shelf in shelves for piece in shelf.pieces}
+    wants = {
+        piece.key: want(piece, sizes.get(piece.key, 0), VOLUME_SLACK if shelf.is_volume(piece) else SLACK)
+        for shelf in shelves
+        for piece in shelf.pieces
+    }
     return _fitted(shelves, wants, wishes.sizes_gib, limits)
 
 
 def needed_gib(shelf: Shelf, wants: Mapping[str, Want]) -> int:
-    return _enough(shelf, sum(wants[piece.key].floor for piece in shelf.pieces))
+    return _enough(shelf, _floors(shelf, wants))
+
+
+def _floors(shelf: Shelf, wants: Mapping[str, Want]) -> int:
+    return sum(shelf.whole(piece, wants[piece.key].floor) for piece in shelf.pieces)
 
 
 def _enough(shelf: Shelf, size: int) -> int:
@@ -65,8 +101,13 @@ def _enough(shelf: Shelf, size: int) -> int:
     return gib
 
 
-def chosen(found: Mapping[int, Sequence[Piece]], disks: Sequence[Disk], wishes: Wishes) -> list[Shelf]:
-    """Raises `UserError` (`Disk.Needed`, `Disk.PartNotFound`, `Disk.PartTwice`)."""
+def chosen(
+    found: Mapping[int, Sequence[Piece]], disks: Sequence[Disk], wishes: Wishes, groups: Collection[int]
+) -> list[Shelf]:
+    """`groups`: disks that get LVM.
+
+    Raises `UserError` (`Disk.Needed`, `Disk.PartNotFound`, `Disk.PartTwice`).
+    """
     parts = {index: [part.source for part in wished] for index, wished in wishes.parts.items()}
     parts |= {index: [] for index in wishes.leave_out}
     by_key = {piece.key: piece for pieces in found.values() for piece in pieces if piece.filesystem}
@@ -83,7 +124,8 @@ def chosen(found: Mapping[int, Sequence[Piece]], disks: Sequence[Disk], wishes: 
             ]
         else:
             pieces = [piece for piece in own if elsewhere.get(piece.key, disk.index) == disk.index]
-        shelves.append(Shelf(disk=disk, pieces=tuple(pieces), chosen=disk.index in wishes.parts))
+        is_chosen, lvm = disk.index in wishes.parts, disk.index in groups
+        shelves.append(Shelf(disk=disk, pieces=tuple(pieces), chosen=is_chosen, lvm=lvm))
     return shelves
 
 
@@ -163,7 +205,8 @@ def _default_gib(shelf: Shelf, wants: Mapping[str, Want]) -> int:
     own = gib_rounded_up(shelf.disk.size)
     if not shelf.taken and not any(wants[piece.key].exact for piece in shelf.pieces if piece.filesystem):
         return own
-    return max(own, _enough(shelf, sum(wants[piece.key].size for piece in shelf.pieces)))
+    sizes = sum(shelf.whole(piece, wants[piece.key].size) for piece in shelf.pieces)
+    return max(own, _enough(shelf, sizes))
 
 
 def _offers(
@@ -177,7 +220,7 @@ def _offers(
     if giving.chosen:
         return []
     room = {  # less what a table takes more, where there was none, or for logical partitions
-        index: shelf.gib * GIB - 4 * ALIGNMENT - sum(wants[piece.key].floor for piece in shelf.pieces)
+        index: shelf.gib * GIB - 4 * ALIGNMENT - shelf.lvm * GROUP_BYTES - _floors(shelf, wants)
         for index, shelf in shelves.items()
         if index not in short
     }
@@ -185,7 +228,7 @@ def _offers(
     movable = [piece for piece in giving.mounts if not piece.is_fixed]
     for piece in sorted(movable, key=lambda piece: -wants[piece.key].floor):
         receiver = max(room, key=lambda index: (room[index], index), default=-1)
-        floor = wants[piece.key].floor
+        floor = shelves[receiver].whole(piece, wants[piece.key].floor) if receiver >= 0 else 0
         if receiver >= 0 and room[receiver] >= floor:
             room[receiver] -= floor + 2 * ALIGNMENT
             offers.append((piece, receiver))

@@ -29,9 +29,9 @@ class TargetSubvolume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
-    """One partition to make; in the order of `number` on its disk, sizes in whole MiB.
+    """One partition or logical volume to make; in the order of `number` on its disk, sizes in whole MiB.
 
-    The number is 0 for what fills a whole disk without a table.
+    The number is 0 for what fills a whole disk without a table; in a `group` it is that of `lv<number>`.
 
     `source` names the source partition `<disk index>_<number>` whose files fill it; "" for one that is new.
     """
@@ -54,10 +54,25 @@ class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
     bootable: bool = False  # MBR: the active one
     copied: bool = True  # False: it is made and mounted, but no files of the source come
     inodes: int = 0  # about so many: mke2fs rounds them to whole blocks of every group
+    group: str = ""  # vg0: it is a logical volume there, and no partition
+
+    @property
+    def logical(self) -> str:
+        """`GROUP/VOLUME`, "" for a partition."""
+        return f"{self.group}/lv{self.number}" if self.group else ""
+
+
+class VolumeGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """LVM on a disk; `member` is its only physical volume: the last partition, or with number 0 the disk."""
+
+    name: str
+    member: TargetPartition
 
 
 class TargetDisk(msgspec.Struct, frozen=True, kw_only=True):
     """`index` is that of the source disk which it stands for, whatever is moved to or from it.
+
+    `partitions` are all that can hold something: partitions, then the logical volumes of `group`.
 
     `serial` is filled when the disk exists at the destination.
 
@@ -71,6 +86,13 @@ class TargetDisk(msgspec.Struct, frozen=True, kw_only=True):
     partitions: tuple[TargetPartition, ...] = ()
     serial: str = ""
     excludes: tuple[str, ...] = ()
+    group: VolumeGroup | None = None
+
+    @property
+    def rows(self) -> tuple[TargetPartition, ...]:
+        """What the partition table has, in its order."""
+        plain = tuple(part for part in self.partitions if not part.group)
+        return (*plain, self.group.member) if self.group else plain
 
 
 class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):

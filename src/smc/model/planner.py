@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from smc.base.errors import UserError
-from smc.base.units import GIB, MIB
-from smc.model.disk import Disk, Filesystem, Table
+from smc.base.units import GIB
+from smc.model.disk import Disk, Filesystem, Role, Table
 from smc.model.formats import FORMATS
+from smc.model.logical import disks_with_group, group_name
+from smc.model.logical import warnings as without_group
 from smc.model.pieces import (
     Piece,
     Want,
@@ -24,10 +26,10 @@ from smc.model.pieces import (
 )
 from smc.model.placement import Arranged, Shelf, arrange, chosen, needed_gib
 from smc.model.places import KINDS
-from smc.model.plan import LeftBehind, Plan, TargetDisk, TargetPartition
+from smc.model.plan import LeftBehind, Plan, TargetDisk, TargetPartition, VolumeGroup
 from smc.model.server import Server
 from smc.model.subvolumes import why_left
-from smc.model.tables import numbers, table_of
+from smc.model.tables import frame_bytes, numbers, table_of
 from smc.model.wishes import Limits, Wishes
 
 
@@ -44,7 +46,7 @@ def plan(server: Server, wishes: Wishes, limits: Limits) -> Plan:
         excludes=wishes.excludes,
         ip_mode=wishes.ip_mode,
         left_behind=tuple(_left_behind(server, arranged)),
-        warnings=tuple(_warnings(filled, arranged)),
+        warnings=(*without_group(server, wishes), *_warnings(filled, arranged)),
     )
 
 
@@ -62,7 +64,7 @@ def _check_disks(server: Server, wishes: Wishes) -> None:
     known = {disk.index for disk in server.disks}
     if not known:
         raise UserError(f"{server.hostname} has no disk", code="Source.LayoutUnsupported")
-    for index in sorted({*wishes.sizes_gib, *wishes.leave_out, *wishes.parts} - known):
+    for index in sorted({*wishes.sizes_gib, *wishes.leave_out, *wishes.parts, *wishes.lvm} - known):
         raise UserError(
             f"{server.hostname} has no disk {index}",
             code="Disk.NotFound",
@@ -75,7 +77,7 @@ def _shelves(server: Server, wishes: Wishes) -> list[Shelf]:
     _check_mounts(server, found)
     system, size = server.disks[0], server.disks[0].size
     found[0][:0] = missing_pieces(server, found[0], table_of(system, found[0], size))
-    return chosen(found, server.disks, wishes)
+    return chosen(found, server.disks, wishes, disks_with_group(server, wishes))
 
 
 def _check_mounts(server: Server, found: Mapping[int, Sequence[Piece]]) -> None:
@@ -136,7 +138,8 @@ def _warnings(shelves: Sequence[Shelf], arranged: Arranged) -> Iterator[str]:
             f" any more, and comes on disk {taking.disk.index} ({taking.gib} GiB)"
         )
     for shelf in shelves:
-        table = table_of(shelf.disk, shelf.pieces, shelf.gib * GIB)
+        yield from _group_told(shelf)
+        table = shelf.table(shelf.gib * GIB)
         if table is not shelf.disk.table:
             yield (
                 f"{shelf.disk.path} gets a {table.value.upper()} partition table;"
@@ -144,10 +147,17 @@ def _warnings(shelves: Sequence[Shelf], arranged: Arranged) -> Iterator[str]:
             )
         for piece in shelf.mounts:
             if piece.kind:
-                lies = KINDS[piece.kind]
-                yield f"{piece.mount_point} lies on {lies} at the source, on a partition at the target"
+                lies, gets = KINDS[piece.kind], "logical volume" if shelf.is_volume(piece) else "partition"
+                yield f"{piece.mount_point} lies on {lies} at the source, on a {gets} at the target"
             if piece.filesystem and (lost := _lost_features(piece.filesystem)):
                 yield f"{piece.mount_point}: the copy does not have the filesystem features {', '.join(lost)}"
+
+
+def _group_told(shelf: Shelf) -> Iterator[str]:
+    volumes = ", ".join(f"{piece.mount_point} on lv{at}" for at, piece in enumerate(shelf.volumes, start=1))
+    if volumes:
+        name = group_name(shelf.disk.index)
+        yield f"disk {shelf.disk.index} ({shelf.disk.path}) has the volume group {name}: {volumes}"
 
 
 def _lost_features(filesystem: Filesystem) -> tuple[str, ...]:
@@ -156,20 +166,31 @@ def _lost_features(filesystem: Filesystem) -> tuple[str, ...]:
 
 def _target_disk(server: Server, shelf: Shelf, wants: Mapping[str, Want]) -> TargetDisk:
     size = shelf.gib * GIB
-    table = table_of(shelf.disk, shelf.pieces, size)
-    sizes = _share(shelf.pieces, wants, size - shelf.frame(size))
+    table = shelf.table(size)
     table_uuid = _table_uuid(server, shelf.disk, table)
+    pieces = [*shelf.plain, *shelf.volumes]
+    sizes = _share(shelf, pieces, wants, size - shelf.frame(size))
+    count, rows = len(shelf.plain), len(shelf.plain) + bool(shelf.volumes)
+    plain = tuple(
+        _numbered(piece.target, piece, table, table_uuid, number, size)
+        for piece, number, size in zip(shelf.plain, numbers(table, rows), sizes[:count], strict=False)
+    )
+    if not shelf.volumes:
+        group = None
+    else:
+        room = size - frame_bytes(table, rows) - sum(sizes[:count])
+        group = _group(server, shelf.disk, table, table_uuid, numbers(table, rows)[-1], room)
+    volumes = tuple(
+        _volume(piece, group.name if group else "", number, size)
+        for number, (piece, size) in enumerate(zip(shelf.volumes, sizes[count:], strict=True), start=1)
+    )
     return TargetDisk(
         index=shelf.disk.index,
         size=size,
         table=table,
         table_uuid=table_uuid,
-        partitions=tuple(
-            _numbered(piece, table, table_uuid, number, size)
-            for piece, number, size in zip(
-                shelf.pieces, numbers(table, len(shelf.pieces)), sizes, strict=True
-            )
-        ),
+        partitions=(*plain, *volumes),
+        group=group,
     )
 
 
@@ -184,10 +205,10 @@ def _table_uuid(server: Server, disk: Disk, table: Table) -> str:
             return ""
 
 
-def _numbered(piece: Piece, table: Table, table_uuid: str, number: int, size: int) -> TargetPartition:
-    of = piece.filesystem
-    inodes = FORMATS[of.type].inode_count(of, size) if of else 0
-    made = msgspec.structs.replace(piece.target, number=number, size=size, inodes=inodes)
+def _numbered(
+    target: TargetPartition, piece: Piece | None, table: Table, table_uuid: str, number: int, size: int
+) -> TargetPartition:
+    made = msgspec.structs.replace(target, number=number, size=size, inodes=_inodes(piece, size))
     match table:
         case Table.GPT:
             return msgspec.structs.replace(made, bootable=False)
@@ -198,22 +219,46 @@ def _numbered(piece: Piece, table: Table, table_uuid: str, number: int, size: in
             return msgspec.structs.replace(made, part_uuid="", part_label="", bootable=False)
 
 
-def _share(pieces: Sequence[Piece], wants: Mapping[str, Want], room: int) -> list[int]:
-    """Sizes in whole MiB that together take at most `room`, each at least its floor."""
-    wanted = [wants[piece.key].size for piece in pieces]
-    floors = [wants[piece.key].floor for piece in pieces]
+def _group(server: Server, disk: Disk, table: Table, table_uuid: str, number: int, size: int) -> VolumeGroup:
+    name = group_name(disk.index)
+    member = TargetPartition(number=number, size=size, role=Role.LVM, part_uuid=guid("", server, name))
+    return VolumeGroup(name=name, member=_numbered(member, None, table, table_uuid, number, size))
+
+
+def _volume(piece: Piece, group: str, number: int, size: int) -> TargetPartition:
+    return msgspec.structs.replace(
+        piece.target,
+        number=number,
+        size=size,
+        inodes=_inodes(piece, size),
+        part_uuid="",
+        part_label="",
+        bootable=False,
+        group=group,
+    )
+
+
+def _inodes(piece: Piece | None, size: int) -> int:
+    of = piece.filesystem if piece else None
+    return FORMATS[of.type].inode_count(of, size) if of else 0
+
+
+def _share(shelf: Shelf, pieces: Sequence[Piece], wants: Mapping[str, Want], room: int) -> list[int]:
+    """Sizes in whole MiB or extents that together take at most `room`, each at least its floor."""
+    wanted = [shelf.whole(piece, wants[piece.key].size) for piece in pieces]
+    floors = [shelf.whole(piece, wants[piece.key].floor) for piece in pieces]
     if sum(wanted) <= room:
         sizes = wanted
     else:
         spare, wish = room - sum(floors), sum(wanted) - sum(floors)
         sizes = [
-            floor + (want - floor) * spare // wish // MIB * MIB
-            for want, floor in zip(wanted, floors, strict=True)
+            floor + (want - floor) * spare // wish // shelf.unit(piece) * shelf.unit(piece)
+            for piece, want, floor in zip(pieces, wanted, floors, strict=True)
         ]
     for at in reversed(range(len(pieces))):
-        filesystem = pieces[at].filesystem
+        filesystem, unit = pieces[at].filesystem, shelf.unit(pieces[at])
         if filesystem and not wants[pieces[at].key].exact:
-            limit = max(FORMATS[filesystem.type].largest_size(filesystem), sizes[at])
-            sizes[at] = min(sizes[at] + room - sum(sizes), limit)
+            limit = max(FORMATS[filesystem.type].largest_size(filesystem) // unit * unit, sizes[at])
+            sizes[at] = min(sizes[at] + (room - sum(sizes)) // unit * unit, limit)
             break
     return sizes

@@ -17,8 +17,11 @@ MBR_BYTES = 2048 * GIB  # 2**32 sectors of 512 bytes
 
 
 def table_of(disk: Disk, pieces: Sequence[Piece], size: int) -> Table:
+    """`pieces` without those in a volume group: with none left it fills a disk that had no table."""
     if disk.table is Table.MBR and size <= MBR_BYTES:
         return Table.MBR
+    if disk.table is Table.NONE and disk.index and not pieces:
+        return Table.NONE
     (whole, *others) = pieces or (None,)
     if disk.table is Table.NONE and disk.index and not others and whole and whole.key == f"{disk.index}_0":
         return Table.NONE
@@ -48,11 +51,11 @@ def numbers(table: Table, count: int) -> list[int]:
 
 
 def partition_starts(disk: TargetDisk) -> list[int]:
-    """Byte offsets of the partitions, in their order."""
+    """Byte offsets of the partitions, in the order of the table."""
     if disk.table is Table.NONE:
         return [0]
     starts, end = [], ALIGNMENT
-    for partition in disk.partitions:
+    for partition in disk.rows:
         end += ALIGNMENT if is_logical(disk, partition.number) else 0
         starts.append(end)
         end += partition.size
@@ -68,7 +71,7 @@ def extended(disk: TargetDisk) -> tuple[int, int]:
     starts = partition_starts(disk)
     within = [
         (start, part.size)
-        for start, part in zip(starts, disk.partitions, strict=True)
+        for start, part in zip(starts, disk.rows, strict=True)
         if is_logical(disk, part.number)
     ]
     if not within:

@@ -35,5 +35,6 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     sizes_gib: dict[int, int] = {}
     parts: dict[int, tuple[PartWish, ...]] = {}
     leave_out: frozenset[int] = frozenset()  # data disks that shall not come along
+    lvm: frozenset[int] = frozenset()  # disks that shall have a volume group (model/logical.py)
     excludes: tuple[str, ...] = ()
     ip_mode: IpMode = IpMode.DHCP
