@@ -205,3 +205,41 @@ def test_one_disk_is_described_in_one_generation(running: Center, sdk: Client) -
             SystemDiskPart=[part],
             Disks={"System": {"Part": [{"Path": "/"}]}},
         )
+
+
+def with_boot(*, tools: tuple[str, ...] = ("lvm2",)) -> Server:
+    """With lvm2, and /boot on the system disk."""
+    made = source()
+    system, *data = made.disks
+    root = system.partitions[-1]
+    assert root.filesystem
+    files = msgspec.structs.replace(root.filesystem, mount_point="/boot", uuid="u-boot", used=100 * MIB)
+    boot = msgspec.structs.replace(root, number=9, start=root.start + root.size, size=GIB, filesystem=files)
+    larger = msgspec.structs.replace(system, size=system.size + GIB, partitions=(*system.partitions, boot))
+    return msgspec.structs.replace(made, disks=(larger, *data), tools=tools)
+
+
+def test_a_disk_gets_lvm_where_it_is_asked_for_and_modify_takes_it_back(running: Center, sdk: Client) -> None:
+    asked = running.import_server(with_boot()).source_id
+    job = create(sdk, asked, disks=Disks(system=System(lvm=True), data=[Data(size=9), Data(lvm=True)]))
+    found = described(sdk, job).disks
+    assert (found.system.lvm, [disk.lvm for disk in found.data.data]) == (True, [False, True])
+    assert [p.logical for p in plan_of(running, job).disks[2].partitions] == ["vg3/lv1"]
+    disks = {"System": {"LVM": False}, "Data": [{"LVM": True}]}
+    call(sdk, "ModifyReplicationJobAttribute", JobId=job, Disks=disks)
+    found = described(sdk, job).disks
+    assert (found.system.lvm, [disk.lvm for disk in found.data.data]) == (False, [True, True])
+
+
+def test_lvm_is_without_effect_where_the_source_has_no_lvm2_and_says_so(running: Center, sdk: Client) -> None:
+    asked = running.import_server(with_boot(tools=())).source_id
+    disks = {"System": {"LVM": True}}
+    made = call(sdk, "CreateReplicationJob", RegionId="local", SourceId=asked, Disks=disks)
+    assert "gets plain partitions instead of LVM: lvm2 is not installed" in str(made["Warnings"])
+    assert described(sdk, str(made["JobId"])).disks.system.lvm is False
+
+
+def test_lvm_is_refused_for_a_system_disk_without_boot_partition(running: Center, sdk: Client) -> None:
+    asked = running.import_server(source()).source_id
+    with refused("UnsupportedParameter.LVM", match="no boot partition"):
+        create(sdk, asked, disks=Disks(system=System(lvm=True)))

@@ -48,7 +48,7 @@ class DataDisk(Request, frozen=True, kw_only=True):
 class NewDisk(Request, frozen=True, kw_only=True):
     disk_id: str = ""
     size: Gib | None = None
-    lvm: bool = msgspec.field(default=False, name="LVM")
+    lvm: bool | None = msgspec.field(default=None, name="LVM")
     part: tuple[Part, ...] = ()
 
 

@@ -137,7 +137,7 @@ def _planned_disk(disk: TargetDisk, disk_id: str) -> Fields:
     return {
         "DiskId": disk_id,
         "Size": disk.size // GIB,
-        "LVM": False,
+        "LVM": disk.group is not None,
         "Parts": {
             "Part": [
                 {"Path": part.mount_point, "SizeBytes": part.size, "Block": False} for part in _filled(disk)

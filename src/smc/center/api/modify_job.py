@@ -69,7 +69,7 @@ def _plan(context: Context, job: Job, after: Draft) -> Plan | None:
 
 def _laid_out(draft: Draft) -> tuple[object, ...]:
     """All that a plan is made of beside what is excluded."""
-    return draft.sizes_gib, draft.request.parts, draft.ip_mode
+    return draft.sizes_gib, draft.request.parts, draft.request.lvm, draft.ip_mode
 
 
 def _told(request: ModifyReplicationJobAttribute, fields: list[str]) -> list[str]:

@@ -99,6 +99,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     upload_diagnostic_logs: bool = True
     sizes_gib: dict[int, int] = {}  # of disks, by index, where somebody asked for one
     parts: dict[int, tuple[PartWish, ...]] = {}  # what shall be on which disk, in that order
+    lvm: frozenset[int] = frozenset()  # disks that shall have a volume group
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

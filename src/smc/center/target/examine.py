@@ -25,6 +25,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     sizes_gib: Mapping[int, int] = {}
     disks: Mapping[int, str] = {}
     parts: dict[int, tuple[PartWish, ...]] = {}
+    lvm: frozenset[int] = frozenset()
     private: bool = False
 
 
@@ -147,7 +148,7 @@ def _place(server: Server, instance: Instance, disks: Sequence[CloudDisk], wante
             )
         )
     try:
-        needs = smallest_gib(server, Limits(), Wishes(parts=wanted.parts))
+        needs = smallest_gib(server, Limits(), Wishes(parts=wanted.parts, lvm=wanted.lvm))
     except UserError as e:
         return Placement(reasons=(Reason(code=e.code, message=e.message, cure=e.hint),))
     needs = {index: max(need, wanted.sizes_gib.get(index, 0)) for index, need in needs.items()}

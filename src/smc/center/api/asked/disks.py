@@ -6,25 +6,35 @@ from smc.base.errors import UserError
 from smc.center.api.asked.draft import Asking, Draft
 from smc.center.api.asked.parts import data_targets, parts_sent, refuse_blocks
 from smc.center.api.job_parameters import JobParameters, NewDisks
-from smc.center.api.words import invalid, unsupported
+from smc.center.api.words import invalid
 from smc.model.server import Server
 
 
 def check_disks(asking: Asking, draft: Draft) -> Draft:
     sent, server = asking.sent, asking.source.server
     refuse_blocks(sent)
-    new = sent.disks or NewDisks()
-    if any(disk.lvm for disk in (new.system, *new.data) if disk is not None):
-        raise unsupported("LVM", "partitions are plain, so far.")
     sizes, parts = sizes_sent(sent, server), parts_sent(sent, server)
     asked = replace(
         draft.request,
         sizes_gib=draft.request.sizes_gib | sizes,
         parts=draft.request.parts | parts,
+        lvm=lvm_sent(sent, server, draft.request.lvm),
     )
     # Other partitions may need other sizes: then only those count that somebody asked for.
-    before = asked.sizes_gib if parts else draft.sizes_gib
+    others = bool(parts) or asked.lvm != draft.request.lvm
+    before = asked.sizes_gib if others else draft.sizes_gib
     return replace(draft, request=asked, sizes_gib=before | sizes)
+
+
+def lvm_sent(sent: JobParameters, server: Server, before: frozenset[int]) -> frozenset[int]:
+    """Disks that are to have LVM; of those that `sent` does not tell, as it was before."""
+    new = sent.disks or NewDisks()
+    told = {home.index: disk.lvm for home, disk in data_targets(new, server) if disk.lvm is not None}
+    if new.system and new.system.lvm is not None:
+        told[0] = new.system.lvm
+    return frozenset(
+        {*before, *(at for at, lvm in told.items() if lvm)} - {at for at in told if not told[at]}
+    )
 
 
 def sizes_sent(sent: JobParameters, server: Server) -> dict[int, int]:

@@ -60,5 +60,10 @@ def draft_of(job: Job) -> Draft:
 
 def plan_of(source: Source, draft: Draft) -> Plan:
     """Raises what the planner raises, and `UserError` (`InvalidParameter.Excludes`)."""
-    wishes = Wishes(sizes_gib=draft.sizes_gib, parts=draft.request.parts, ip_mode=draft.ip_mode)
+    wishes = Wishes(
+        sizes_gib=draft.sizes_gib,
+        parts=draft.request.parts,
+        lvm=draft.request.lvm,
+        ip_mode=draft.ip_mode,
+    )
     return excluding(plan(source.server, wishes, Limits()), draft.excludes)

@@ -121,6 +121,7 @@ def _examine(asking: Asking, request: JobRequest, instance: Instance) -> Examine
         sizes_gib=sizes_sent(sent, server),
         disks=_chosen(sent, server),
         parts=request.parts,
+        lvm=request.lvm,
         private=request.net_mode == NET_MODE_PRIVATE,
     )
     examined = Examiner(context.driver, busy).examine(server, instance, wanted)
