@@ -22,7 +22,7 @@ PACKAGES = (
     *("systemd", "systemd-sysv", "udev", "kmod", "acpid"),
     *("iproute2", "openssh-server", "curl", "ca-certificates"),
     *("util-linux", "fdisk", "gdisk", "e2fsprogs", "rsync", "acl", "attr"),
-    *("xfsprogs", "btrfs-progs", "dosfstools"),
+    *("xfsprogs", "btrfs-progs", "dosfstools", "lvm2"),
     *("xz-utils", "lz4", "bzip2"),  # to look into the initramfs of a copy
 )
 # What a machine that lives for minutes does not need.

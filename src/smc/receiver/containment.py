@@ -17,7 +17,7 @@ from smc.guest.journal import Journal
 from smc.guest.root import Root
 from smc.model.plan import trees_of
 from smc.model.report import ContainerImage, Report
-from smc.receiver import mounts
+from smc.receiver import layout, mounts
 from smc.receiver.containers.image import MANIFEST_TYPE, Image, describe
 from smc.receiver.containers.layers import Layer, write_layers
 from smc.receiver.containers.registry import Registry
@@ -130,7 +130,10 @@ class Containment(Reporting):
             self.show(note=sentence)
 
     def _nodes(self) -> dict[str, Path]:
-        return partition_nodes(self.plan, self.bench.devices(self.plan))
+        devices = self.bench.devices(self.plan)
+        for disk in self.plan.disks:
+            layout.show(disk, devices[disk.index], self.bench.run)
+        return partition_nodes(self.plan, devices)
 
     def _by_mount_point(self, places: Mapping[str, Path]) -> dict[str, Path]:
         return {

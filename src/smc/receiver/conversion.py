@@ -40,7 +40,7 @@ class Conversion(Reporting):
         mounts.unmount_below(self.bench.mounts, self.bench.run)
         devices = self.bench.devices(self.plan)
         for disk in self.plan.disks:
-            layout.show_partitions(disk, devices[disk.index], self.bench.run)
+            layout.show(disk, devices[disk.index], self.bench.run)
         nodes = partition_nodes(self.plan, devices)
         journal = Journal(kept.changes)
 

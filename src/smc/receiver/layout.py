@@ -11,7 +11,7 @@ from smc.base.units import MIB
 from smc.model.disk import Role, Table
 from smc.model.plan import TargetDisk, TargetPartition
 from smc.model.tables import extended, partition_starts
-from smc.receiver import disks, filesystems
+from smc.receiver import disks, filesystems, lvm, refusals
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ MBR_TYPES = {
     Role.FILESYSTEM: "83",
     Role.SWAP: "82",
     Role.ESP: "ef",
+    Role.LVM: "8e",
 }
 EXTENDED = "5"
 EXTENDED_TYPES = ("5", "f", "85")
@@ -31,6 +32,7 @@ TYPES = {  # GPT type GUIDs (UEFI specification 5.3.3 and systemd's list)
     Role.SWAP: "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F",
     Role.BIOS_BOOT: "21686148-6449-6E6F-744E-656564454649",
     Role.ESP: "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
+    Role.LVM: "E6D6D379-F507-44C2-A23C-238F2A3DF928",
 }
 
 
@@ -38,19 +40,26 @@ def lay_out(disk: TargetDisk, device: Path, run: Run) -> bool:
     """Make `device` what `disk` plans, and say whether anything had to be made.
 
     Nothing is touched when it is exactly that already: then it may hold an earlier run's copy.
-    Raises `Broken` (`Disk.LayoutFailed`) when what was made does not read back as planned.
+    Raises `Broken`: `Disk.LayoutFailed` when what was made does not read back as planned; `Disk.TableFailed`,
+    `Disk.GroupFailed`, `Disk.FormatFailed`, `Disk.Busy`, `Receiver.ToolMissing` when a tool fails.
     """
-    nodes = partition_nodes(disk, device)
     if is_laid_out(disk, device, run):
         log.info("disk %s on %s is laid out already", disk.index, device)
         return False
     log.info("laying out disk %s on %s", disk.index, device)
-    run("wipefs", "--all", "--quiet", device, timeout=SFDISK_SECONDS)
-    if disk.table is not Table.NONE:
-        _write_table(disk, device, run)
+    lvm.let_go(device, run)
+    with refusals.told(f"the partition table of disk {disk.index}", "Disk.TableFailed"):
+        run("wipefs", "--all", "--quiet", device, timeout=SFDISK_SECONDS)
+        if disk.table is not Table.NONE:
+            _write_table(disk, device, run)
     show_partitions(disk, device, run)
-    for part, node in zip(disk.partitions, nodes, strict=True):
-        filesystems.make(part, node, run)
+    if disk.group:
+        with refusals.told(f"the volume group {disk.group.name}", "Disk.GroupFailed"):
+            lvm.make(disk.group, _volumes(disk), _member_node(disk, device), run)
+    for part, node in zip(disk.partitions, partition_nodes(disk, device), strict=True):
+        what = f"the {part.filesystem} of {part.mount_point or node}"
+        with refusals.told(what, "Disk.FormatFailed"):
+            filesystems.make(part, node, run)
     if not is_laid_out(disk, device, run):
         raise Broken(f"disk {disk.index} on {device} does not read back as planned", code="Disk.LayoutFailed")
     return True
@@ -59,16 +68,40 @@ def lay_out(disk: TargetDisk, device: Path, run: Run) -> bool:
 def is_laid_out(disk: TargetDisk, device: Path, run: Run) -> bool:
     if _read_table(device, run) != _planned_table(disk):
         return False
-    nodes = partition_nodes(disk, device)
     show_partitions(disk, device, run)
+    if disk.group:
+        if not lvm.is_made(disk.group, _volumes(disk), _member_node(disk, device), run):
+            return False
+        lvm.switch_on(disk.group, _volumes(disk), _member_node(disk, device), run)
+    nodes = partition_nodes(disk, device)
     return all(
         filesystems.is_made(part, node, run) for part, node in zip(disk.partitions, nodes, strict=True)
     )
 
 
 def partition_nodes(disk: TargetDisk, device: Path) -> list[Path]:
-    """The device itself where there is no table."""
-    return [disks.partition(device, part.number) if part.number else device for part in disk.partitions]
+    """Of all that can hold something; the device itself where there is no table."""
+    return [lvm.node(part) if part.group else _node(part, device) for part in disk.partitions]
+
+
+def show(disk: TargetDisk, device: Path, run: Run) -> None:
+    """Have the nodes of a disk that is laid out."""
+    show_partitions(disk, device, run)
+    if disk.group:
+        with refusals.told(f"the volume group {disk.group.name}", "Disk.GroupFailed"):
+            lvm.switch_on(disk.group, _volumes(disk), _member_node(disk, device), run)
+
+
+def _node(part: TargetPartition, device: Path) -> Path:
+    return disks.partition(device, part.number) if part.number else device
+
+
+def _member_node(disk: TargetDisk, device: Path) -> Path:
+    return _node(disk.rows[-1], device)
+
+
+def _volumes(disk: TargetDisk) -> list[TargetPartition]:
+    return [part for part in disk.partitions if part.group]
 
 
 def show_partitions(disk: TargetDisk, device: Path, run: Run) -> None:
@@ -80,9 +113,7 @@ def show_partitions(disk: TargetDisk, device: Path, run: Run) -> None:
     """
     if disk.table is Table.NONE:
         return
-    sizes = {
-        node: part.size for node, part in zip(partition_nodes(disk, device), disk.partitions, strict=True)
-    }
+    sizes = {_node(part, device): part.size for part in disk.rows}
     if UDEV.exists():
         run("udevadm", "settle", f"--timeout={SETTLE_SECONDS}", timeout=SFDISK_SECONDS, ok=(0, 1))
     if not all(disks.has_partition(node, size) for node, size in sizes.items()):
@@ -98,7 +129,7 @@ def _write_table(disk: TargetDisk, device: Path, run: Run) -> None:
     is_mbr = disk.table is Table.MBR
     lines = ["label: dos", f"label-id: 0x{disk.table_uuid}"] if is_mbr else _gpt_head(disk)
     frame_start, frame_size = extended(disk)
-    for part, start in zip(disk.partitions, partition_starts(disk), strict=True):
+    for part, start in zip(disk.rows, partition_starts(disk), strict=True):
         if frame_size and start > frame_start and not any(line.startswith("4 :") for line in lines):
             lines.append(f"4 : start={frame_start // MIB}MiB, size={frame_size // MIB}MiB, type={EXTENDED}")
         fields = [f"start={start // MIB}MiB", f"size={part.size // MIB}MiB", f"type={_type(disk, part)}"]
@@ -142,7 +173,7 @@ def _planned_table(disk: TargetDisk) -> dict[str, object] | None:
                 part.part_label,
                 part.bootable,
             )
-            for part, start in zip(disk.partitions, partition_starts(disk), strict=True)
+            for part, start in zip(disk.rows, partition_starts(disk), strict=True)
         ],
     }
 

@@ -12,7 +12,7 @@ from smc.base.errors import SmcError, SourceReadError, TargetWriteError, Transie
 from smc.base.units import GIB, MIB, gib_rounded_up
 from smc.model.plan import trees_of
 from smc.model.progress import Phase
-from smc.receiver import layout, mounts
+from smc.receiver import layout, lvm, mounts
 from smc.receiver.home import Kept
 from smc.receiver.work import Bench, Work, partition_nodes
 from smc.transfer.memory import Memory
@@ -87,6 +87,8 @@ class Session(Work):
 
     def _lay_out(self, devices: Mapping[int, Path]) -> None:
         mounts.unmount_below(self.bench.mounts, self.bench.run)
+        for device in devices.values():  # one may hold a group by the name that another is to get
+            lvm.let_go(device, self.bench.run)
         for disk in self.plan.disks:
             self.note(f"laying out disk {disk.index}")
             layout.lay_out(disk, devices[disk.index], self.bench.run)
