@@ -35,12 +35,14 @@ def without_old_machine(words: Iterable[str], volumes: Sequence[Volume]) -> list
 
 
 def adapted(words: Sequence[str], volumes: Sequence[Volume], *, resumes: bool) -> list[str]:
-    """The command line of one kernel, complete: root= and resume= by UUID, a serial console."""
+    """The command line of one kernel, complete: root= and resume= by stable names, a serial console."""
     swaps = [volume for volume in volumes if volume.role is Role.SWAP]
     found = []
     for word in words:
         named = NAMED.fullmatch(word)
-        if not names_old_machine(word, volumes):
+        if word in unswitched([word], volumes):
+            found += [f"root={volume.stable}" for volume in volumes if volume.mount_point == "/"]
+        elif not names_old_machine(word, volumes):
             found.append(word)
         elif named and named["key"] == "root":
             found += [f"root={volume.stable}" for volume in volumes if volume.mount_point == "/"]
@@ -55,6 +57,13 @@ def with_console(words: Sequence[str]) -> list[str]:
     if any(re.match(r"console=ttyS0\b", word) for word in words):
         return list(words)
     return [*words, *(word for word in CONSOLES if word not in words)]
+
+
+def unswitched(words: Iterable[str], volumes: Sequence[Volume]) -> list[str]:
+    """root= that leads to a logical volume by its content, which is not seen before it is switched on."""
+    root = next((volume for volume in volumes if volume.mount_point == "/" and volume.mapped), None)
+    named = [match for word in words if (match := NAMED.fullmatch(word)) and match["key"] == "root"]
+    return [match[0] for match in named if root and match["name"] not in root.device_names]
 
 
 def strangers(words: Iterable[str], volumes: Sequence[Volume]) -> list[str]:

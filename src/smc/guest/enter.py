@@ -17,7 +17,7 @@ from pathlib import Path
 from smc.base.errors import Broken
 from smc.base.run import Arg, Output, Run
 from smc.guest.root import Root
-from smc.guest.volumes import SYSTEM_DISK, Copy, Volume
+from smc.guest.volumes import SYSTEM_DISK, Copy, Volume, mapped_name
 
 NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child")
 WITHHELD = (
@@ -126,8 +126,7 @@ class Guest:
 def name_of(volume: Volume) -> str:
     """Below /dev; a logical volume has the name that mountinfo tells of it, which GRUB looks for."""
     for logical in volume.logical:
-        group, name = logical.split("/")
-        return f"mapper/{group.replace('-', '--')}-{name.replace('-', '--')}"
+        return mapped_name(logical)
     return volume.device.name
 
 

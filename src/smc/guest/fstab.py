@@ -122,9 +122,10 @@ def _adapted(
     """The entry as it shall be, and whether what it names was not copied."""
     if entry.kind == "swap" and entry.spec.startswith("/") and not entry.spec.startswith("/dev/"):
         return (entry, False) if root.exists(entry.spec) else (_nofail(entry), True)
-    if not absent(entry.spec, volumes):
-        return entry, False
     volume = _volume_of(entry, volumes, disks)
+    if not absent(entry.spec, volumes):
+        early = entry.mount_point == "/usr" and volume and volume.mapped  # an initramfs mounts it too
+        return (entry.replaced(0, volume.mapped), False) if volume and early else (entry, False)
     if volume:
         return entry.replaced(0, volume.stable), False
     if "noauto" in entry.options:

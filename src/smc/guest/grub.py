@@ -100,12 +100,14 @@ def judge(root: Root, grub: Grub, guest: Guest, volumes: Sequence[Volume], esp: 
         problems.append(f"{cfg} is not valid: {e.hint}")
     text = root.read(cfg) or ""
     problems += [f"{cfg} names {name}, which was not copied" for name in _strangers(text, volumes)]
+    problems += [f"{cfg} has {word}, which is no logical volume" for word in _unswitched(text, volumes)]
     problems += loader_entries.strangers(root, volumes)
     if problems:
         cure = f"Run `{grub.remake}` on the source, look at what it prints, and start the job again."
         return [Check(item=ITEM, level=Level.CRITICAL, finding="; ".join(problems), cure=cure)]
     where = f"{esp.fallback} starts without boot entries" if esp else "installed on the boot disk"
-    finding = f"{where}; {cfg} finds everything by UUID"
+    mapped = next((volume.mapped for volume in volumes if volume.mount_point == "/"), "")
+    finding = f"{where}; {cfg} finds {f'the root at {mapped}' if mapped else 'everything by UUID'}"
     checks = [Check(item=ITEM, level=Level.PASSED, finding=finding)]
     if not _has_console(root, text):
         cure = f"Add console=ttyS0,115200 to GRUB_CMDLINE_LINUX and run `{grub.remake}` on the new machine."
@@ -179,7 +181,12 @@ def _edit(settings: Settings, volumes: Sequence[Volume]) -> None:
     if forced and absent(f"PARTUUID={forced}", volumes):
         found = next((volume.part_uuid for volume in volumes if volume.mount_point == "/"), "")
         settings.set("GRUB_FORCE_PARTUUID", found, "the root filesystem lies in another partition now")
-    for key in BY_UUID:
+    mapped = next((volume.mapped for volume in volumes if volume.mount_point == "/"), "")
+    if mapped:
+        # as grub-mkconfig does it by itself where it can ask device-mapper, which it cannot here
+        why = f"the root filesystem is the logical volume {mapped}, which is switched on by its name"
+        settings.set(BY_UUID[0], "true", why)
+    for key in BY_UUID if not mapped else BY_UUID[1:]:
         if settings.get(key) == "true":
             settings.set(key, "false", "device names change with the machine, UUIDs do not")
 
@@ -200,7 +207,9 @@ def _prefer(root: Root, settings: Settings, cfg: str, kernel: Kernel, volumes: S
 def _outdated(root: Root, cfg: str, volumes: Sequence[Volume]) -> bool:
     text = root.read(cfg) or ""
     bls = "blscfg" in text
-    return (not bls and "console=ttyS0" not in text) or bool(_strangers(text, volumes))
+    return (not bls and "console=ttyS0" not in text) or bool(
+        _strangers(text, volumes) or _unswitched(text, volumes)
+    )
 
 
 def strangers(root: Root, grub: Grub, volumes: Sequence[Volume]) -> list[str]:
@@ -216,6 +225,11 @@ def _strangers(text: str, volumes: Sequence[Volume]) -> list[str]:
     found = [name for name in NAMED.findall(commands) if absent(name, volumes)]
     found += [uuid for uuid in SEARCHED.findall(commands) if uuid not in uuids]
     return sorted(set(found))
+
+
+def _unswitched(text: str, volumes: Sequence[Volume]) -> list[str]:
+    lines = [line for line in text.splitlines() if line.lstrip().startswith("linux")]
+    return cmdline.unswitched([word for line in lines for word in line.split()], volumes)
 
 
 def _configure(root: Root, grub: Grub, guest: Guest, cfg: str, before: dict[str, str | None]) -> list[Check]:

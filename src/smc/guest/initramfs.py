@@ -25,7 +25,16 @@ from smc.guest.drivers import (
 )
 from smc.guest.enter import Guest
 from smc.guest.fstab import absent
-from smc.guest.initramfs_tools import Tool, add_modules, tool_of, waits_for, without_absent_modules, words
+from smc.guest.initramfs_tools import (
+    Tool,
+    add_lvm,
+    add_modules,
+    tool_of,
+    waits_for,
+    why_unmapped,
+    without_absent_modules,
+    words,
+)
 from smc.guest.root import Root
 from smc.guest.volumes import Volume
 from smc.guest.watch import watched
@@ -47,11 +56,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     drivers: dict[str, Where]
     problem: str = ""
     waits: tuple[str, ...] = ()  # devices of the old machine that the image would wait for
+    unmapped: str = ""  # why it would not switch on the logical volumes that it mounts
 
     @property
     def starts(self) -> bool:
         absent = self.among((*self.needed, *NETWORK), Where.ABSENT)
-        return not (absent or self.among(self.needed, Where.IN_KERNEL) or self.waits)
+        return not (absent or self.among(self.needed, Where.IN_KERNEL) or self.waits or self.unmapped)
 
     def among(self, names: Sequence[str], *where: Where) -> list[str]:
         return [name for name in names if self.drivers[name] in where]
@@ -79,7 +89,7 @@ def prepare(
         state = read_state(root, system, guest, kernel, early)
         rebuildable = state.among(state.needed, Where.IN_KERNEL)
         failure = ""
-        if state.image and (rebuildable or state.waits or (stale and number == 0)):
+        if state.image and (rebuildable or state.waits or state.unmapped or (stale and number == 0)):
             note(f"Rebuilding the initramfs of {kernel.version}")
             failure = _rebuild(root, tool, guest, state, rebuildable) if tool else NO_TOOL
             state = read_state(root, system, guest, kernel, early)
@@ -109,8 +119,15 @@ def read_state(root: Root, system: System, guest: Guest, kernel: Kernel, early: 
             problem = e.message
     inside = frozenset(module_name(name) for name in names if is_module(name))
     places = {name: drivers.where(name, inside) for name in (*needed, *OTHER_DISKS, *NETWORK)}
-    waits = tuple(name for name in waits_for(names) if absent(name, guest.volumes))
-    return State(kernel=kernel, image=image, needed=needed, drivers=places, problem=problem, waits=waits)
+    return State(
+        kernel=kernel,
+        image=image,
+        needed=needed,
+        drivers=places,
+        problem=problem,
+        waits=tuple(name for name in waits_for(names) if absent(name, guest.volumes)),
+        unmapped=why_unmapped(names) if stacked and names else "",
+    )
 
 
 def judge(state: State, *, default: bool, failure: str) -> list[Check]:
@@ -134,12 +151,17 @@ def judge(state: State, *, default: bool, failure: str) -> list[Check]:
         finding = f"the initramfs of {version} waits for {', '.join(state.waits)}: {failure or 'as it was'}"
         cure = f"Make the initramfs of {version} for any machine on the source and start the job again."
         virtio = Check(item="GUESTOS.Virtio", level=worst, finding=finding, cure=cure)
+    elif state.unmapped:
+        finding = f"the initramfs of {version} does not find the root on LVM: {failure or state.unmapped}"
+        cure = f"Install lvm2 on the source, make the initramfs of {version} anew, and start the job again."
+        virtio = Check(item="GUESTOS.Virtio", level=worst, finding=finding, cure=cure)
     else:
         finding = f"kernel {version}: " + "; ".join(
             f"{', '.join(state.among(state.needed, where))} {where.value}"
             for where in READY
             if state.among(state.needed, where)
         )
+        finding += "; logical volumes are switched on" if set(MAPPED) <= set(state.needed) else ""
         virtio = Check(item="GUESTOS.Virtio", level=Level.PASSED, finding=finding)
     nvme = state.drivers["nvme"]
     level = Level.PASSED if nvme in READY else Level.WARNING
@@ -184,6 +206,8 @@ def _rebuild(root: Root, tool: Tool, guest: Guest, state: State, missing: Sequen
         return f"{folder} has {left} MiB left, and a new image beside the old one needs more"
     welcome = [name for name in OTHER_DISKS if state.drivers[name] is Where.IN_KERNEL]
     without_absent_modules(root, tool)
+    if state.unmapped:
+        add_lvm(root, tool)
     add_modules(root, tool, [*missing, *welcome])
     try:
         with watched(root, {*tool.state, folder}, WHY_REBUILT):

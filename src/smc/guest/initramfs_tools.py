@@ -17,6 +17,9 @@ WAITS = re.compile(
 )
 DRACUT_MODULES = ("/usr/lib/dracut/modules.d", "/usr/share/dracut/modules.d")
 DRACUT_ADDS = re.compile(r"^[ \t]*(?:force_)?add_dracutmodules\+?=[\"']([^\"'\n]*)[\"'].*$", re.MULTILINE)
+OTHER_VOLUMES = re.compile(r"(?:^|/)etc/(?:lvm/devices/\S+\.devices|cmdline\.d/\S*lvm\S*\.conf)$")
+HOOKS = re.compile(r"^HOOKS=\(([^)]*)\)", re.MULTILINE)
+WHY_LVM = "the root filesystem is on LVM on the new machine"
 ENCODED = re.compile(r"\\x([0-9a-fA-F]{2})")
 
 
@@ -79,6 +82,25 @@ def waits_for(names: Sequence[str]) -> list[str]:
         elif match:
             found.append("/" + _decoded(match["unit"].replace("-", "/")))
     return sorted(set(found))
+
+
+def why_unmapped(names: Sequence[str]) -> str:
+    """Why an image does not switch on the logical volumes of this copy, "" if it does."""
+    if not any(name.rsplit("/", 1)[-1] == "lvm" and "bin/" in name for name in names):
+        return "it has no program lvm"
+    ties = sorted(name for name in names if OTHER_VOLUMES.search(name))
+    return f"{', '.join(ties)} admits only what the old machine had" if ties else ""
+
+
+def add_lvm(root: Root, tool: Tool) -> None:
+    """Others take LVM into an image by themselves when lvm2 is installed."""
+    text = root.read(tool.settings) or ""
+    lines = list(HOOKS.finditer(text)) if tool.name == "mkinitcpio" else []
+    if lines and "lvm2" not in lines[-1][1].split():
+        hooks = lines[-1][1].split()
+        at = hooks.index("filesystems") if "filesystems" in hooks else len(hooks)
+        line = f"HOOKS=({' '.join([*hooks[:at], 'lvm2', *hooks[at:]])})"
+        root.write(tool.settings, text[: lines[-1].start()] + line + text[lines[-1].end() :], WHY_LVM)
 
 
 def _decoded(text: str) -> str:

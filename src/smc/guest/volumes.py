@@ -57,9 +57,12 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
             if value
             for name in (f"{tag}={value}", f"/dev/disk/by-{tag.lower()}/{value}")
         }
-        for logical in self.logical:
-            found |= _names_of(logical)
-        return frozenset(found)
+        return frozenset(found | self.device_names)
+
+    @property
+    def device_names(self) -> frozenset[str]:
+        """Of a logical volume: those below /dev."""
+        return frozenset({name for logical in self.logical for name in _names_of(logical)})
 
     @property
     def former(self) -> frozenset[str]:
@@ -81,15 +84,27 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset({f"{match[1]}/{match[2]}"}) if match else frozenset()
 
     @property
+    def mapped(self) -> str:
+        """A logical volume as device-mapper names it, "" for another."""
+        return next((f"/dev/{mapped_name(logical)}" for logical in self.logical), "")
+
+    @property
     def stable(self) -> str:
+        """Of a logical volume its own name: an older initramfs switches on only what is named so."""
+        if self.mapped:
+            return self.mapped
         return f"UUID={self.uuid}" if self.uuid else f"PARTUUID={self.part_uuid}"
 
 
 def _names_of(logical: str) -> set[str]:
     """`GROUP/VOLUME` as paths; device-mapper doubles hyphens."""
+    return {f"/dev/{logical}", f"/dev/{mapped_name(logical)}"}
+
+
+def mapped_name(logical: str) -> str:
+    """`GROUP/VOLUME` below /dev, as device-mapper writes it."""
     group, name = logical.split("/")
-    mapped = f"{group.replace('-', '--')}-{name.replace('-', '--')}"
-    return {f"/dev/{logical}", f"/dev/mapper/{mapped}"}
+    return f"mapper/{group.replace('-', '--')}-{name.replace('-', '--')}"
 
 
 def read_volumes(copy: Copy, plan: Plan, run: Run) -> tuple[Volume, ...]:
