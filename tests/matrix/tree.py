@@ -47,10 +47,11 @@ DHCP_CLIENT = {"bullseye": "isc-dhcp-client", "bookworm": "isc-dhcp-client"}  # 
 
 
 def packages(row: dict[str, str]) -> tuple[str, ...]:
+    """`with` names some that a test wants besides; no row of the matrix has it."""
     chosen = (*BASE, *START[row["start"]], *ROOT[row["root"]], *NETWORK[row["network"]])
     if row["network"] == "ifupdown":
         chosen += (DHCP_CLIENT.get(row["suite"], "dhcpcd-base"),)
-    return chosen
+    return (*chosen, *row.get("with", "").split())
 
 
 def make_tree(row: dict[str, str], tar: Path) -> None:
