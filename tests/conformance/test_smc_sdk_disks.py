@@ -243,3 +243,29 @@ def test_lvm_is_refused_for_a_system_disk_without_boot_partition(running: Center
     asked = running.import_server(source()).source_id
     with refused("UnsupportedParameter.LVM", match="no boot partition"):
         create(sdk, asked, disks=Disks(system=System(lvm=True)))
+
+
+def test_a_plan_is_shown_without_a_job_and_refused_as_one(running: Center, sdk: Client) -> None:
+    asked = running.import_server(with_boot()).source_id
+    disks = {"Data": [{"LVM": True, "Part": [{"Path": "/srv/data"}, {"Path": "/backup"}]}]}
+    told = call(sdk, "DescribePlan", SourceId=asked, SystemDiskSize=40, Disks=disks)
+    shown = told["TargetDisks"]["TargetDisk"]
+    assert [(disk["Index"], disk["LVM"]) for disk in shown] == [(0, False), (1, True)]
+    assert [part["SourceDisk"] for part in shown[1]["Parts"]["Part"]] == [1, 3]
+    assert {left["What"] for left in told["LeftBehind"]} >= {"/srv/logs (/dev/vdb partition 2)"}
+    small = {"Data": [{"Part": [{"Path": "/srv/data", "SizeBytes": 1}]}]}
+    with refused("Part.TooSmall"):
+        call(sdk, "DescribePlan", SourceId=asked, Disks=small)
+    with refused("MissingParameter.SourceId"):
+        call(sdk, "DescribePlan")
+
+
+def test_the_plan_of_a_change_begins_with_what_the_job_has(running: Center, sdk: Client) -> None:
+    job = create(sdk, running.import_server(with_boot()).source_id, disks=Disks(data=[Data(lvm=True)]))
+    before = plan_of(running, job)
+    told = call(sdk, "DescribePlan", JobId=job, SystemDiskSize=50)
+    assert [(disk["Size"], disk["LVM"]) for disk in told["TargetDisks"]["TargetDisk"]][:2] == [
+        (50, False),
+        (before.disks[1].size // GIB, True),
+    ]
+    assert plan_of(running, job) == before

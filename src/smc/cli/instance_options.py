@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from smc.base.errors import UserError
-from smc.client.api import Api, Json
+from smc.cli.disk_options import Layout
+from smc.client.api import Json
 
 CHOSEN = re.compile(r"(\d{1,2})=(d-\S+)")
 
@@ -26,9 +27,7 @@ Private = Annotated[
 ]
 
 
-def onto(
-    api: Api, source: str, instance: str, *, yes_erase: str, disks: list[str], private_ip: str, private: bool
-) -> Json:
+def onto(instance: str, *, yes_erase: str, disks: list[str], private_ip: str, private: bool) -> Json:
     """The parameters; none when no instance is given, and then the other options must not be either."""
     if not instance:
         if yes_erase or disks or private_ip or private:
@@ -44,13 +43,12 @@ def onto(
         "ConfirmErase": yes_erase or None,
         "PrivateIpAddress": private_ip or None,
         "NetMode": 2 if private else None,
-        "Disks": {"Data": _chosen(api, source, disks)} if disks else None,
     }
 
 
-def _chosen(api: Api, source: str, texts: list[str]) -> list[Json]:
-    """`Disks.Data` names the source's data disks in their order; one without a choice is sent as it is."""
-    chosen: dict[int, str] = {}
+def chosen(layout: Layout, texts: list[str]) -> dict[int, str]:
+    """`1=d-...` -> disk of the instance by data disk. Raises `UserError`."""
+    found: dict[int, str] = {}
     for text in texts:
         match = CHOSEN.fullmatch(text)
         if match is None:
@@ -59,15 +57,13 @@ def _chosen(api: Api, source: str, texts: list[str]) -> list[Json]:
                 code="InvalidParameter.DiskId",
                 hint="For example --target-disk 1=d-bp1; `smc target instances` shows the disks.",
             )
-        chosen[int(match[1])] = match[2]
-    answer = api.call("DescribeSourceServers", {"SourceId": [source]})
-    found = answer["SourceServers"]["SourceServer"]
-    indexes = [disk["Index"] for disk in found[0]["DataDisks"]["DataDisk"]] if found else []
-    unknown = sorted(set(chosen) - set(indexes))
+        found[int(match[1])] = match[2]
+    indexes = sorted(set(layout.mounts) - {0})
+    unknown = sorted(set(found) - set(indexes))
     if unknown:
         raise UserError(
             f"--target-disk: the source has no data disk {unknown[0]}",
             code="ReplicationJobDataDiskIndex.Invalid",
             hint=f"Its data disks are: {', '.join(map(str, indexes)) or 'none'}.",
         )
-    return [{"DiskId": chosen[index]} if index in chosen else {"LVM": False} for index in indexes]
+    return found

@@ -1,6 +1,7 @@
 """`smc job create`: the migration of one source, planned."""
 
 import time
+from dataclasses import replace
 from enum import Enum
 from typing import Annotated
 
@@ -10,7 +11,16 @@ from smc.base.errors import UserError
 from smc.cli.connection import AsJson, connect
 from smc.cli.container_option import Container, target
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
-from smc.cli.instance_options import Private, PrivateIp, TargetDisk, TargetInstance, YesErase, onto
+from smc.cli.disk_options import Edits, LeaveOut, Lvm, Move, Resize, disks, of_source
+from smc.cli.instance_options import (
+    Private,
+    PrivateIp,
+    TargetDisk,
+    TargetInstance,
+    YesErase,
+    chosen,
+    onto,
+)
 from smc.cli.job_options import (
     LONGEST_WAIT_SECONDS,
     SOONEST_SECONDS,
@@ -18,11 +28,13 @@ from smc.cli.job_options import (
     DataDisks,
     Every,
     Keep,
+    SystemDiskGib,
     Wait,
     moment,
     sized,
 )
 from smc.cli.output import out, show_json
+from smc.cli.plan_shown import print_plan
 from smc.cli.progress import follow
 from smc.cli.tags import TagOption, given
 from smc.cli.transfer_options import (
@@ -35,7 +47,7 @@ from smc.cli.transfer_options import (
     excludes,
     parameters,
 )
-from smc.client.api import Json
+from smc.client.api import Api, Json
 
 
 class Method(Enum):
@@ -62,10 +74,12 @@ def create(
     source: Annotated[str, typer.Argument(help="Source id: s-...")],
     name: Annotated[str, typer.Option(help="A name for the job, unique.")] = "",
     image_name: Annotated[str, typer.Option(help="Name of the image to make.")] = "",
-    system_disk_gib: Annotated[
-        int, typer.Option(help="Size of the target system disk, 20-2048; 0: the source's, at least 20.")
-    ] = 0,
+    system_disk_gib: SystemDiskGib = 0,
     data_disk: DataDisks = None,
+    resize: Resize = None,
+    move: Move = None,
+    leave_out: LeaveOut = None,
+    lvm: Lvm = None,
     exclude: Exclude = None,
     disk_exclude: DiskExclude = None,
     bandwidth_limit: BandwidthLimit = None,
@@ -108,14 +122,20 @@ def create(
     scheduled = moment(at, time.time(), parameter="ScheduledStartTime", soonest=SOONEST_SECONDS)
     api = connect(data_dir)
     instance = onto(
-        api,
-        source,
         target_instance,
         yes_erase=yes_erase,
         disks=target_disk or [],
         private_ip=private_ip,
         private=private,
     )
+    edits = Edits(resize=resize or (), move=move or (), leave_out=leave_out or (), lvm=lvm or ())
+    wanted: Json = {
+        "SystemDiskSize": system_disk_gib or None,
+        "DataDisk": sized(data_disk or []) or None,
+        "Disks": _disks(api, source, edits, target_disk or []),
+    }
+    if edits and not as_json and not target_instance:
+        print_plan(api.call("DescribePlan", {"SourceId": source, **wanted}))
     asked = _method(method, start=start, at=at, template=template)
     made = api.call(
         "CreateReplicationJob",
@@ -126,8 +146,7 @@ def create(
             "RegionId": _region(api.call("DescribeRegions")),
             "Name": name or None,
             "ImageName": image_name or None,
-            "SystemDiskSize": system_disk_gib or None,
-            "DataDisk": sized(data_disk or []) or None,
+            **wanted,
             "Excludes": excludes(exclude, disk_exclude),
             "ReplicationParameters": parameters(
                 "",
@@ -156,6 +175,13 @@ def create(
         out.print(f"created job {made['JobId']}{_begun(asked, scheduled)}")
     if wait:
         follow(api, made["JobId"], seconds=LONGEST_WAIT_SECONDS, quiet=as_json)
+
+
+def _disks(api: Api, source: str, edits: Edits, target_disks: list[str]) -> Json | None:
+    if not edits and not target_disks:
+        return None
+    layout = of_source(api, source)
+    return disks(layout, replace(edits, disk_ids=chosen(layout, target_disks)))
 
 
 def _method(method: Method | None, *, start: bool, at: str, template: str) -> str | None:

@@ -8,6 +8,7 @@ import typer
 from smc.base.errors import UserError
 from smc.cli.connection import AsJson, connect
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
+from smc.cli.disk_options import Edits, LeaveOut, Lvm, Move, NoLvm, Resize, disks, of_job
 from smc.cli.job_options import (
     SOONEST_SECONDS,
     At,
@@ -20,6 +21,7 @@ from smc.cli.job_options import (
     sized,
 )
 from smc.cli.output import out, show_json
+from smc.cli.plan_shown import print_plan
 from smc.cli.transfer_options import (
     BandwidthLimit,
     Checksum,
@@ -30,6 +32,7 @@ from smc.cli.transfer_options import (
     excludes,
     parameters,
 )
+from smc.client.api import Json
 
 
 def modify(
@@ -45,6 +48,11 @@ def modify(
     image_name: Annotated[str, typer.Option(help="Name of the image to make.")] = "",
     system_disk_gib: Annotated[int, typer.Option(help="Size of the target system disk, 20-2048.")] = 0,
     data_disk: DataDisks = None,
+    resize: Resize = None,
+    move: Move = None,
+    leave_out: LeaveOut = None,
+    lvm: Lvm = None,
+    no_lvm: NoLvm = None,
     ip_mode: Annotated[str | None, typer.Option(help="dhcp, or keep the source's addresses.")] = None,
     bandwidth_limit: BandwidthLimit = None,
     compress_level: CompressLevel = None,
@@ -63,8 +71,17 @@ def modify(
     starts = moment(at, now, parameter="ScheduledStartTime", soonest=SOONEST_SECONDS)
     valid = moment(valid_until, now, parameter="ValidTime")
     api = connect(data_dir)
+    told = job_as_told(api, job)
+    edits = Edits(
+        resize=resize or (), move=move or (), leave_out=leave_out or (), lvm=lvm or (), no_lvm=no_lvm or ()
+    )
+    layout: Json = {
+        "SystemDiskSize": system_disk_gib or None,
+        "DataDisk": sized(data_disk or []) or None,
+        "Disks": disks(of_job(api, told), edits) if edits else None,
+    }
     transfer = parameters(
-        job_as_told(api, job)["ReplicationParameters"],
+        told["ReplicationParameters"],
         bandwidth_limit=bandwidth_limit,
         compress_level=compress_level,
         checksum=checksum,
@@ -78,8 +95,7 @@ def modify(
         "MaxNumberOfImageToKeep": keep,
         "ScheduledStartTime": starts or None,
         "ImageName": image_name or None,
-        "SystemDiskSize": system_disk_gib or None,
-        "DataDisk": sized(data_disk or []) or None,
+        **layout,
         "IpMode": ip_mode,
         "ReplicationParameters": transfer,
         "Excludes": excludes(exclude, disk_exclude),
@@ -90,6 +106,8 @@ def modify(
             code="MissingParameter.ReplicationParameters",
             hint="`smc job modify --help` shows what can be.",
         )
+    if edits and not as_json and not told["InstanceId"]:
+        print_plan(api.call("DescribePlan", {"JobId": job, **layout}))
     answer = api.call("ModifyReplicationJobAttribute", {"JobId": job, **wanted})
     if as_json:
         show_json(answer)

@@ -24,6 +24,9 @@ Every = Annotated[
     int | None, typer.Option(metavar="HOURS", help="Go round after round: hours from one to the next, 1-168.")
 ]
 Keep = Annotated[int | None, typer.Option(help="With --every: how many images are kept, 1-10.")]
+SystemDiskGib = Annotated[
+    int, typer.Option(help="Size of the target system disk, 20-2048; 0: the source's, at least 20.")
+]
 DataDisks = Annotated[
     list[str] | None, typer.Option(help="INDEX=GIB for each data disk whose size is to change.")
 ]

@@ -14,6 +14,7 @@ from smc.cli import (
     job_create,
     job_life,
     job_modify,
+    job_plan,
     jobs,
     keys,
     sources,
@@ -46,6 +47,7 @@ app.add_typer(tags.app, name="tag")
 app.add_typer(templates.app, name="template")
 app.add_typer(jobs.app, name="job")
 jobs.app.command("create")(job_create.create)
+jobs.app.command("plan")(job_plan.plan)
 jobs.app.command("modify")(job_modify.modify)
 jobs.app.command("start")(job_life.start)
 jobs.app.command("stop")(job_life.stop)

@@ -59,6 +59,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "DescribeInstanceTypes": ("target types",),
     "DescribeJobLog": ("job log",),
     "DescribeJobProgress": ("job progress", "job watch"),
+    "DescribePlan": ("job plan", "job create", "job modify"),
     "DescribeRegions": ("target regions",),
     "DescribeReports": ("job report",),
     "DescribeSecurityGroups": ("target groups",),

@@ -13,6 +13,7 @@ from smc.center.api.exports import ExportActions
 from smc.center.api.image_check import ImageCheckActions
 from smc.center.api.images import ImageActions
 from smc.center.api.jobs import JobActions
+from smc.center.api.preview import PlanActions
 from smc.center.api.progress import ProgressActions
 from smc.center.api.regions import RegionActions
 from smc.center.api.sources import SourceActions
@@ -38,6 +39,7 @@ def actions(context: Context) -> Actions:
         TemplateActions,
         JobActions,
         CrossZoneActions,
+        PlanActions,
         ProgressActions,
         DrillActions,
         ImageActions,
