@@ -32,7 +32,17 @@ def read_volumes(root: Path, places: Mapping[str, str], look: Look) -> tuple[Vol
         if filesystem is None or not on:
             continue
         path = f"/dev/mapper/{name}" if folder.name.startswith("dm-") else f"/dev/{folder.name}"
-        found.append(Volume(kind=kind, name=name, path=path, size=size, on=on, filesystem=filesystem))
+        found.append(
+            Volume(
+                kind=kind,
+                name=name,
+                path=path,
+                size=size,
+                on=on,
+                filesystem=filesystem,
+                encrypted=_encrypted(block, folder.name, DEEPEST),
+            )
+        )
     return tuple(found)
 
 
@@ -59,11 +69,21 @@ def _below(block: Path, name: str, places: Mapping[str, str], depth: int) -> Ite
     if name in places:
         yield places[name]
         return
+    for slave in _slaves(block, name) if depth else ():
+        yield from _below(block, slave, places, depth - 1)
+
+
+def _encrypted(block: Path, name: str, depth: int) -> bool:
+    if read_text(block / name / "dm/uuid").startswith("CRYPT-"):
+        return True
+    return depth > 0 and any(_encrypted(block, slave, depth - 1) for slave in _slaves(block, name))
+
+
+def _slaves(block: Path, name: str) -> list[str]:
     folder = block / name
     if not folder.is_dir():  # a partition of an array
         folder = next((parent for parent in block.iterdir() if (parent / name).is_dir()), folder)
-    for slave in sorted(_entries(folder / "slaves"), key=lambda slave: slave.name) if depth else ():
-        yield from _below(block, slave.name, places, depth - 1)
+    return sorted(slave.name for slave in _entries(folder / "slaves"))
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -83,6 +83,7 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     on: tuple[str, ...]
     filesystem: Filesystem
+    encrypted: bool = False  # by itself, or by what is between it and them
 
 
 class Disk(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,6 +46,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     disk: int  # where the source has it
     title: str  # as people see it on the source
     kind: VolumeKind | None = None  # where it lies on a volume there
+    encrypted: bool = False  # there
     target: TargetPartition
     filesystem: Filesystem | None = None
 
@@ -78,6 +79,7 @@ def pieces_of(server: Server, disk: Disk) -> list[Piece]:
                 disk=disk.index,
                 title=place.title,
                 kind=place.kind,
+                encrypted=place.encrypted,
                 target=_target(server, place),
                 filesystem=part.filesystem if mounted(part) else None,
             )

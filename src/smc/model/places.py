@@ -26,6 +26,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     part: Partition
     kind: VolumeKind | None = None
+    encrypted: bool = False
 
 
 def places(server: Server, disk: Disk) -> list[Place]:
@@ -47,6 +48,7 @@ def places(server: Server, disk: Disk) -> list[Place]:
                 key=f"{disk.index}_{volume.kind.value}.{volume.name}",
                 title=f"{volume.path} on {disk.path}",
                 kind=volume.kind,
+                encrypted=volume.encrypted or volume.kind is VolumeKind.LUKS,
                 part=Partition(
                     number=-1,
                     start=starts.get(home, 0),

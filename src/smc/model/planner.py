@@ -139,6 +139,7 @@ def _warnings(shelves: Sequence[Shelf], arranged: Arranged) -> Iterator[str]:
         )
     for shelf in shelves:
         yield from _group_told(shelf)
+        yield from _encryption_told(shelf)
         table = shelf.table(shelf.gib * GIB)
         if table is not shelf.disk.table:
             yield (
@@ -158,6 +159,13 @@ def _group_told(shelf: Shelf) -> Iterator[str]:
     if volumes:
         name = group_name(shelf.disk.index)
         yield f"disk {shelf.disk.index} ({shelf.disk.path}) has the volume group {name}: {volumes}"
+
+
+def _encryption_told(shelf: Shelf) -> Iterator[str]:
+    for piece in shelf.pieces:
+        if piece.encrypted:
+            name = piece.mount_point or f"{piece.target.role.value} ({piece.title})"
+            yield f"{name} is encrypted at the source and is not at the target"
 
 
 def _lost_features(filesystem: Filesystem) -> tuple[str, ...]:

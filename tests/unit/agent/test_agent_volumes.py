@@ -24,7 +24,7 @@ def test_a_mounted_logical_volume_has_its_own_size_and_used_bytes(machine: FakeM
     machine.mount("253:0", "/", "xfs")
     (volume,) = read_storage(machine.root, half_full).volumes
     assert (volume.kind, volume.name, volume.path) == (VolumeKind.LVM, "vg0-root", "/dev/mapper/vg0-root")
-    assert (volume.size, volume.on) == (64 << 20, ("0_3",))
+    assert (volume.size, volume.on, volume.encrypted) == (64 << 20, ("0_3",), False)
     fs = volume.filesystem
     assert (fs.type, fs.mount_point, fs.size, fs.used) == ("xfs", "/", 4096000, 600 * 4096)
 
@@ -44,7 +44,7 @@ def test_what_lies_below_is_found_through_luks_and_raid(machine: FakeMachine) ->
     machine.mount("254:3", "/")
     machine.mount("253:1", "/srv")
     (volume,) = read_storage(machine.root, half_full).volumes
-    assert (volume.name, volume.on) == ("vg0-srv", ("0_3", "1_3"))
+    assert (volume.name, volume.on, volume.encrypted) == ("vg0-srv", ("0_3", "1_3"), True)
 
 
 def test_a_whole_disk_and_a_partition_of_an_array_are_known_too(machine: FakeMachine) -> None:

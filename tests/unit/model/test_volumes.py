@@ -105,3 +105,22 @@ def test_mount_points_on_volumes_are_moved_like_others() -> None:
     source = msgspec.structs.replace(source, disks=(*source.disks, data_disk(1, "/srv")))
     made = the_plan(source, parts={1: (PartWish(source="1_1"), PartWish(source="0_lvm.rhel-var_log"))})
     assert [p.mount_point for p in made.disks[1].partitions] == ["/srv", "/var/log"]
+
+
+def test_what_was_encrypted_is_told_to_be_so_no_more() -> None:
+    """LUKS itself, LVM inside of LUKS, and swap; and nothing that was not."""
+    disk = system_disk()
+    parts = (*disk.partitions[:2], physical(2, 514 * MIB, 29 * GIB, "crypto_LUKS"))
+    swap = Filesystem(type="swap", uuid="11111111-2222-4333-8444-555555555555")
+    source = with_volumes(
+        server(msgspec.structs.replace(disk, partitions=parts), data_disk(1, "/srv")),
+        volume("root", filesystem("/", 9 * GIB, GIB), "0_2", kind=VolumeKind.LUKS),
+        msgspec.structs.replace(volume("vg-var", filesystem("/var", 9 * GIB, GIB), "0_2"), encrypted=True),
+        msgspec.structs.replace(volume("vg-swap", swap, "0_2", size=GIB), encrypted=True),
+    )
+    told = [warning for warning in the_plan(source).warnings if "encrypted" in warning]
+    assert told == [
+        "/ is encrypted at the source and is not at the target",
+        "/var is encrypted at the source and is not at the target",
+        "swap (/dev/mapper/vg-swap on /dev/vda) is encrypted at the source and is not at the target",
+    ]
