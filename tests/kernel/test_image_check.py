@@ -38,6 +38,16 @@ def image_of(tree: Path, image: Path) -> Path:
     return image
 
 
+def image_with_boot_filesystem(tree: Path, boot: Path, image: Path) -> Path:
+    with image.open("wb") as file:
+        file.truncate(80 * MIB)
+    table = "label: gpt\nstart=1MiB, size=30MiB\nstart=40MiB, size=30MiB\n"
+    subprocess.run(["sfdisk", "-q", image], input=table, text=True, check=True)
+    for folder, start in ((tree, 1), (boot, 40)):
+        sh("mke2fs", "-q", "-t", "ext4", "-d", folder, "-E", f"offset={start * MIB}", image, "30M")
+    return image
+
+
 def found(checks: list[Check]) -> list[tuple[str, Level, str]]:
     return [(check.item, check.level, check.finding) for check in checks]
 
@@ -78,3 +88,36 @@ def test_an_image_that_cannot_be_read_this_way_is_refused_with_the_other(tmp_pat
     with pytest.raises(UserError, match="root filesystem") as refused:
         take_out(image, tmp_path, run)
     assert "--root" in refused.value.hint
+
+
+def test_a_link_of_one_filesystem_does_not_lead_a_file_of_another_out_of_the_tree(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("of this machine")
+    tree, boot = tmp_path / "tree", tmp_path / "boot"
+    for folder in ("etc", "usr", "boot"):
+        (tree / folder).mkdir(parents=True)
+    (tree / "boot/config").symlink_to(victim)
+    (tree / "boot/grub").write_text("a file where the other filesystem has a folder")
+    (boot / "grub").mkdir(parents=True)
+    (boot / "config").write_text("of the image")
+    (boot / "vmlinuz-1").write_text("a kernel")
+    image = image_with_boot_filesystem(tree, boot, tmp_path / "disk.raw")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    take_out(image, folder, run)
+    assert victim.read_text() == "of this machine"
+    assert (folder / "root/boot/config").read_text() == "of the image"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("-f", "qcow2", "-F", "raw", "-b", "other"), ("-f", "vmdk", "-o", "subformat=monolithicFlat")],
+)
+def test_an_image_that_names_other_files_for_its_content_is_refused(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "other").write_bytes(bytes(MIB))
+    image = tmp_path / "disk.image"
+    subprocess.run(["qemu-img", "create", "-q", *words, image, "1M"], check=True, cwd=tmp_path)
+    with pytest.raises(UserError, match="not whole by itself"):
+        take_out(image, tmp_path, run)

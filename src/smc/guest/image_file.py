@@ -6,9 +6,9 @@ of what is written here are ours, so a hostile image writes nothing elsewhere. O
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smc.base.errors import UserError
 from smc.base.run import Run
@@ -23,6 +23,7 @@ TYPES = {
     "21686148-6449-6E6F-744E-656564454649": Role.BIOS_BOOT,
     "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F": Role.SWAP,
 }
+FORMATS = ("qcow2", "vmdk", "vdi", "vhdx", "vpc")
 READABLE = ("ext2", "ext3", "ext4")
 FOLDERS = (  # all their files are taken out
     *("/etc", "/etc/default", "/etc/default/grub.d", "/etc/selinux", "/etc/cloud", "/etc/cloud/cloud.cfg.d"),
@@ -101,12 +102,34 @@ def take_out(image: Path, folder: Path, run: Run) -> Taken:
 def _raw(image: Path, folder: Path, run: Run) -> Path:
     if not image.is_file():
         raise UserError(f"{image} is no file", code="Image.NotFound")
+    image = image.resolve()  # an absolute path: qemu-img takes none for an option or a protocol
     told = json.loads(run("qemu-img", "info", "--output=json", image, timeout=READ_SECONDS).stdout)
-    if told.get("format") == "raw":
-        return image.resolve()
+    kind = str(told.get("format", ""))
+    if kind == "raw":
+        return image
+    if kind not in FORMATS:
+        raise UserError(
+            f"{image} has the format {kind}, which is not read here",
+            code="Image.NotReadable",
+            hint=f"Convert it to one of {', '.join(FORMATS)} with qemu-img.",
+        )
+    if others := others_of(told):
+        raise UserError(
+            f"{image} is not whole by itself: it names {', '.join(others)} for its content",
+            code="Image.NotReadable",
+            hint="Make one file of it: qemu-img convert -O qcow2 IMAGE WHOLE_IMAGE",
+        )
     raw = folder / "raw"
-    run("qemu-img", "convert", "-O", "raw", image, raw, timeout=CONVERT_SECONDS)  # sparse: what is used
+    run("qemu-img", "convert", "-f", kind, "-O", "raw", image, raw, timeout=CONVERT_SECONDS)  # sparse
     return raw
+
+
+def others_of(told: Mapping[str, Any]) -> list[str]:  # Any: the JSON of qemu-img info
+    """Files that the image names for its content: a hostile one names those of this machine."""
+    data = told.get("format-specific", {}).get("data", {})
+    extents = (extent.get("filename", "") for extent in data.get("extents", ()))
+    named = [told.get("backing-filename"), data.get("data-file"), *extents]
+    return [name for name in named if name and name != told.get("filename")]
 
 
 def _parts(raw: Path, run: Run) -> list[Part]:
@@ -217,7 +240,14 @@ class _Reader:
             place.symlink_to(match["target"])  # root.py never follows it out of the tree
 
     def _dump(self, paths: Iterable[str]) -> None:
-        lines = [f"dump {self._inside(path)} {self._place(path)}" for path in paths]
+        lines = []
+        for path in paths:
+            place = self._place(path)
+            if (
+                place.is_symlink()
+            ):  # another filesystem's, or a second entry of the name: debugfs would follow
+                place.unlink()
+            lines.append(f"dump {self._inside(path)} {place}")
         _debugfs(self._raw, self._part, lines, self._run)
 
     def _inside(self, path: str) -> str:
@@ -226,9 +256,10 @@ class _Reader:
     def _place(self, path: str) -> Path:
         """Where a file of the image goes; its folders are real ones, whatever the image has for them."""
         at = self._tree
-        for name in path.strip("/").split("/")[:-1]:
+        *folders, last = path.strip("/").split("/")
+        for name in folders:
             at /= name
-            if at.is_symlink():
+            if at.is_symlink() or at.is_file():
                 at.unlink()
             at.mkdir(exist_ok=True)
-        return at / path.rsplit("/", 1)[-1]
+        return at / last
