@@ -1,6 +1,6 @@
 """Drills: the whole migration rehearsed, what was found kept, and what was made gone or taken over."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,15 +10,16 @@ from tests.unit.jobs.center import FAST, Center, until
 from tests.unit.jobs.test_story import MADE_ONCE, failing
 from tests.unit.jobs.test_verification import Guest, Screen
 
-from smc.base.errors import UserError
+from smc.base.errors import Broken, UserError
 from smc.center.jobs.migrate import STORY
 from smc.center.store.events import EventFilter, EventKind
 from smc.center.store.values import Job
 from smc.center.verification import watch
-from smc.cloud.driver import Kind
+from smc.cloud.driver import Kind, Resource, Tags
 from smc.model.drill import DrillReport, DrillStatus
 from smc.model.facts import Facts, Kernel
 from smc.model.job import BusinessStatus, JobStatus, RunAim
+from smc.model.progress import Failure
 from smc.model.report import Check, Level
 from smc.model.server import Server
 
@@ -222,3 +223,28 @@ def test_a_center_that_ends_in_a_drill_goes_on_with_it(
         assert all(cloud.made[kind] >= count for kind, count in MADE_ONCE.items())
     finally:
         again.close()
+
+
+def test_a_test_whose_cloud_refuses_to_say_what_is_left_ends_in_error(tmp_path: Path, guest: Guest) -> None:
+    class Refusing(Screen):
+        refuses = False
+
+        def find(self, tags: Tags) -> Sequence[Resource]:
+            if self.refuses:
+                raise UserError("The access key was revoked.", code="Forbidden.RAM")
+            return super().find(tags)
+
+    cloud = Refusing()
+    center = Center(tmp_path, cloud, settings=SETTINGS, do_probe=guest)
+    try:
+        center.ends.hold_at = 100
+        job = drill(center)
+        center.ends_reach(job, 100)
+        cloud.refuses = True
+        center.ends.failure = Failure.of(Broken("the disk is gone", code="Disk.Gone"))
+        failed = ends_as(center, job, JobStatus.IN_ERROR)
+        assert failed.failure is not None
+        assert failed.failure.code == "Disk.Gone"
+        assert "access key was revoked" in failed.failure.hint
+    finally:
+        center.close()

@@ -6,6 +6,8 @@ Raise `migrate.STORY` when steps are added, left out, renamed or put in another 
 
 from collections.abc import Callable
 
+from msgspec import structs
+
 from smc.base.errors import SmcError
 from smc.center.jobs.migrate import Steps
 from smc.center.jobs.steps.convert import convert, is_contained
@@ -73,5 +75,16 @@ def rehearse(work: Work, run: str, verify: Callable[[str], None]) -> str:
     except SmcError as e:
         failure = Failure.of(e)
         step(give_up_drill, failure)
+        return _end(step, failure)
+
+
+def _end(step: Steps, failure: Failure) -> str:
+    """The job ends in error, also when the cloud does not let go: deleting the job asks it once more."""
+    try:
         step(clear_away)
-        return step(fail, failure)
+    except Overtaken:
+        raise
+    except SmcError as e:
+        left = f"What the migration test used could not be released: {e.message}"
+        failure = structs.replace(failure, hint=f"{failure.hint} {left}".strip())
+    return step(fail, failure)
