@@ -20,7 +20,8 @@ HIDDEN = "***"
 SECRETS = tuple(  # what looks like one is taken for one
     re.compile(pattern, re.DOTALL | re.IGNORECASE)
     for pattern in (
-        r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----",
+        # up to the next line of that kind, also where its end is cut off
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----))*(?:-----END [A-Z ]*PRIVATE KEY-----)?",
         r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)",  # user:password@
         r"(?<=bearer )[A-Za-z0-9._~+/=-]{8,}",
         r"(?<=--token-code )\S+|(?<=--ticket )\S+",
@@ -33,12 +34,13 @@ BARE = re.compile(r"\b(?=[A-Za-z0-9]*[A-Z])(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*\
 def bundle(store: Store, blobs: Blobs, job: Job, logs: Path) -> bytes:
     """A tar.gz, the same bytes for the same content; `logs` is the folder of the center's own."""
     out = io.BytesIO()
+    known = _known(store)
     with (
         gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w") as tar,
     ):
         for name, content in _files(store, blobs, job, logs):
-            data = scrub(content, _known(store)).encode()
+            data = scrub(content, known).encode()
             info = tarfile.TarInfo(f"{job.id}/{name}")
             info.size, info.mode = len(data), 0o600
             tar.addfile(info, io.BytesIO(data))

@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 TAIL = 64_000  # characters of the console that are looked at: an early trouble that passed is not the cause
+LONGEST_LINE = 500  # characters of a line: `.*` over one line without end would hold up the whole center
 
 
 class Cause(NamedTuple):
@@ -138,7 +139,7 @@ def plain(console: str) -> str:
 
 def cause_of(console: str) -> Cause | None:
     """None when nothing in it is known."""
-    lines = plain(console)[-TAIL:].splitlines()
+    lines = [line[:LONGEST_LINE] for line in plain(console)[-TAIL:].splitlines()]
     for cause in CAUSES:
         if any(cause.pattern.search(line) for line in lines):
             return cause
