@@ -16,7 +16,7 @@ from smc.center.store.values import JobRequest, Run
 from smc.center.trust.run_ca import new_authority
 from smc.model.job import RunType
 from smc.wire.orders import Accepted, Enrolled, LogFile, RunLogs
-from smc.wire.run_logs import pack
+from smc.wire.run_logs import MOST_FILES, pack
 
 
 @pytest.fixture
@@ -126,3 +126,17 @@ def test_a_name_cannot_lead_out_of_a_bundle(running: Center, source: Enrolled, t
         junk = RunLogs(run=run.id, files=(LogFile(name="junk", content=b"junk"),))
         send(running, "/agent/v1/logs", source.credential, junk)
     assert refused.value.code == "Logs.Invalid"
+
+
+def test_a_sender_cannot_fill_the_center_with_names_or_with_runs_that_never_were(
+    running: Center, source: Enrolled, tmp_path: Path
+) -> None:
+    run = begun(running, source)
+    send(running, "/agent/v1/logs", source.credential, logs(tmp_path, f"{run.job}.2", "of the next run"))
+    assert kept(running, run) == {}
+    for n in range(MOST_FILES + 3):
+        send(running, "/agent/v1/logs", source.credential, logs(tmp_path, run.id, f"{n}", f"{n}.log"))
+    send(running, "/agent/v1/logs", source.credential, logs(tmp_path, run.id, "newer", "0.log"))
+    found = kept(running, run)
+    assert len(found) == MOST_FILES
+    assert found["agent", "0.log"] == "newer"

@@ -46,7 +46,7 @@ class LogsSide:
         self._keep(message, RECEIVER, job=receiver.job)
 
     def _keep(self, message: RunLogs, sender: str, *, source: str = "", job: str = "") -> None:
-        """What is of another's job, or not wanted, is dropped."""
+        """What is of another's job, of no run, or not wanted, is dropped."""
         try:
             job_id, number = run_job(message.run), run_number(message.run)
         except (ValueError, IndexError) as e:
@@ -54,6 +54,8 @@ class LogsSide:
         found = self._store.jobs.find(job_id)
         is_own = found is not None and (found.id == job or found.source_id == source)
         if found is None or not is_own or not found.request.upload_diagnostic_logs:
+            return
+        if not 1 <= number <= found.run_number:
             return
         for file in message.files[:MOST_FILES]:
             content = unpack(file)

@@ -4,12 +4,13 @@ import re
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from smc.center.clock import Clock
 from smc.center.store.database import Database
 from smc.center.store.evidence_tables import run_logs as table
 from smc.center.store.tables import jobs
+from smc.wire.run_logs import MOST_FILES
 
 AGENT, RECEIVER, INSTANCE = "agent", "receiver", "instance"
 UNWANTED = re.compile(r"[^A-Za-z0-9._-]+|^\.+")  # names become paths in a bundle
@@ -34,7 +35,7 @@ class RunLogTable:
         self._clock = clock
 
     def keep(self, job: str, run: int, sender: str, name: str, blob: str, size: int) -> None:
-        """The newest of a name stays; of a job that is gone, or nothing, none is kept."""
+        """The newest of a name stays; of a job that is gone, nothing, or too many names, none is kept."""
         name = UNWANTED.sub("_", name)[:LONGEST_NAME] or "log"
         if not blob:
             return
@@ -44,6 +45,9 @@ class RunLogTable:
                 return
             here = [table.c[column] == value for column, value in key.items()]
             connection.execute(delete(table).where(*here))
+            others = [table.c[column] == key[column] for column in ("job", "run", "sender")]
+            if connection.execute(select(func.count()).where(*others)).scalar_one() >= MOST_FILES:
+                return
             values = {**key, "blob": blob, "size": size, "time": self._clock.now()}
             connection.execute(insert(table).values(**values))
 
