@@ -94,8 +94,8 @@ def test_a_link_of_one_filesystem_does_not_lead_a_file_of_another_out_of_the_tre
     victim = tmp_path / "victim"
     victim.write_text("of this machine")
     tree, boot = tmp_path / "tree", tmp_path / "boot"
-    for folder in ("etc", "usr", "boot"):
-        (tree / folder).mkdir(parents=True)
+    for name in ("etc", "usr", "boot"):
+        (tree / name).mkdir(parents=True)
     (tree / "boot/config").symlink_to(victim)
     (tree / "boot/grub").write_text("a file where the other filesystem has a folder")
     (boot / "grub").mkdir(parents=True)

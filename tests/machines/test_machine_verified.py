@@ -16,10 +16,10 @@ from smc.center.blobs import Blobs
 from smc.center.jobs.runner import Runner, journal_url
 from smc.center.jobs.work import Work
 from smc.center.store.database import url_of
+from smc.center.store.resources import VERIFICATION
 from smc.center.store.store import Store, open_store
 from smc.center.store.verifications import Verification, VerificationState, Wish
 from smc.center.trust.tickets import Tickets
-from smc.center.verification.place import PURPOSE
 from smc.cloud.driver import TAG_PURPOSE
 from smc.cloud.ecs.calls import EcsAccess
 from smc.cloud.ecs.driver import LOCAL_PORTS, EcsDriver
@@ -117,7 +117,7 @@ def test_a_system_that_boots_is_verified_isolated_and_released(site: Site) -> No
     assert found.outcome.ports[0].banner.startswith("SSH-2.0-")
     # nothing is asked of its console: sshd may answer before getty has written a word there
     assert site.blobs.read(found.screenshot).startswith(b"\xff\xd8"), "a JPEG"
-    assert site.driver.find({TAG_PURPOSE: PURPOSE}) == []
+    assert site.driver.find({TAG_PURPOSE: VERIFICATION}) == []
 
 
 def test_a_blank_disk_is_not_verified_and_released(site: Site) -> None:
@@ -127,4 +127,4 @@ def test_a_blank_disk_is_not_verified_and_released(site: Site) -> None:
     assert found.outcome.powered_on
     assert not found.outcome.network_up
     assert site.blobs.read(found.screenshot).startswith(b"\xff\xd8")
-    assert site.driver.find({TAG_PURPOSE: PURPOSE}) == []
+    assert site.driver.find({TAG_PURPOSE: VERIFICATION}) == []

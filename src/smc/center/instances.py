@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from smc.base.errors import Transient
-from smc.base.units import GIB
+from smc.base.errors import Transient, UserError
 from smc.center.store.ids import random_text
 from smc.center.store.resources import INSTANCE
 from smc.center.store.store import Store
@@ -58,16 +57,15 @@ def create_instance(
         made.append((Kind.SECURITY_GROUP, group))
         for opening in openings:
             driver.admit(group, opening.port, cidr)
-        architecture, system_gib = _shape(store, image)
         spec = InstanceSpec(
             name=name,
             zone=zone,
             vswitch=vswitch,
             security_group=group,
-            architecture=architecture,
+            architecture=architecture_of(driver, image.id),
             image=image.id,
             instance_type=instance_type,
-            system_disk_gib=system_gib,
+            system_disk_gib=0,
         )
         instance = driver.launch(spec, tags | _forwards(openings), token("instance"))
     except BaseException:
@@ -95,12 +93,12 @@ def delete_instance(store: Store, driver: Driver, instance: str) -> None:
     store.resources.released(Kind.INSTANCE, instance)
 
 
-def _shape(store: Store, image: Made) -> tuple[Architecture, int]:
-    """Architecture and GiB of the system disk, from the job; the image's own when the job is deleted."""
-    job = store.jobs.find(image.job)
-    if job is None:
-        return Architecture.X86_64, 0
-    return job.plan.architecture, job.plan.disks[0].size // GIB
+def architecture_of(driver: Driver, image: str) -> Architecture:
+    """As the cloud has it: the job that delivered the image may be gone. Raises `UserError`."""
+    seen = driver.image(image)
+    if seen is None:
+        raise UserError(f"The image {image} is gone.", code="InvalidImageId.NotFound")
+    return seen.architecture
 
 
 def _forwards(openings: Sequence[Opening]) -> dict[str, str]:

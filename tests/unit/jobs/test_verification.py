@@ -9,16 +9,18 @@ from tests.unit.jobs.center import FAST, Center, until
 from tests.unit.verification.test_causes import DEBIAN_NO_ROOT
 
 from smc.base.errors import UserError
-from smc.center.instances import delete_instance
+from smc.center.instances import create_instance, delete_instance
 from smc.center.store.events import EventFilter, EventKind
-from smc.center.store.resources import INSTANCE
+from smc.center.store.resources import IMAGE, INSTANCE, VERIFICATION
 from smc.center.store.verifications import Verification, VerificationState, Wish
 from smc.center.verification import watch
-from smc.center.verification.place import PURPOSE
 from smc.center.verification.probe import Answer
-from smc.cloud.driver import TAG_PURPOSE, Kind
+from smc.cloud.driver import TAG_PURPOSE, Image, Kind
 from smc.cloud.memory import MemoryCloud
+from smc.cloud.memory_catalogue import DEFAULT_TYPES
+from smc.cloud.memory_desk import no_hook
 from smc.model.job import JobStatus
+from smc.model.server import Architecture
 
 SETTINGS = structs.replace(FAST, center_cidr="203.0.113.9/32", patience_seconds=2.0)
 
@@ -94,7 +96,7 @@ def ended(center: Center, verification: str) -> Verification:
 
 
 def left(cloud: MemoryCloud) -> set[Kind]:
-    return {resource.kind for resource in cloud.find({TAG_PURPOSE: PURPOSE})}
+    return {resource.kind for resource in cloud.find({TAG_PURPOSE: VERIFICATION})}
 
 
 def test_an_image_that_answers_is_verified_and_everything_goes(
@@ -105,7 +107,7 @@ def test_an_image_that_answers_is_verified_and_everything_goes(
 
     def hook(when: str, call: str) -> None:
         if (when, call) == ("before", "launch"):
-            (group,) = [r for r in cloud.find({TAG_PURPOSE: PURPOSE}) if r.kind is Kind.SECURITY_GROUP]
+            (group,) = [r for r in cloud.find({TAG_PURPOSE: VERIFICATION}) if r.kind is Kind.SECURITY_GROUP]
             closed.append((cloud.admitted(group.id), cloud.isolated(group.id)))
 
     cloud.hook = hook
@@ -260,3 +262,64 @@ def test_the_console_of_the_intermediate_instance_is_kept_before_it_goes(
         "console.txt",
         cloud.console,
     )
+
+
+def test_an_instance_is_of_the_architecture_of_its_image_also_when_the_job_is_deleted(
+    tmp_path: Path, guest: Guest
+) -> None:
+    class Arm(Screen):
+        def image(self, image: str) -> Image | None:
+            seen = super().image(image)
+            return structs.replace(seen, architecture=Architecture.ARM64) if seen else None
+
+    cloud = Arm()
+    center = Center(tmp_path, cloud, settings=SETTINGS, do_probe=guest)
+    try:
+        job = delivered(center)
+        image = center.store.resources.kept(job=job, purpose=IMAGE, kind=Kind.IMAGE)[0]
+        center.store.jobs.remove(job)
+        made = create_instance(
+            center.store, cloud, image, name="n", openings=(), cidr="203.0.113.9/32", instance_type=""
+        )
+        seen = cloud.instance(made)
+        assert seen is not None
+        assert seen.instance_type == DEFAULT_TYPES[Architecture.ARM64]
+    finally:
+        center.close()
+
+
+def test_what_is_to_be_kept_goes_all_the_same_when_there_is_no_instance(
+    center: Center, cloud: Screen
+) -> None:
+    job = delivered(center)
+
+    def hook(when: str, call: str) -> None:
+        if (when, call) == ("before", "launch"):
+            raise UserError("Nothing is in stock.", code="OperationDenied.NoStock")
+
+    cloud.hook = hook
+    assert ended(center, begin(center, job, keep=True)).state is VerificationState.NOT_RUN
+    assert left(cloud) == set()
+
+
+def test_deleting_the_job_takes_what_a_verification_could_not_release_and_no_kept_instance(
+    center: Center, cloud: Screen
+) -> None:
+    job = delivered(center)
+    kept = ended(center, begin(center, job, keep=True))
+
+    def hook(when: str, call: str) -> None:
+        if (when, call) == ("before", "delete"):
+            raise UserError("Not now.", code="OperationConflict")
+
+    cloud.hook = hook
+    stayed = ended(center, begin(center, job))
+    assert cloud.instance(stayed.instance) is not None
+    cloud.hook = no_hook
+    center.store.jobs.begin_deleting(job)
+    center.runner.delete(job)
+    until(lambda: center.store.jobs.find(job) is None)
+    assert cloud.instance(stayed.instance) is None
+    assert cloud.instance(kept.instance) is not None
+    delete_instance(center.store, cloud, kept.instance)
+    assert left(cloud) == set()

@@ -13,7 +13,9 @@ from smc.center.jobs.steps.install import EVERYTHING
 from smc.center.jobs.steps.restore import restore
 from smc.center.jobs.work import Work
 from smc.center.store.job_log import ERROR
+from smc.center.store.resources import VERIFICATION
 from smc.center.store.values import Job
+from smc.center.verification.place import needed
 from smc.model.job import JobStatus
 
 log = logging.getLogger(__name__)
@@ -31,8 +33,8 @@ def remove(work: Work, job_id: str) -> list[str]:
         return []
     try:
         restore(work, job_id)
-        keep = delivered_parts(work, job_id)
-        left = release(work, job_id, keep=keep, purposes=EVERYTHING)
+        keep = delivered_parts(work, job_id) | needed(work, job_id)
+        left = release(work, job_id, keep=keep, purposes=(*EVERYTHING, VERIFICATION))
     except Exception as e:  # the edge of a step: without a line in its log the job would be Deleting for ever
         log.exception("%s could not be cleaned", job_id)
         left = [e.message if isinstance(e, SmcError) else f"{type(e).__name__}: {e}"]

@@ -16,6 +16,7 @@ TEMPORARY = "temporary"  # goes with the job
 IMAGE = "image"  # what a job delivers
 ROLLBACK = "rollback"  # brings a target instance back to what it was
 INSTANCE = "instance"  # made from a delivered image, and what was made for it
+VERIFICATION = "verification"  # tries a delivered image; a tag only, for it goes by itself
 
 
 class Resources:

@@ -3,17 +3,16 @@
 import hashlib
 
 from smc.base.errors import Transient, UserError
-from smc.base.units import GIB
+from smc.center.instances import architecture_of
 from smc.center.jobs.work import Work
-from smc.center.store.resources import INSTANCE
-from smc.center.store.verifications import Verification
+from smc.center.store.resources import INSTANCE, VERIFICATION
+from smc.center.store.verifications import Verification, VerificationState
 from smc.center.verification.probe import free_port
 from smc.cloud.driver import TAG_FORWARD, TAG_JOB, TAG_PURPOSE, TAG_RUN, InstanceSpec, Kind
-from smc.model.server import Architecture
 
-PURPOSE = "verification"
 VPC_CIDR, VSWITCH_CIDR = "172.30.0.0/16", "172.30.0.0/24"  # beside 172.31, which kept instances get
 NAME = "smc-verify"
+MOST = 10_000  # verifications of one job
 
 
 def choose_ports(work: Work, one: Verification) -> dict[str, int]:
@@ -69,16 +68,15 @@ def launch(
     work: Work, one: Verification, network: dict[str, str], group: str, host_ports: dict[str, int]
 ) -> str:
     forwards = {f"{TAG_FORWARD}{port}": str(host_port) for port, host_port in host_ports.items()}
-    architecture, system_gib = _shape(work, one)
     spec = InstanceSpec(
         name=_name(one),
         zone=network["zone"],
         vswitch=network["vswitch"],
         security_group=group,
-        architecture=architecture,
+        architecture=architecture_of(work.driver, one.image),
         image=one.image,
         instance_type=one.wish.instance_type,
-        system_disk_gib=system_gib,
+        system_disk_gib=0,
     )
     instance = kept(work, one, Kind.INSTANCE) or work.driver.launch(
         spec, tags(one) | forwards, token(one, "instance")
@@ -88,18 +86,18 @@ def launch(
 
 
 def leave(work: Work, one: Verification) -> None:
-    """Release everything, found by its tags; or hand it over to those who wished to keep it.
+    """Release everything, found by its tags; or hand the instance over to those who wished to keep it.
 
     Raises `Transient` while something cannot go yet.
     """
     found = work.driver.find(tags(one))
-    if not one.wish.keep:
+    instance = kept(work, one, Kind.INSTANCE)
+    if not one.wish.keep or not instance:
         for resource in found:
             work.driver.delete(resource.kind, resource.id)
         if found:
             raise Transient(f"{', '.join(resource.id for resource in found)} is being released.")
         return
-    instance = kept(work, one, Kind.INSTANCE)
     for resource in found:
         if resource.kind is not Kind.DISK:
             is_instance = resource.kind is Kind.INSTANCE
@@ -119,8 +117,15 @@ def kept(work: Work, one: Verification, kind: Kind) -> str:
     return next((found.id for found in work.driver.find(tags(one)) if found.kind is kind), "")
 
 
+def needed(work: Work, job: str) -> set[str]:
+    """What belongs to a verification of the job that goes on, or to an instance that one has kept."""
+    _, known = work.store.verifications.page(jobs=[job], limit=MOST)
+    alive = [one for one in known if one.wish.keep or one.state is VerificationState.RUNNING]
+    return {resource.id for one in alive for resource in work.driver.find(tags(one))}
+
+
 def tags(one: Verification) -> dict[str, str]:
-    return {TAG_JOB: one.job, TAG_PURPOSE: PURPOSE, TAG_RUN: one.id}
+    return {TAG_JOB: one.job, TAG_PURPOSE: VERIFICATION, TAG_RUN: one.id}
 
 
 def token(one: Verification, purpose: str) -> str:
@@ -129,11 +134,3 @@ def token(one: Verification, purpose: str) -> str:
 
 def _name(one: Verification) -> str:
     return f"{NAME}-{one.id}"
-
-
-def _shape(work: Work, one: Verification) -> tuple[Architecture, int]:
-    """Architecture and GiB of the system disk, from the job; the image's own when the job is deleted."""
-    job = work.store.jobs.find(one.job)
-    if job is None:
-        return Architecture.X86_64, 0
-    return job.plan.architecture, job.plan.disks[0].size // GIB
