@@ -197,7 +197,6 @@ def test_mounted_subvolumes_come_along_by_their_names(tmp_path: Path) -> None:
         plan = planned(disk, sizes_gib={1: 2})
         assert [left.what.split(" of ")[0] for left in plan.left_behind] == [
             "subvolume @/copy",
-            "subvolume @/nested",
             "subvolume snapshot",
             "files beside the subvolumes in the top",
         ]
@@ -209,6 +208,7 @@ def test_mounted_subvolumes_come_along_by_their_names(tmp_path: Path) -> None:
         assert [(each.path, each.mount_point, each.copied) for each in part.subvolumes] == [
             ("", "", False),
             ("@", str(root), True),
+            ("@/nested", "", True),
             ("@home", str(home), True),
         ]
         agent = Home(tmp_path / "agent")
@@ -217,7 +217,7 @@ def test_mounted_subvolumes_come_along_by_their_names(tmp_path: Path) -> None:
         with target(tmp_path, plan) as nodes:
             here = mount_trees(plan, agent)
             try:
-                assert [tree.name for tree in here] == ["1_1s1", "1_1s2"]
+                assert [tree.name for tree in here] == ["1_1s1", "1_1s2", "1_1s3"]
                 with mounts.trees(plan, nodes, tmp_path / "trees", run) as places:
                     there = [TargetTree(name, 1, 1, place) for name, place in places.items()]
                     Trees(root, root, here=here, there=there).copy()
@@ -225,7 +225,7 @@ def test_mounted_subvolumes_come_along_by_their_names(tmp_path: Path) -> None:
                     for tree in here:
                         same = differences(tree.path, places[tree.name], "/copy", "/nested")
                         assert same == "", tree.name
-                    release(places["1_1s2"])
+                    release(places["1_1s3"])
             finally:
                 tool("umount", "-R", agent.mounts)
             assert filesystems.check(part, nodes["1_1"], run) == ""
@@ -240,3 +240,85 @@ def test_mounted_subvolumes_come_along_by_their_names(tmp_path: Path) -> None:
             with mounts.root(plan, nodes, tmp_path / "whole", run) as whole:
                 assert (whole / str(root).lstrip("/") / "etc/hostname").exists()
                 assert (whole / str(home).lstrip("/") / "compressible").exists()
+                inside = whole / str(root).lstrip("/") / "nested/file"
+                assert inside.read_text() == "in a subvolume\n"
+
+
+@contextmanager
+def snapper(folder: Path) -> Iterator[tuple[Disk, Path]]:
+    """As openSUSE has it: the root is a snapshot and the default, in a subvolume mounted at `.snapshots`."""
+    top, root = folder / "top", folder / "root"
+    first = "@/.snapshots/1/snapshot"
+    with loop_disk(folder / "source.img", 2 * GIB) as device:
+        run("sfdisk", "-q", "--no-reread", device, stdin="label: gpt\nstart=2048\n", timeout=30)
+        tool("partx", "--update", device)
+        node = f"{device}p1"
+        tool("mkfs.btrfs", "-q", "-f", node)
+        for place in (top, root):
+            place.mkdir()
+        tool("mount", node, top)
+        try:
+            for path in ("@", "@/.snapshots", "@/var"):
+                tool("btrfs", "subvolume", "create", top / path)
+            (top / "@/.snapshots/1").mkdir()
+            tool("btrfs", "subvolume", "create", top / first)
+            (top / first / "etc").mkdir()
+            (top / first / "etc/hostname").write_text("suse\n")
+            for mount_point in (".snapshots", "var"):
+                (top / first / mount_point).mkdir()
+            (top / "@/.snapshots/2").mkdir()
+            tool("btrfs", "subvolume", "snapshot", "-r", top / first, top / "@/.snapshots/2/snapshot")
+            for number in (1, 2):
+                (top / f"@/.snapshots/{number}/info.xml").write_text(f"<num>{number}</num>\n")
+            (top / "@/var/log").write_text("said\n")
+            default = tool("btrfs", "inspect-internal", "rootid", top / first).strip()
+            tool("btrfs", "subvolume", "set-default", default, top)
+        finally:
+            tool("umount", top)
+        tool("mount", node, root)
+        try:
+            tool("mount", "-o", "subvol=/@/.snapshots", node, root / ".snapshots")
+            tool("mount", "-o", "subvol=/@/var", node, root / "var")
+            found = describe(device.name, parse(Path("/proc/self/mountinfo").read_text()))
+            yield msgspec.structs.replace(found, index=1), root
+        finally:
+            tool("umount", "-R", root)
+
+
+def test_the_layout_of_opensuse_comes_along_with_the_one_snapshot_that_it_starts_from(
+    tmp_path: Path,
+) -> None:
+    with snapper(tmp_path) as (disk, root):
+        plan = planned(disk, sizes_gib={1: 2})
+        assert "subvolume @/.snapshots/2/snapshot" in {
+            left.what.split(" of ")[0] for left in plan.left_behind
+        }
+        (part,) = plan.disks[0].partitions
+        part = msgspec.structs.replace(part, uuid=UUID)
+        disks = (msgspec.structs.replace(plan.disks[0], partitions=(part,)),)
+        plan = msgspec.structs.replace(plan, disks=disks)
+        agent = Home(tmp_path / "agent")
+        agent.root.mkdir()
+        agent.excludes.mkdir()
+        with target(tmp_path, plan) as nodes:
+            here = mount_trees(plan, agent)
+            try:
+                with mounts.trees(plan, nodes, tmp_path / "trees", run) as places:
+                    there = [TargetTree(name, 1, 1, place) for name, place in places.items()]
+                    for _ in range(2):  # what came first is not cleared away by the second
+                        Trees(root, root, here=here, there=there).copy()
+            finally:
+                tool("umount", "-R", agent.mounts)
+            judge = tmp_path / "judge"
+            judge.mkdir()
+            tool("mount", "-o", "ro", nodes["1_1"], judge)
+            try:
+                assert (judge / "etc/hostname").read_text() == "suse\n", "the snapshot is the default"
+                tool("mount", "-o", "ro,subvol=/@/.snapshots", nodes["1_1"], judge / ".snapshots")
+                assert sorted(path.name for path in (judge / ".snapshots").iterdir()) == ["1"]
+                assert (judge / ".snapshots/1/info.xml").read_text() == "<num>1</num>\n"
+                assert (judge / ".snapshots/1/snapshot/etc/hostname").exists()
+                tool("mount", "-o", "ro,subvol=/@/var", nodes["1_1"], judge / "var")
+                assert (judge / "var/log").read_text() == "said\n"
+            finally:
+                tool("umount", "-R", judge)

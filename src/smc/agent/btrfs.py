@@ -29,6 +29,7 @@ class Listed(NamedTuple):
     path: str
     is_default: bool
     is_snapshot: bool  # read-only, of another subvolume
+    is_clone: bool  # of another one too, and can be written
 
 
 def list_subvolumes(mount_point: str) -> list[Listed]:
@@ -36,17 +37,15 @@ def list_subvolumes(mount_point: str) -> list[Listed]:
     handle = os.open(mount_point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         default = _default(handle)
-        snapshots = {
-            number: _is_snapshot(item) for number, _, item in _search(handle, ROOT_ITEM, FIRST, LAST_ID)
-        }
+        copies = {number: _copied(item) for number, _, item in _search(handle, ROOT_ITEM, FIRST, LAST_ID)}
         places = {
             number: (parent, *_backref(item))
             for number, parent, item in _search(handle, ROOT_BACKREF, FIRST, LAST_ID)
         }
-        found = [Listed("", default == TOP, False)]
+        found = [Listed("", default == TOP, False, False)]
         for number in places:
             path = _path(handle, number, places)
-            found.append(Listed(path, number == default, snapshots.get(number, False)))
+            found.append(Listed(path, number == default, *copies.get(number, (False, False))))
     finally:
         os.close(handle)
     return sorted(found)
@@ -61,11 +60,12 @@ def _default(handle: int) -> int:
     return TOP
 
 
-def _is_snapshot(item: bytes) -> bool:
-    if len(item) < PARENT_AT + 16:  # of a kernel before 3.6
-        return False
+def _copied(item: bytes) -> tuple[bool, bool]:
+    """Whether it is a read-only copy of another, whether one that can be written."""
+    if len(item) < PARENT_AT + 16 or not any(item[PARENT_AT : PARENT_AT + 16]):  # short: before Linux 3.6
+        return False, False
     (flags,) = struct.unpack_from("<Q", item, FLAGS_AT)
-    return bool(flags & READ_ONLY) and any(item[PARENT_AT : PARENT_AT + 16])
+    return bool(flags & READ_ONLY), not flags & READ_ONLY
 
 
 def _backref(item: bytes) -> tuple[int, bytes]:

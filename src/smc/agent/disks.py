@@ -205,13 +205,14 @@ def _btrfs(found: Found, mounts: Sequence[Mount], statvfs: StatVfs) -> Filesyste
         listed = list_subvolumes(mounts[0].point)
     except OSError as e:
         log.warning("the subvolumes of %s cannot be listed: %s", mounts[0].point, e)
-        listed = [Listed(path, False, False) for path in sorted({"", *points})]
+        listed = [Listed(path, False, False, False) for path in sorted({"", *points})]
     subvolumes = tuple(
         Subvolume(
             path=each.path,
             mount_point=points.get(each.path, ""),
             is_default=each.is_default,
             is_snapshot=each.is_snapshot,
+            is_clone=each.is_clone,
         )
         for each in listed
     )

@@ -50,6 +50,7 @@ class Place(NamedTuple):
     mount_point: str
     subvolume: str | None = None
     filesystem: str = ""
+    excludes: tuple[str, ...] = ()
 
 
 def replicate(wish: Wish, home: Home, center_host: str, proxy: str, emit: Emit) -> None:
@@ -135,15 +136,17 @@ def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:
                 name=place.name,
                 path=path,
                 mount_point=place.mount_point,
-                excludes=(
-                    *within((*AGENT_TRACES, *plan.excludes), "/", place.mount_point),
-                    *of_disk(plan, place, home.excludes),
-                )
-                if place.mount_point
-                else (),
+                excludes=(*place.excludes, *_excludes(plan, place, home)),
             )
         )
     return trees
+
+
+def _excludes(plan: Plan, place: Place, home: Home) -> tuple[str, ...]:
+    if not place.mount_point:
+        return ()
+    everywhere = within((*AGENT_TRACES, *plan.excludes), "/", place.mount_point)
+    return (*everywhere, *of_disk(plan, place, home.excludes))
 
 
 def _mount(place: Place, path: Path, do: Run) -> None:
@@ -175,7 +178,7 @@ def of_disk(plan: Plan, place: Place, folder: Path) -> tuple[str, ...]:
 
 def planned(plan: Plan) -> list[Place]:
     return [
-        Place(tree.name, disk_of(part.source), tree.seen_at, tree.subvolume, part.mount_point)
+        Place(tree.name, disk_of(part.source), tree.seen_at, tree.subvolume, part.mount_point, tree.excludes)
         if tree.subvolume is not None
         else Place(tree.name, disk_of(part.source), tree.seen_at)
         for disk in plan.disks

@@ -29,6 +29,7 @@ class Subvolume(msgspec.Struct, frozen=True, kw_only=True):
     mount_point: str = ""
     is_default: bool = False
     is_snapshot: bool = False  # read-only, of another one
+    is_clone: bool = False  # began as a copy of another one, and can be written
 
 
 class Filesystem(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from smc.model.formats import FORMATS, smallest_size
 from smc.model.places import Place, elsewhere, mounted, places
 from smc.model.plan import LeftBehind, TargetPartition
 from smc.model.server import Firmware, Server
-from smc.model.subvolumes import refusal, subvolumes
+from smc.model.subvolumes import subvolumes
 
 BIOS_BOOT_BYTES = MIB  # GRUB's core image is about 100 KiB
 ESP_BYTES = 256 * MIB
@@ -210,7 +210,7 @@ def _check_filesystem(server: Server, place: Place) -> None:
     elif part.role not in (Role.FILESYSTEM, Role.ESP):
         cure = "Its partition is not marked as one for filesystems; unmount it to leave it behind."
     else:
-        cure = kind.refusal(filesystem) or refusal(filesystem)
+        cure = kind.refusal(filesystem)
     if cure:
         raise UserError(
             f"{filesystem.mount_point} on {server.hostname} ({place.title}) is {_described(part)}",

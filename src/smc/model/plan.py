@@ -17,7 +17,7 @@ class IpMode(Enum):
 class TargetSubvolume(msgspec.Struct, frozen=True, kw_only=True):
     """Of a btrfs: a tree of its own, whose name is `source`; `path` is "" for the one that holds all others.
 
-    `seen_at`: where the source shows it, "" where nowhere.
+    `seen_at`: where the source shows it, "" where nowhere; not only a mount point, also a folder below one.
     """
 
     source: str
@@ -26,6 +26,7 @@ class TargetSubvolume(msgspec.Struct, frozen=True, kw_only=True):
     seen_at: str = ""
     is_default: bool = False
     copied: bool = True  # False: it holds others, and is made for their sake
+    excludes: tuple[str, ...] = ()  # rsync patterns of its tree: what is no part of it
 
 
 class TargetPartition(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +123,7 @@ class Tree(NamedTuple):
     mount_point: str  # "" where it is mounted nowhere
     seen_at: str
     subvolume: str | None  # its path; None where the filesystem has none
+    excludes: tuple[str, ...] = ()  # relative to it
 
 
 def trees_of(part: TargetPartition) -> list[Tree]:
@@ -131,7 +133,7 @@ def trees_of(part: TargetPartition) -> list[Tree]:
     if not part.subvolumes:
         return [Tree(part.source, part.mount_point, part.mount_point, None)]
     return [
-        Tree(each.source, each.mount_point, each.seen_at, each.path)
+        Tree(each.source, each.mount_point, each.seen_at, each.path, each.excludes)
         for each in part.subvolumes
         if each.copied
     ]
