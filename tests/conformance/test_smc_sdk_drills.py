@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 from alibabacloud_smc20190601.client import Client
+from msgspec import structs
 from tests.conformance.smc_sdk import call, client_of, refused
 from tests.conformance.test_smc_sdk_jobs import create
 from tests.unit.center.running import Center, center
+from tests.unit.center.servers import server
 
+from smc.model.disk import Filesystem, Volume, VolumeKind
 from smc.model.drill import DrillReport, DrillStatus, Group, Item
 from smc.model.job import JobStatus, RunAim
 from smc.model.report import Level
@@ -90,6 +93,16 @@ def test_a_migration_is_estimated_by_line_or_by_what_was_measured(
     running.parts.store.drills.put(job, 1, report(f"{job}.1", speed=5e7))
     measured = call(sdk, "EstimateMigration", SourceId=source)
     assert (measured["Speed"], measured["Measured"]) == (5e7, True)
+
+
+def test_what_lies_on_logical_volumes_counts_in_an_estimate(running: Center, sdk: Client) -> None:
+    plain = server(fingerprint="lvm", hostname="lvm")
+    logs = Filesystem(type="ext4", mount_point="/var/log", size=2 << 30, used=1 << 30)
+    volume = Volume(
+        kind=VolumeKind.LVM, name="v-l", path="/dev/mapper/v-l", size=2 << 30, on=("0_3",), filesystem=logs
+    )
+    source = running.import_server(structs.replace(plain, volumes=(volume,))).source_id
+    assert call(sdk, "EstimateMigration", SourceId=source, Bandwidth=80)["DataVolume"] == 4 << 30
 
 
 @pytest.mark.parametrize("method", ["TestOnly", "TestAndMigrate"])

@@ -4,7 +4,7 @@ from enum import Enum
 
 import msgspec
 
-from smc.model.disk import Disk, Volume
+from smc.model.disk import Disk, Filesystem, Volume
 from smc.model.facts import Facts
 
 
@@ -89,3 +89,10 @@ PLATFORMS = {  # os-release ID -> Platform of the public API (service-facts 1.1)
 def platform(server: Server) -> str:
     """The public API's Platform of a source."""
     return PLATFORMS.get(server.os.id, "Others Linux")
+
+
+def mounted(server: Server) -> list[Filesystem]:
+    """Its mounted filesystems, on partitions and on volumes."""
+    on_partitions = [part.filesystem for disk in server.disks for part in disk.partitions]
+    on_volumes = [volume.filesystem for volume in server.volumes]
+    return [found for found in (*on_partitions, *on_volumes) if found and found.mount_point]

@@ -9,6 +9,7 @@ from smc.center.store.job_filter import JobFilter
 from smc.model.drill import DrillReport
 from smc.model.job import JobStatus, RunAim, RunType
 from smc.model.report import Level
+from smc.model.server import mounted
 from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
 
@@ -57,12 +58,7 @@ class DrillActions:
         drill or run; of a source that never moved a byte, that of `Bandwidth`.
         """
         source = self._context.source(request.source_id)
-        size = sum(
-            part.filesystem.used
-            for disk in source.server.disks
-            for part in disk.partitions
-            if part.filesystem and part.filesystem.mount_point
-        )
+        size = sum(filesystem.used for filesystem in mounted(source.server))
         measured = self._measured(source.id)
         speed = measured or speed_of(request.bandwidth)
         if speed <= 0:

@@ -11,7 +11,7 @@ from smc.model.facts import Facts, FstabEntry, Kernel
 from smc.model.formats import FORMATS
 from smc.model.plan import Plan
 from smc.model.report import Level
-from smc.model.server import Firmware, Server
+from smc.model.server import Firmware, Server, mounted
 
 CPU_PERCENT = 90.0  # service-facts 4, as the next three
 MEMORY_PERCENT = 95.0
@@ -53,10 +53,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def filesystems(self) -> list[Filesystem]:
-        server = self.server
-        parts = [part.filesystem for disk in server.disks for part in disk.partitions]
-        found = [found for found in (*parts, *(each.filesystem for each in server.volumes)) if found]
-        return [filesystem for filesystem in found if filesystem.mount_point and filesystem.size]
+        return [filesystem for filesystem in mounted(self.server) if filesystem.size]
 
 
 Verdict = tuple[Level, str, str]  # level, finding, cure
