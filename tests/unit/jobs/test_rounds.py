@@ -9,8 +9,9 @@ from tests.unit.jobs.center import FAST, Center, until
 from tests.unit.jobs.test_story import failing, made_once
 
 from smc.base.errors import UserError
+from smc.center.store.resources import IMAGE
 from smc.center.store.values import Job
-from smc.cloud.driver import InstanceSpec, Kind, Power
+from smc.cloud.driver import TAG_JOB, TAG_PURPOSE, InstanceSpec, Kind, Power
 from smc.cloud.memory import MemoryCloud, no_hook
 from smc.model.job import JobStatus, RunAim
 
@@ -195,3 +196,16 @@ def test_without_its_instance_there_is_no_round_and_still_a_cutover(center: Cent
     center.cut_over(job, RunAim.RELEASE)
     center.ends_as(job, JobStatus.FINISHED)
     assert {resource.kind for resource in center.cloud.left} == {Kind.IMAGE, Kind.SNAPSHOT}
+
+
+def test_a_stray_snapshot_that_the_cloud_does_not_let_go_fails_no_round(center: Center) -> None:
+    job = new_job(center)
+    a_round(center, job)
+    (intermediate,) = center.cloud.instances()
+    disk = center.cloud.disks(intermediate.id)[1].id
+    stray = center.cloud.create_snapshot(disk, "stray", {TAG_JOB: job, TAG_PURPOSE: IMAGE}, "a-token")
+    center.cloud.hook = failing("delete", UserError("an image is of it", code="SnapshotCreatedImage"))
+    a_round(center, job)
+    assert center.cloud.snapshot(stray) is not None
+    a_round(center, job)
+    assert center.cloud.snapshot(stray) is None

@@ -60,9 +60,14 @@ def _drop_strays(work: Work, job: Job) -> None:
     """Snapshots of a run that was cut off before it made its image of them."""
     parts = delivered_parts(work, job.id)
     for stray in work.driver.find({TAG_JOB: job.id, TAG_PURPOSE: IMAGE}):
-        if stray.kind is Kind.SNAPSHOT and stray.id not in parts:
+        if stray.kind is not Kind.SNAPSHOT or stray.id in parts:
+            continue
+        try:
             work.driver.delete(Kind.SNAPSHOT, stray.id)
-            work.store.resources.released(Kind.SNAPSHOT, stray.id)
+        except UserError as e:  # somebody has made an image of it: no reason to fail either
+            log.warning("%s: %s (%s)", stray.id, e.message, e.code)
+            continue
+        work.store.resources.released(Kind.SNAPSHOT, stray.id)
 
 
 def _delivered(work: Work, job: Job) -> list[Made]:
