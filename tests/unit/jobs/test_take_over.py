@@ -221,6 +221,24 @@ def test_a_rollback_that_is_refused_keeps_the_job_and_is_tried_again(center: Cen
     is_as_it_was(center.cloud, before)
 
 
+def test_an_instance_that_was_brought_back_is_started_again_also_by_a_second_deletion(center: Center) -> None:
+    job, before = stopped(center)
+    center.cloud.hook = failing("start", UserError("sold out", code="OperationDenied.NoStock"), times=10_000)
+    center.store.jobs.begin_deleting(job)
+    center.runner.delete(job)
+    until(lambda: "sold out" in str(center.store.log.page(job, offset=0, limit=100)))
+    assert look(center.cloud, before.seen.id).power is Power.STOPPED
+    center.cloud.hook = no_hook
+
+    def gone() -> bool:
+        center.runner.delete(job)
+        return center.store.jobs.find(job) is None
+
+    until(gone)
+    is_as_it_was(center.cloud, before)
+    until(lambda: look(center.cloud, before.seen.id).power is Power.RUNNING)
+
+
 def test_what_the_target_did_between_two_runs_is_what_a_rollback_brings_back(center: Center) -> None:
     job, before = onto(center)
     center.cloud.hook = failing("intermediate_image", UserError("none", code="InvalidImageId.NotFound"))

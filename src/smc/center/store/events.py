@@ -95,9 +95,6 @@ def note(connection: Connection, now: float, new: NewEvent) -> int:
         "source": source,
         "workgroup": new.workgroup or _workgroup_of(connection, source),
     }
-    if new.source and not new.workgroup:
-        inside = select(workgroup_sources.c.workgroup).where(workgroup_sources.c.source == new.source)
-        values["workgroup"] = connection.execute(inside).scalar() or ""
     made: int = connection.execute(insert(table).values(**values).returning(table.c.id)).scalar_one()
     if new.kind is not EventKind.NOTIFICATION_FAILED:  # one that fails must not cause the next
         outbox.add(connection, now, made, kind=new.kind.value, level=new.level.value)

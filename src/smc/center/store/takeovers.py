@@ -60,10 +60,17 @@ class Takeovers:
 
     def note_restored(self, job: str) -> None:
         """The instance is again what it was; for a job that is being deleted."""
+        self._change(job, restored=True)
+
+    def note_started(self, job: str) -> None:
+        """It runs again as it ran before: whoever stops it from now on means it."""
+        self._change(job, ran=False)
+
+    def _change(self, job: str, **changes: bool) -> None:
         with self._database.write() as connection:
             row = connection.execute(select(table.c.document).where(table.c.job == job)).scalar()
             if row:
-                known = structs.replace(decode(row, Takeover), restored=True)
+                known = structs.replace(decode(row, Takeover), **changes)
                 here = update(table).where(table.c.job == job)
                 connection.execute(here.values(document=encode(known).decode()))
 

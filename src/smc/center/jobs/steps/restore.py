@@ -15,11 +15,17 @@ from smc.cloud.driver import Kind, Power
 def restore(work: Work, job: str) -> None:
     """Nothing to do when it was never taken over, is delivered, restored or gone; repeatable otherwise.
 
+    It is started after it was noted as restored: what it then writes no repetition throws away.
+
     Raises `Broken` when the cloud refuses for too long: then the job stays, and what brings it back too.
     """
     taken = work.store.takeovers.find(job)
     if taken is not None and not taken.delivered and not taken.restored:
         _until(work, partial(_restore, work, job, taken), f"bringing back {taken.instance}")
+    taken = work.store.takeovers.find(job)
+    if taken is not None and taken.restored and taken.ran and look(work, taken.instance):
+        _until(work, partial(work.driver.start, taken.instance), f"starting {taken.instance}")
+        work.store.takeovers.note_started(job)
 
 
 def _restore(work: Work, job: str, taken: Takeover) -> None:
@@ -41,8 +47,6 @@ def _restore(work: Work, job: str, taken: Takeover) -> None:
         alterations.set_user_data(taken.instance, user_data)
     work.store.takeovers.note_restored(job)
     work.store.log.add(job, f"{taken.instance} is again what it was before the job.")
-    if taken.ran:
-        _until(work, partial(work.driver.start, taken.instance), f"starting {taken.instance}")
 
 
 def _bring_back(work: Work, job: str, taken: Takeover) -> None:
