@@ -12,7 +12,7 @@ from smc.base.errors import UserError
 from smc.base.run import run
 from smc.cli.main import main
 from smc.guest.image_check import look
-from smc.guest.image_file import take_out
+from smc.guest.image_file import open_image, take_out
 from smc.model.report import Check, Level
 from smc.model.server import Firmware
 
@@ -58,9 +58,10 @@ def test_an_image_is_seen_as_its_files_are(tmp_path: Path, name: str) -> None:
     image = image_of(guest.root, tmp_path / "disk.qcow2")
     folder = tmp_path / "work"
     folder.mkdir()
-    taken = take_out(image, folder, run)
-    seen = look(folder / "root", taken.volumes, taken.firmware, run)
-    assert found(seen) == found(look(guest.root, taken.volumes, taken.firmware, run))
+    opened = open_image(image, folder, run)
+    volumes = take_out(opened, folder, run)
+    seen = look(folder / "root", volumes, opened.firmware, run)
+    assert found(seen) == found(look(guest.root, volumes, opened.firmware, run))
     assert {check.item.removeprefix("GUESTOS.") for check in seen} == ITEMS
     assert SHAPES[name].kernel in {check.item: check.finding for check in seen}["GUESTOS.KernelVersion"]
 
@@ -86,7 +87,7 @@ def test_an_image_that_cannot_be_read_this_way_is_refused_with_the_other(tmp_pat
     image = tmp_path / "empty.raw"
     image.write_bytes(bytes(MIB))
     with pytest.raises(UserError, match="root filesystem") as refused:
-        take_out(image, tmp_path, run)
+        take_out(open_image(image, tmp_path, run), tmp_path, run)
     assert "--root" in refused.value.hint
 
 
@@ -104,7 +105,7 @@ def test_a_link_of_one_filesystem_does_not_lead_a_file_of_another_out_of_the_tre
     image = image_with_boot_filesystem(tree, boot, tmp_path / "disk.raw")
     folder = tmp_path / "work"
     folder.mkdir()
-    take_out(image, folder, run)
+    take_out(open_image(image, folder, run), folder, run)
     assert victim.read_text() == "of this machine"
     assert (folder / "root/boot/config").read_text() == "of the image"
 
@@ -120,4 +121,4 @@ def test_an_image_that_names_other_files_for_its_content_is_refused(
     image = tmp_path / "disk.image"
     subprocess.run(["qemu-img", "create", "-q", *words, image, "1M"], check=True, cwd=tmp_path)
     with pytest.raises(UserError, match="not whole by itself"):
-        take_out(image, tmp_path, run)
+        take_out(open_image(image, tmp_path, run), tmp_path, run)

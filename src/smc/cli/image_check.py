@@ -12,8 +12,9 @@ from smc.base.errors import UserError
 from smc.base.run import run
 from smc.cli.output import out, show_json, show_table
 from smc.guest.image_check import look
-from smc.guest.image_file import take_out
+from smc.guest.image_file import open_image, take_out
 from smc.guest.volumes import Volume
+from smc.guest.windows import image as windows
 from smc.model.disk import Role
 from smc.model.report import Check, Level
 from smc.model.server import Firmware
@@ -31,7 +32,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 def check(image: File = None, root: Mounted = None, as_json: AsJson = False) -> None:
     """Look at an image as the cloud's image check does; needs no root, starts nothing, changes nothing.
 
-    Images with ext2, ext3 or ext4 on partitions are read as files; mount others read-only and give --root.
+    Images with ext2, ext3, ext4 or a Windows on partitions are read as files; mount others read-only and give
+    --root.
     """
     if (image is None) == (root is None):
         raise UserError("give an image or --root FOLDER", code="Image.NotGiven")
@@ -54,8 +56,16 @@ def check(image: File = None, root: Mounted = None, as_json: AsJson = False) -> 
 
 def _of_file(image: Path) -> list[Check]:
     with tempfile.TemporaryDirectory(prefix="smc-image-") as folder:
-        taken = take_out(image, Path(folder), run)
-        return look(Path(folder) / "root", taken.volumes, taken.firmware, run)
+        opened = open_image(image, Path(folder), run)
+        places = [
+            windows.Place(part.start, part.filesystem, starts=part.active or part.role is Role.ESP)
+            for part in opened.parts
+        ]
+        found = windows.look(opened.raw, places, opened.firmware, run)
+        if found is not None:
+            return found
+        volumes = take_out(opened, Path(folder), run)
+        return look(Path(folder) / "root", volumes, opened.firmware, run)
 
 
 def _of_tree(root: Path) -> list[Check]:

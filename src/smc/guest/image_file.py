@@ -21,6 +21,7 @@ READ_SECONDS = 600.0
 TYPES = {
     "C12A7328-F81F-11D2-BA4B-00A0C93EC93B": Role.ESP,
     "21686148-6449-6E6F-744E-656564454649": Role.BIOS_BOOT,
+    "EF": Role.ESP,  # by MBR
     "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F": Role.SWAP,
 }
 FORMATS = ("qcow2", "vmdk", "vdi", "vhdx", "vpc")
@@ -55,6 +56,7 @@ class Part(NamedTuple):
     uuid: str
     label: str
     part_uuid: str
+    active: bool = False  # by MBR
 
     @property
     def volume(self) -> Volume:
@@ -70,15 +72,28 @@ class Part(NamedTuple):
         )
 
 
-class Taken(NamedTuple):
-    volumes: tuple[Volume, ...]
-    firmware: Firmware
+class Opened(NamedTuple):
+    """`raw`: the image itself, or its content in a file beside."""
+
+    image: Path
+    raw: Path
+    parts: tuple[Part, ...]
+
+    @property
+    def firmware(self) -> Firmware:
+        roles = {part.role for part in self.parts}
+        return Firmware.UEFI if Role.ESP in roles and Role.BIOS_BOOT not in roles else Firmware.BIOS
 
 
-def take_out(image: Path, folder: Path, run: Run) -> Taken:
-    """Fill `folder`/root. Raises `UserError` for what cannot be read so, `CommandFailed` without tools."""
+def open_image(image: Path, folder: Path, run: Run) -> Opened:
+    """Raises `UserError` for what is no image of a known kind, `CommandFailed` without tools."""
     raw = _raw(image, folder, run)
-    parts = _parts(raw, run)
+    return Opened(image, raw, tuple(_parts(raw, run)))
+
+
+def take_out(opened: Opened, folder: Path, run: Run) -> tuple[Volume, ...]:
+    """Fill `folder`/root. Raises `UserError` for what cannot be read so."""
+    image, raw, parts = opened
     tree = folder / "root"
     tree.mkdir()
     system = next((part for part in parts if _is_system(raw, part, run)), None)
@@ -93,10 +108,7 @@ def take_out(image: Path, folder: Path, run: Run) -> Taken:
     for part in parts:
         if part is not system and part.filesystem in READABLE and _is_boot(raw, part, run):
             _Reader(raw, part, tree, run, base="/boot").take(BOOT_FOLDERS)
-    roles = {part.role for part in parts}
-    uefi = Role.ESP in roles and Role.BIOS_BOOT not in roles
-    volumes = tuple(part.volume for part in parts)
-    return Taken(volumes, Firmware.UEFI if uefi else Firmware.BIOS)
+    return tuple(part.volume for part in parts)
 
 
 def _raw(image: Path, folder: Path, run: Run) -> Path:
@@ -153,6 +165,7 @@ def _parts(raw: Path, run: Run) -> list[Part]:
                 uuid=told.get("UUID", ""),
                 label=told.get("LABEL", ""),
                 part_uuid=str(row.get("uuid", "")).lower(),
+                active=bool(row.get("bootable")),
             )
         )
     return found
