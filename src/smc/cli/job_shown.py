@@ -37,7 +37,7 @@ def print_kept(told: Json) -> None:
 
 def _lines(told: Json) -> list[tuple[str, str]]:
     """Names and what is to say of each; without what there is not."""
-    sizes = [told["SystemDiskSize"], *(disk["Size"] for disk in told["DataDisks"]["DataDisk"])]
+    planned = [told["Disks"]["System"], *told["Disks"]["Data"]["Data"]]
     rounds = ""
     if not told["RunOnce"]:
         rounds = f"every {told['Frequency']} h, {told['MaxNumberOfImageToKeep']} images are kept"
@@ -48,7 +48,7 @@ def _lines(told: Json) -> list[tuple[str, str]]:
         ("status", f"{operator_word(parse(told, Job))}, {told['Progress']:.0f} %"),
         ("remark", told["StatusInfo"]),
         ("code", told["ErrorCode"]),
-        ("disks", ", ".join(f"{size} GiB" for size in sizes)),
+        ("disks", ", ".join(f"{disk['Size']} GiB{' with LVM' * disk['LVM']}" for disk in planned)),
         ("target", told["InstanceId"] or told["TargetType"]),
         ("image", " ".join(text for text in (told["ImageId"], told["ImageName"]) if text)),
         ("rounds", rounds),

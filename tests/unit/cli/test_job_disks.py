@@ -48,6 +48,7 @@ def test_a_disk_gets_logical_volumes(smc: Smc, running: Center) -> None:
     asked = running.import_server(with_boot()).source_id
     job, made = created(smc, running, asked, "--lvm", "0", "--lvm", "3")
     assert [disk.index for disk in made.disks if disk.group] == [0, 3]
+    assert "GiB with LVM" in ok(smc, "job", "show", job)
     ok(smc, "job", "modify", job, "--no-lvm", "3", "--lvm", "1")
     assert [disk.index for disk in plan_of(running, job).disks if disk.group] == [0, 1]
 
