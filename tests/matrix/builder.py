@@ -48,15 +48,21 @@ def build(row: dict[str, str], name: str) -> Built:
     inputs = [VERSION, DISK_GIB, row["suite"], packages(row), seed]
     finished = SHELF / "sources" / sha256(msgspec.json.encode(inputs)).hexdigest()[:16]
     finished.parent.mkdir(parents=True, exist_ok=True)
-    with exclusively(SHELF / ".lock", say=lambda: say("    another run is building a source")):
-        if not finished.exists():
-            _make(row, name, seed, builder, finished)
+    if not finished.exists():
+        with exclusively(SHELF / ".lock", say=lambda: say("    another run is building a source")):
+            if not finished.exists():
+                _make(row, name, seed, builder, finished)
     disks = tuple(finished / f"{number}.qcow2" for number in range(_disks(row)))
     return Built(disks=disks, kernel=builder.kernel, key=key)
 
 
 def _disks(row: dict[str, str]) -> int:
     return 2 if row["root"] == "mdraid" else 1
+
+
+def builder_image() -> Path:
+    """The disk of a system with the tools of every row, which nobody writes."""
+    return bake(_recipe(), say=lambda line: say(f"    {line}")).disk(appliance.DISK)
 
 
 def _recipe() -> Recipe:
