@@ -24,9 +24,9 @@
 
 static PyObject *write_files(PyObject *module, PyObject *arguments, PyObject *keywords);
 static void write_all(int folder, struct orders *orders, const char *data);
-static void write_one(int folder, struct order *order, const char *data);
+static void write_one(int folder, struct order *order, const char *data, mode_t first);
 static int fill(int handle, const struct order *order, const char *data, enum step *step);
-static mode_t first_mode(const struct order *order);
+static mode_t first_mode(const struct order *order, uid_t uid, gid_t gid);
 static int create(int folder, const char *temporary, mode_t mode, int *handle);
 static int write_content(int handle, const char *data, size_t size);
 static bool is_same_name(const struct name *one, const struct name *other);
@@ -63,6 +63,8 @@ write_files(PyObject *Py_UNUSED(module), PyObject *arguments, PyObject *keywords
 static void
 write_all(int folder, struct orders *orders, const char *data)
 {
+    uid_t uid = geteuid();
+    gid_t gid = getegid();
     bool stopped = false;
     for (size_t i = 0; i < orders->count; i++) {
         struct order *order = &orders->items[i];
@@ -71,18 +73,18 @@ write_all(int folder, struct orders *orders, const char *data)
             order->step = NOTHING;
             continue;
         }
-        write_one(folder, order, data + order->offset);
+        write_one(folder, order, data + order->offset, first_mode(order, uid, gid));
         stopped = is_full_or_broken(order->error);
     }
 }
 
 static void
-write_one(int folder, struct order *order, const char *data)
+write_one(int folder, struct order *order, const char *data, mode_t first)
 {
     const char *temporary = order->temporary.bytes;
     int handle;
     order->step = CREATING;
-    order->error = create(folder, temporary, first_mode(order), &handle);
+    order->error = create(folder, temporary, first, &handle);
     if (order->error != 0)
         return;
     order->error = fill(handle, order, data, &order->step);
@@ -103,9 +105,9 @@ write_one(int folder, struct order *order, const char *data)
 
 /* What is ours and stays so may have its mode at once; others must not look into another's file. */
 static mode_t
-first_mode(const struct order *order)
+first_mode(const struct order *order, uid_t uid, gid_t gid)
 {
-    bool ours = order->uid == geteuid() && order->gid == getegid() && order->xattrs.count == 0;
+    bool ours = order->uid == uid && order->gid == gid && order->xattrs.count == 0;
     return ours ? (order->mode & READ_WRITE_EXECUTE) | PRIVATE : PRIVATE;
 }
 

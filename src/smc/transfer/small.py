@@ -45,7 +45,7 @@ class SmallJob:
                 for index, _, entry in items:
                     desk.miss(self.ledger, index, join(folder, entry.name), e)
                 return
-            view, at = memoryview(data), 0
+            at = 0
             hashes = native.hash_contents(data, [length for _, length, _, _ in found])
             old = now - COARSE_NS
             for (index, _, entry), (error, length, before, after), sha in zip(
@@ -63,11 +63,11 @@ class SmallJob:
                 ):
                     self._otherwise(desk, index, folder, entry)
                 elif self.expected is None and changed < old:  # as in every first copy
-                    together.add(m.Sent(index, length, sha), view[at : at + length], length)
+                    together.add(m.Sent(index, length, sha), data, at)
                 else:
                     settled = changed < old or not is_fresh(changed, now)
                     sent = m.Sent(index, length, sha, settled)
-                    self._take(desk, together, folder, entry, sent, view[at : at + length])
+                    self._take(desk, together, folder, entry, sent, data, at)
                 at += length
             items = items[len(found) :]
 
@@ -78,14 +78,15 @@ class SmallJob:
         folder: bytes,
         entry: m.Entry,
         sent: m.Sent,
-        content: memoryview,
+        data: bytes,
+        at: int,
     ) -> None:
         if not sent.settled:
             desk.troubles().unsettled_at(self.ledger.tree, join(folder, entry.name))
         if self.expected is not None and self.expected.get(sent.index) == sent.hash:
             desk.same(self.ledger, sent)
         else:
-            together.add(sent, content, sent.size)
+            together.add(sent, data, at)
 
     def _otherwise(self, desk: Desk, index: int, folder: bytes, entry: m.Entry) -> None:
         """It changed since it was listed, has holes, or cannot be read: piece by piece, with all care."""
@@ -94,27 +95,39 @@ class SmallJob:
 
 
 class _Together:
-    """Files that wait for their frame."""
+    """Files that wait for their frame. Contents that were read one after another stay one piece of it."""
 
     def __init__(self, ledger: Ledger, desk: Desk) -> None:
         self._ledger = ledger
         self._desk = desk
         self._files: list[m.Sent] = []
         self._contents: list[memoryview] = []
+        self._data = b""
+        self._start = self._end = 0  # of `_data`: what is not among the contents yet
         self._size = 0
 
-    def add(self, sent: m.Sent, data: memoryview, size: int) -> None:
-        self._size += size
+    def add(self, sent: m.Sent, data: bytes, at: int) -> None:
+        """A file whose content is in `data`, from `at` on."""
+        self._size += sent.size
         if self._size > TOGETHER or len(self._files) == MOST:
             self.flush()
-            self._size = size
+            self._size = sent.size
         self._files.append(sent)
-        self._contents.append(data)
+        if data is not self._data or at != self._end:
+            self._end_piece()
+            self._data, self._start = data, at
+        self._end = at + sent.size
 
     def flush(self) -> None:
+        self._end_piece()
         files, contents = self._files, self._contents
         if not files:
             return
         self._files, self._contents, self._size = [], [], 0
         self._desk.send(m.Small(self._ledger.number, tuple(files)), contents)
         self._desk.settled(self._ledger, [(sent.index, (sent.size, sent.hash)) for sent in files])
+
+    def _end_piece(self) -> None:
+        if self._end > self._start:
+            self._contents.append(memoryview(self._data)[self._start : self._end])
+        self._start = self._end
