@@ -11,7 +11,7 @@ It saves work and is needed for nothing: when its disk fails it forgets all and 
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,15 @@ class FolderRecord(msgspec.Struct, frozen=True, array_like=True):
     files: bytes
 
 
+class _Glance(msgspec.Struct, frozen=True, array_like=True):
+    """A `FolderRecord` without a copy of its files, which may be 100 MB."""
+
+    path: bytes
+    source: bytes
+    proof: FolderProof | None
+    files: memoryview
+
+
 class _Seal(msgspec.Struct, frozen=True, array_like=True):
     """The survey of the target's folder when all of a pass was done."""
 
@@ -54,6 +63,12 @@ class _Place:
     offset: int
     size: int
     target: bytes = b""
+
+
+_Change = _Seal | tuple[bytes, _Place | None]  # a folder's survey at the target, or where its record is now
+GLANCE = msgspec.msgpack.Decoder(_Glance)
+NO_BYTES = b"\xc4\0"  # of msgpack, as is what BYTES packs before many: 0xc6 and their number
+BYTES = Struct(">BI")
 
 
 class Index:
@@ -93,11 +108,13 @@ class Index:
             self._begin_anew()
 
     def get(self, path: bytes) -> FolderRecord | None:
-        place = self._places.get(xxhash.xxh3_64_intdigest(path))
-        if place is None:
-            return None
-        record = self._read(place.offset)
-        return record if record is not None and record.path == path else None
+        record = self._find(path)
+        return FolderRecord(path, record.source, record.proof, bytes(record.files)) if record else None
+
+    def files(self, path: bytes) -> bytes | memoryview:
+        """Of the folder's record, for `Recollection`."""
+        record = self._find(path)
+        return record.files if record else b""
 
     def unchanged(self, path: bytes, source: bytes, target: bytes) -> FolderProof | None:
         """The proof of the folder, when neither end changed since it was recorded."""
@@ -114,14 +131,19 @@ class Index:
         place = self._places.get(xxhash.xxh3_64_intdigest(path))
         return b"" if place is None else place.target
 
-    def put(self, record: FolderRecord) -> None:
-        """Of a folder with so many files that they have no place in a record, the proof alone."""
-        body = msgspec.msgpack.encode(record)
-        if len(body) > LONGEST:
-            body = msgspec.msgpack.encode(msgspec.structs.replace(record, files=b""))
+    def put(self, record: FolderRecord, more: Sequence[bytes] = ()) -> None:
+        """`more` files follow those of the record; they are many, so they are never put together.
+
+        Of a folder with so many that they have no place in a record, the proof alone.
+        """
+        files = [record.files, *more]
+        length = sum(map(len, files))
+        body = [msgspec.msgpack.encode(msgspec.structs.replace(record, files=b""))]
+        if 0 < length < LONGEST - len(body[0]):
+            body = [body[0].removesuffix(NO_BYTES) + BYTES.pack(0xC6, length), *files]
         with self._or_off():
-            offset = self._append(FOLDER, body)
-            self._set(record.path, _Place(offset, RECORD.size + len(body)))
+            offset = self._append(FOLDER, *body)
+            self._set(record.path, _Place(offset, RECORD.size + sum(map(len, body))))
 
     def seal(self, path: bytes, target: bytes) -> None:
         """All of the folder is in place, and looks so."""
@@ -172,9 +194,9 @@ class Index:
                 self._records.begin_anew(self._head)
         self._append(BOOT, _boot_id())
 
-    def _append(self, kind: bytes, body: bytes) -> int:
+    def _append(self, kind: bytes, *body: bytes) -> int:
         with self._lock:
-            return 0 if self.trouble else self._records.append(kind, body)
+            return 0 if self.trouble else self._records.append(kind, *body)
 
     def _set(self, path: bytes, place: _Place | None) -> _Place | None:
         """Where the folder's record is now; returns where it was."""
@@ -188,13 +210,18 @@ class Index:
                 self._places[key] = place
         return before
 
-    def _read(self, offset: int) -> FolderRecord | None:
+    def _find(self, path: bytes) -> _Glance | None:
+        place = self._places.get(xxhash.xxh3_64_intdigest(path))
+        record = None if place is None else self._read(place.offset)
+        return record if record is not None and record.path == path else None
+
+    def _read(self, offset: int) -> _Glance | None:
         found = None
         with self._or_off():
             found = self._records.read(offset)
         if found is None or found[0] != FOLDER:
             return None
-        return msgspec.msgpack.decode(found[1], type=FolderRecord)
+        return GLANCE.decode(found[1])
 
     def _load(self) -> bool:
         """Whether the file is one of ours and for this key."""
@@ -202,7 +229,7 @@ class Index:
             return False
         committed = whole = self._records.end
         same_boot = False
-        pending: list[tuple[int, bytes, bytes]] = []
+        pending: list[_Change] = []
         for kind, body, offset, end in self._records.all():
             if kind == BOOT:
                 same_boot = body == _boot_id()
@@ -211,7 +238,7 @@ class Index:
                 pending = []
                 committed = end
             else:
-                pending.append((offset, kind, body))
+                pending.append(_change(kind, body, offset, end))
             whole = end
         if same_boot:
             self._apply(pending)
@@ -221,17 +248,12 @@ class Index:
             self._append(BOOT, _boot_id())
         return True
 
-    def _apply(self, records: list[tuple[int, bytes, bytes]]) -> None:
-        for offset, kind, body in records:
-            if kind == SEAL:
-                seal = msgspec.msgpack.decode(body, type=_Seal)
-                place = self._places.get(xxhash.xxh3_64_intdigest(seal.path))
-                if place is not None:
-                    place.target = seal.target
-                continue
-            record = msgspec.msgpack.decode(body, type=FolderRecord)
-            forgotten = record.proof is None and not record.files
-            self._set(record.path, None if forgotten else _Place(offset, RECORD.size + len(body)))
+    def _apply(self, changes: Sequence[_Change]) -> None:
+        for change in changes:
+            if not isinstance(change, _Seal):
+                self._set(*change)
+            elif (place := self._places.get(xxhash.xxh3_64_intdigest(change.path))) is not None:
+                place.target = change.target
 
     def _compact(self) -> None:
         """Only what counts, in a new file that takes the name when it is whole. If it cannot, all stays."""
@@ -266,10 +288,19 @@ class Index:
                 continue
             places[key] = _Place(fresh.append(*found), place.size, place.target)
             if place.target:
-                path = msgspec.msgpack.decode(found[1], type=FolderRecord).path
+                path = GLANCE.decode(found[1]).path
                 fresh.append(SEAL, msgspec.msgpack.encode(_Seal(path, place.target)))
         fresh.append(MARK, b"")
         return places
+
+
+def _change(kind: bytes, body: bytes, offset: int, end: int) -> _Change:
+    """What a record is good for, without its files."""
+    if kind == SEAL:
+        return msgspec.msgpack.decode(body, type=_Seal)
+    record = GLANCE.decode(body)
+    forgotten = record.proof is None and not record.files
+    return record.path, None if forgotten else _Place(offset, end - offset)
 
 
 def pack(files: list[tuple[bytes, int, int, int, int, bytes]]) -> bytes:
@@ -283,8 +314,8 @@ def pack(files: list[tuple[bytes, int, int, int, int, bytes]]) -> bytes:
 class Recollection:
     """Reads what `pack` made, for names asked in ascending order."""
 
-    def __init__(self, files: bytes) -> None:
-        self._files = files
+    def __init__(self, files: bytes | memoryview) -> None:
+        self._files = memoryview(files)
         self._at = 0
 
     def recall(self, entry: Entry) -> bytes | None:
@@ -292,7 +323,7 @@ class Recollection:
         while self._at < len(self._files):
             length, *state, content = STATE.unpack_from(self._files, self._at)
             start = self._at + STATE.size
-            name = self._files[start : start + length]
+            name = bytes(self._files[start : start + length])
             if name > entry.name:
                 return None
             self._at = start + length

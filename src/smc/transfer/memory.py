@@ -32,17 +32,20 @@ class _Half(NamedTuple):
 
 
 class Memory:
-    """`resent` and `wire` count over all connections; `done` is the most that was reached, by disk."""
+    """`resent` and `wire` count over all connections; `done` is the most that was reached, by disk.
+
+    In `folder`, if there is one, is the index, and what a pass cannot hold in memory.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
-        """`folder` is where the index is kept; None keeps it in memory."""
+        """None keeps the index in memory."""
         self.resent = 0
         self.wire = 0
         self.files_done = 0
         self.done: dict[int, int] = {}
         self.stragglers: threading.Thread | None = None  # waits for threads of the connection before
         self.temporary_name = temporary_names(_key(folder))
-        self._folder = folder
+        self.folder = folder
         self._indexes: dict[str, tuple[str, Index]] = {}
         self._halves: dict[tuple[str, bytes], _Half] = {}
 
@@ -54,7 +57,7 @@ class Memory:
             return known[1]
         if known is not None:
             known[1].close()
-        path = self._folder / f"{tree}.index" if self._folder is not None else None
+        path = self.folder / f"{tree}.index" if self.folder is not None else None
         index = Index(path, key)
         self._indexes[tree] = key, index
         return index

@@ -47,10 +47,16 @@ class Records:
         os.ftruncate(self._handle, end)
         self.end = end
 
-    def append(self, kind: bytes, body: bytes) -> int:
-        """Returns its offset."""
+    def append(self, kind: bytes, *body: bytes) -> int:
+        """Of a body in parts; returns its offset."""
         offset = self.end
-        self._write(_checked(kind, body) + body)
+        head = _checked(kind, *body)
+        if len(body) <= 1:  # as nearly always
+            self._write(head + b"".join(body))
+            return offset
+        self._write(head)
+        for part in body:
+            self._write(part)
         return offset
 
     def sync(self) -> None:
@@ -83,8 +89,10 @@ class Records:
             self.end += count
 
 
-def _checked(kind: bytes, body: bytes) -> bytes:
+def _checked(kind: bytes, *body: bytes) -> bytes:
     """The head of a record."""
-    check = xxhash.xxh3_64(kind + Struct("<I").pack(len(body)))
-    check.update(body)
-    return RECORD.pack(kind, len(body), check.intdigest())
+    length = sum(map(len, body))
+    check = xxhash.xxh3_64(kind + Struct("<I").pack(length))
+    for part in body:
+        check.update(part)
+    return RECORD.pack(kind, length, check.intdigest())

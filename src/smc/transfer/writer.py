@@ -148,6 +148,7 @@ class _Writer:
         self._contents.close()
         for target in self._targets:
             target.reconciler.close()
+            target.recorder.close()
         self._opened.close()
 
     def _say(self, message: m.Message) -> None:
@@ -198,7 +199,9 @@ class _Writer:
                     checksum=hello.checksum,
                     stamped=theirs.stamped,
                 )
-            self._targets.append(_Target(tree, reconciler, Recorder(index, self._contents)))
+            self._targets.append(
+                _Target(tree, reconciler, Recorder(index, self._contents, self._memory.folder))
+            )
         openings = [Opening.fresh(number) for number in range(STREAMS)]
         awaited = self._listener.expect(openings, secure=hello.secure)
         self._opened.callback(awaited.close)

@@ -96,7 +96,7 @@ def test_a_hard_link_through_a_symlink_is_refused(root: Path) -> None:
         peer.begin()
         way = entry(b"way", m.Kind.SYMLINK, target=b"../outside")
         linked = entry(b"mine", link=b"way/precious")
-        peer.say(m.Listing(0, 0, (m.Folder(b"", (way, linked)),)))
+        peer.say(m.Listing(0, 0, (m.Folder(b"", (linked, way)),)))
         peer.say(m.PassEnd(1))
         assert_refused(peer, root, TargetWriteError)
     assert not (root / "mine").exists()
@@ -239,6 +239,12 @@ OUT_OF_TURN: dict[str, list[m.Message]] = {
     "a name twice": greeting(m.PassBegin(1), listing(m.Folder(b"", (FILE, FILE)))),
     "a name in two parts": greeting(
         m.PassBegin(1), listing(PART), listing(m.Folder(b"", (FILE,), first=False), number=1)
+    ),
+    "names out of order": greeting(m.PassBegin(1), listing(m.Folder(b"", (entry(b"b"), entry(b"a"))))),
+    "a later part with an earlier name": greeting(
+        m.PassBegin(1),
+        listing(m.Folder(b"", (entry(b"b"),), last=False)),
+        listing(m.Folder(b"", (entry(b"a"),), first=False), number=1),
     ),
     "a number twice": greeting(m.PassBegin(1), *[listing(m.Folder(b"", (FILE,)))] * 2),
 }

@@ -250,10 +250,10 @@ def test_a_copy_goes_on_when_the_disk_of_the_index_is_full(
     left = iter(range(20))
     append = Records.append
 
-    def append_while_there_is_room(records: Records, kind: bytes, body: bytes) -> int:
+    def append_while_there_is_room(records: Records, kind: bytes, *body: bytes) -> int:
         if next(left, None) is None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return append(records, kind, body)
+        return append(records, kind, *body)
 
     monkeypatch.setattr(Records, "append", append_while_there_is_room)
     folders = TwoFolders(source, root, memory)

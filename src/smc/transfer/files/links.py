@@ -9,6 +9,7 @@ files the dictionary takes all.
 import os
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
 
@@ -31,9 +32,13 @@ Later = dict[bytes, tuple[int, bytes]]  # by name: inode and the first path of n
 
 
 class Links:
-    """For one walk, whose order says which name is the first."""
+    """For one walk, whose order says which name is the first.
 
-    def __init__(self, in_memory: int | None = None) -> None:
+    `folder` is where the files are made; None: with other temporary files.
+    """
+
+    def __init__(self, in_memory: int | None = None, folder: Path | None = None) -> None:
+        self._folder = folder
         self._in_memory = IN_MEMORY if in_memory is None else in_memory
         self._first: dict[int, tuple[bytes, int]] = {}
         self._tables: list[_Table] = []
@@ -44,10 +49,16 @@ class Links:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for table in self._tables:
-            table.close()
+        self.close()
+
+    def close(self) -> None:
+        """Forget all; another walk can begin."""
+        self._first.clear()
+        while self._tables:
+            self._tables.pop().close()
         if self._paths is not None:
             self._paths.close()
+            self._paths = None
 
     def first(self, path: bytes, inode: int, names: int) -> bytes:
         """b"" when `path` is the first of the inode's `names`."""
@@ -77,9 +88,10 @@ class Links:
 
     def _put(self, path: bytes, inode: int, left: int) -> None:
         if self._paths is None:
-            self._paths = _Paths()
+            self._paths = _Paths(self._folder)
         if not self._tables or self._tables[-1].is_full:
-            self._tables.append(_Table(FIRST_SLOTS_LOG2 + GROWTH_LOG2 * len(self._tables)))
+            slots_log2 = FIRST_SLOTS_LOG2 + GROWTH_LOG2 * len(self._tables)
+            self._tables.append(_Table(slots_log2, self._folder))
         self._tables[-1].put(inode, self._paths.add(path), left)
 
 
@@ -93,8 +105,8 @@ class _Slot:
 class _Table:
     """Slots by a hash of the inode; one that is taken goes into the next that is empty."""
 
-    def __init__(self, slots_log2: int) -> None:
-        self._file = _unnamed()
+    def __init__(self, slots_log2: int, folder: Path | None) -> None:
+        self._file = _unnamed(folder)
         self._handle = self._file.fileno()
         self._shift = 64 - slots_log2
         self._room = int((1 << slots_log2) * MOST_USED)
@@ -137,8 +149,8 @@ class _Table:
 class _Paths:
     """Paths one after another; those of one folder share its own."""
 
-    def __init__(self) -> None:
-        self._file = _unnamed()
+    def __init__(self, folder: Path | None) -> None:
+        self._file = _unnamed(folder)
         self._handle = self._file.fileno()
         self._written = 0
         self._buffer = bytearray()
@@ -197,8 +209,8 @@ def unpack(packed: bytes) -> Later:
     return later
 
 
-def _unnamed() -> BinaryIO:
-    return tempfile.TemporaryFile(prefix=".smc-links-", buffering=0)
+def _unnamed(folder: Path | None) -> BinaryIO:
+    return tempfile.TemporaryFile(prefix=".smc-links-", dir=folder, buffering=0)
 
 
 def _write_all(handle: int, data: bytes | bytearray, offset: int) -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 from smc.base.errors import TargetWriteError, WireError
 from smc.transfer import native
 from smc.transfer.delta import SMALLEST
+from smc.transfer.files.afterwards import FolderStates, LinksToMake
 from smc.transfer.files.entry import SECTOR, check_entry, open_quietly, read_entry, same_metadata, write_flags
-from smc.transfer.files.folders import Folders, check_names, check_path, join, split
+from smc.transfer.files.folders import Folders, check_path, join, split
 from smc.transfer.files.incoming import Incoming
+from smc.transfer.files.links import Links
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.place import change, change_open, make, make_folder, remove, unlock_open
-from smc.transfer.files.temporary import PREFIX
+from smc.transfer.files.present import Present
 from smc.transfer.index import Index, Recollection
 from smc.transfer.memory import Memory
 from smc.transfer.verify import ranges
@@ -35,10 +37,9 @@ class _Names:
     """Of the folder whose parts are coming in."""
 
     path: bytes
-    there: set[bytes]
-    left_over: set[bytes]
+    there: Present
     known: Recollection
-    listed: set[bytes] = field(default_factory=set)
+    done_with: set[bytes] = field(default_factory=set)  # temporary names that were taken up or removed
     complete: bool = True
 
 
@@ -70,20 +71,20 @@ class Reconciler:
         self._index = index
         self._checksum = checksum
         self._names: _Names | None = None
-        self._made: dict[bytes, Entry] = {}
+        self._states = FolderStates(memory.folder)
         self.taken_up: dict[bytes, Incoming] = {}  # half received, answered with GO_ON
         self.free: set[bytes] = set()  # folders taken since this was emptied that had no entry before
-        self._links: list[tuple[bytes, Entry]] = []
-        self._claimed: dict[int, bytes] = {}
+        self._links = LinksToMake(memory.folder)
+        self._claimed = Links(folder=memory.folder)
         self._removed = 0  # names, in all
         self._unlocked: dict[bytes, int] = {}  # folders with the flags that they had
 
     def begin_pass(self) -> None:
         self.changes = 0
         self._names = None
-        self._made = {}
-        self._links = []
-        self._claimed = {}
+        self._states.close()
+        self._links.close()
+        self._claimed.close()
         self._unlocked = {}
 
     def unchanged(self, surveyed: Surveyed) -> FolderProof | None:
@@ -106,23 +107,23 @@ class Reconciler:
         names = self._names
         assert names is not None
         answers: list[FileAnswer] = []
-        empty = not names.there  # as in every first copy
-        self._name(folder)
+        empty = not names.there.any  # as in every first copy
+        names.there.follow([entry.name for entry in folder.entries])
         for entry in folder.entries:
             name = check_entry(entry).name
             if empty and entry.kind is Kind.FILE and not entry.link:
                 answers.append(SEND)
                 continue
             path = join(folder.path, name)
+            is_there = names.there.has(name)
             if entry.link and entry.kind is not Kind.FOLDER:
-                check_path(entry.link)
-                self._links.append((path, entry))
+                self._links.add(path, check_path(entry.link))
                 continue
-            ours = self._look(handle, path, entry) if name in names.there else None
+            ours = self._look(handle, path, entry) if is_there else None
             if entry.kind is Kind.FILE:
                 answers.append(self._answer(handle, path, entry, ours))
             elif entry.kind is Kind.FOLDER:
-                self._made[path] = entry
+                self._states.add(path, entry)
                 if ours is None:
                     make_folder(handle, name)
                     self.changes += 1
@@ -135,18 +136,11 @@ class Reconciler:
             self._remove_others(handle)
         return answers
 
-    def _name(self, folder: Folder) -> None:
-        assert self._names is not None
-        names = check_names([entry.name for entry in folder.entries])
-        if len(names) < len(folder.entries) or not names.isdisjoint(self._names.listed):
-            raise WireError(f"a name was listed twice in {folder.path!r}")
-        self._names.listed |= names
-
     def finish_pass(self) -> None:
         """Links, then folders' own metadata, from the bottom upwards."""
-        for path, entry in self._links:
-            self._link(path, entry)
-        for path, entry in reversed(self._made.items()):
+        for path, first in self._links:
+            self._link(path, first)
+        for path, entry in self._states.from_the_bottom():
             try:
                 handle = self.folders.open(path)
             except FileNotFoundError:  # its parent vanished at the source and was listed without it
@@ -159,6 +153,9 @@ class Reconciler:
     def close(self) -> None:
         while self.taken_up:
             self.taken_up.popitem()[1].close()
+        self._states.close()
+        self._links.close()
+        self._claimed.close()
         self.folders.close()
 
     def seal(self, paths: Iterable[bytes]) -> None:
@@ -184,28 +181,27 @@ class Reconciler:
             raise self._not_there(path, e) from e
         if folder.first:
             if folder.own is not None:
-                self._made[path] = check_entry(folder.own)
+                self._states.add(path, check_entry(folder.own), own=True)
             if locked := unlock_open(handle):
                 self._unlocked[path] = locked
-            there = set(native.names(handle))
-            left_over = {name for name in there if name.startswith(PREFIX)}
-            known = Recollection(self._remembered(path, handle) if there else b"")
-            self._names = _Names(path, there, left_over, known)
+            there = Present(handle)
+            self._names = _Names(
+                path, there, Recollection(self._remembered(path, handle) if there.any else b"")
+            )
         if self._names is None or self._names.path != path:
             raise WireError(f"a later part of {path!r} came without its first")
         self._names.complete &= folder.complete
         return handle
 
-    def _remembered(self, path: bytes, handle: int) -> bytes:
+    def _remembered(self, path: bytes, handle: int) -> bytes | memoryview:
         """Of a folder that somebody else changed since it was in order nothing is taken for granted, nor
         where that does not show."""
         if not self.stamped:
             return b""
-        record = self._index.get(path)
         sealed = self._index.sealed(path)
-        if record is None or (sealed and native.survey(handle)[0] != sealed):
+        if sealed and native.survey(handle)[0] != sealed:
             return b""
-        return record.files
+        return self._index.files(path)
 
     def _not_there(self, path: bytes, error: OSError) -> Exception:
         if error.errno in NO_FOLDER:
@@ -223,7 +219,7 @@ class Reconciler:
         ours, state = read_entry(handle, entry.name)
         mine = True
         if state.st_nlink > 1 and ours.kind is not Kind.FOLDER:
-            mine = self._claimed.setdefault(state.st_ino, path) == path
+            mine = not self._claimed.first(path, state.st_ino, state.st_nlink)
         if ours.kind is entry.kind and mine:
             return ours
         self._make_way(handle, entry.name)
@@ -232,7 +228,7 @@ class Reconciler:
     def _answer(self, handle: int, path: bytes, entry: Entry, ours: Entry | None) -> FileAnswer:
         assert self._names is not None
         known = self._names.known.recall(entry)
-        left_over = self._left_over(handle, path, entry) if self._names.left_over else None
+        left_over = self._left_over(handle, path, entry) if self._names.there.left_over else None
         if left_over is None and ours is not None and ours.size == entry.size:
             if ours.mtime_ns == entry.mtime_ns and not self._checksum and known is not None:
                 if not same_metadata(ours, entry) and change(handle, entry.name, entry):
@@ -251,21 +247,19 @@ class Reconciler:
         """What an earlier connection left of this file; removed when it is of no use."""
         assert self._names is not None
         temporary = self._memory.temporary_name(entry.name)
-        if temporary not in self._names.left_over:
+        if temporary not in self._names.there.left_over:
             return None
+        self._names.done_with.add(temporary)
         half = self._memory.take_half(self.name, path, entry)
         if half is not None:
-            self._names.there.discard(temporary)
             half.go_on()
             self.taken_up[path] = half
             return FileAnswer(Answer.GO_ON, have=ranges(half.hashes, MOST_RANGES))
         state = os.stat(temporary, dir_fd=handle, follow_symlinks=False)
         if stat.S_ISREG(state.st_mode) and min(state.st_size, entry.size) >= SMALLEST:
-            self._names.there.discard(temporary)
             return FileAnswer(Answer.DIFFER)
         self._memory.resent += state.st_blocks * SECTOR if stat.S_ISREG(state.st_mode) else 0
         self._make_way(handle, temporary)
-        self._names.there.discard(temporary)
         return None
 
     def _place(self, handle: int, entry: Entry, ours: Entry | None) -> None:
@@ -288,7 +282,9 @@ class Reconciler:
         self._names = None
         if not names.complete:
             return
-        for name in sorted(names.there - names.listed):
+        for name in names.there.not_listed():
+            if name in names.done_with:
+                continue
             if self._excludes:
                 is_folder = read_entry(handle, name)[0].kind is Kind.FOLDER
                 if self._excludes.match(join(names.path, name), folder=is_folder):
@@ -324,9 +320,9 @@ class Reconciler:
     def _is_excluded(self, path: bytes, is_folder: bool) -> bool:
         return self._excludes.match(path, folder=is_folder)
 
-    def _link(self, path: bytes, entry: Entry) -> None:
+    def _link(self, path: bytes, first: bytes) -> None:
         folder, _ = split(path)
-        first_folder, first_name = split(entry.link)
+        first_folder, first_name = split(first)
         try:
             there = os.dup(self.folders.open(first_folder))  # the next folder may be deep enough to close it
         except FileNotFoundError:
