@@ -87,7 +87,7 @@ class Differ:
         except (ValueError, OverflowError) as e:
             raise WireError(f"a signature came that is none: {e}") from e
         self._next = self._shift = 0  # the older offset less the newer one, of the last copy
-        self._promised = memoryview(b"")  # what a copy found already must still find in the next pieces
+        self._promised = b""  # what a copy found already must still find in the next pieces
 
     def ahead(self, offset: int, length: int) -> int:
         """How many bytes behind this piece `split` should be given.
@@ -99,22 +99,22 @@ class Differ:
             return self.block
         return 0
 
-    def split(self, offset: int, piece: bytes, after: bytes) -> tuple[Copies, Extents]:
-        """`after` is what follows the piece in the content, as much as `ahead` says or as there is.
-
-        Pieces that are holes may be left out.
+    def split(self, offset: int, data: bytes, length: int) -> tuple[Copies, Extents]:
+        """Of the first `length` bytes of `data`, which are a piece; behind it is what follows it, as much as
+        `ahead` says or as there is. Pieces that are holes may be left out.
         """
-        if offset != self._next or piece[: len(self._promised)] != bytes(self._promised[: len(piece)]):
+        promised = self._promised[:length]
+        if offset != self._next or data[: len(promised)] != promised:
             self._matcher.seek(offset)
-            self._promised = memoryview(b"")
-        copies = tuple(self._matcher.match(piece + after, len(piece)))
-        self._next = offset + len(piece)
-        more = self._promised[len(piece) :]  # a block can be longer than a piece
-        self._promised = more or memoryview(after)[: self._matcher.carried()]
+            self._promised = b""
+        copies = tuple(self._matcher.match(data, length))
+        self._next = offset + length
+        more = self._promised[length:]  # a block can be longer than a piece
+        self._promised = more or data[length : length + self._matcher.carried()]
         if copies:
             start, _, source = copies[-1]
             self._shift = source - offset - start
-        return copies, _gaps(copies, len(piece))
+        return copies, _gaps(copies, length)
 
     def fork(self) -> "Differ":
         """Another one, for pieces further on: what is between them does not matter much to it."""
@@ -124,7 +124,7 @@ class Differ:
 
     def begin_again(self) -> None:
         """The content changed: its pieces come from the beginning."""
-        self._next, self._shift, self._promised = 0, 0, memoryview(b"")
+        self._next, self._shift, self._promised = 0, 0, b""
         self._matcher.seek(0)
 
 

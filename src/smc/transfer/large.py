@@ -151,24 +151,22 @@ class LargeJob:
             self._differ = differ  # it knows by how much the content is shifted
 
     def _send_piece(self, desk: Desk, number: int, differ: Differ | None) -> None:
-        data, extents = self._pieces.read(number)
-        content = hash_piece(data)
+        offset, length = number * PIECE, self._pieces.length(number)
+        ahead = differ.ahead(offset, length) if differ is not None else 0
+        data, extents = self._pieces.read(number, ahead)
+        view = memoryview(data)[:length]
+        content = hash_piece(view)
         self._hashes[number] = content
-        piece = m.Piece(self._ledger.number, self._index, self._attempt, number, len(data), content, extents)
+        piece = m.Piece(self._ledger.number, self._index, self._attempt, number, length, content, extents)
         if not self._attempt and any(first <= number < end for first, end in self._have):
             desk.send(msgspec.structs.replace(piece, extents=(), kept=True))
         elif differ is not None:
-            offset = number * PIECE
-            ahead = differ.ahead(offset, len(data))
-            after = os.pread(self._handle, ahead, offset + len(data)) if ahead else b""
-            copies, literals = differ.split(offset, data, after)
+            copies, literals = differ.split(offset, data, length)
             if extents:
                 copies, literals = without_holes(copies, extents)
-            view = memoryview(data)
             parts = [view[start : start + length] for start, length in literals]
             desk.send(msgspec.structs.replace(piece, extents=literals, copies=copies), parts)
         elif extents:
-            view = memoryview(data)
             desk.send(piece, [view[start : start + length] for start, length in extents])
         else:
             desk.send(piece, data)

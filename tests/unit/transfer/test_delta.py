@@ -51,7 +51,7 @@ def literal_bytes(older: bytes, newer: bytes) -> int:
         differ = Differ(signature)
         literal = 0
         for offset, piece, after in pieces(newer, differ.block):
-            copies, extents = differ.split(offset, piece, after)
+            copies, extents = differ.split(offset, piece + after, len(piece))
             content = b"".join(piece[start : start + length] for start, length in extents)
             assert bytes(assemble(handle, len(piece), copies, extents, memoryview(content))) == piece
             literal += len(content)
@@ -143,9 +143,9 @@ def test_what_was_promised_is_looked_at_again() -> None:
     try:
         differ = Differ(signature)
         newer = b"x" * 100 + OLD
-        differ.split(0, newer[:PIECE], newer[PIECE : PIECE + differ.block])
+        differ.split(0, newer[: PIECE + differ.block], PIECE)
         other = b"changed" + newer[PIECE + 7 : 2 * PIECE]
-        copies, extents = differ.split(PIECE, other, newer[2 * PIECE : 2 * PIECE + differ.block])
+        copies, extents = differ.split(PIECE, other + newer[2 * PIECE : 2 * PIECE + differ.block], PIECE)
         content = b"".join(other[start : start + length] for start, length in extents)
         assert bytes(assemble(handle, len(other), copies, extents, memoryview(content))) == other
     finally:
@@ -156,7 +156,7 @@ def test_a_hole_between_pieces_does_not_confuse_it() -> None:
     handle, signature = signed(OLD)
     os.close(handle)
     differ = Differ(signature)
-    copies, _ = differ.split(2 * PIECE, OLD[2 * PIECE : 3 * PIECE], b"")
+    copies, _ = differ.split(2 * PIECE, OLD[2 * PIECE : 3 * PIECE], PIECE)
     assert copies == ((0, PIECE, 2 * PIECE),)
 
 
@@ -241,7 +241,7 @@ def test_blocks_longer_than_a_piece_are_found_across_pieces() -> None:
     differ = Differ(Signature(len(older), block, SEED + records))
     literal = 0
     for offset, piece, after in pieces(newer, block):
-        copies, extents = differ.split(offset, piece, after)
+        copies, extents = differ.split(offset, piece + after, len(piece))
         literal += sum(length for _, length in extents)
         for start, length, source in copies:
             assert piece[start : start + length] == older[source : source + length]
@@ -255,7 +255,7 @@ def test_sums_that_are_right_everywhere_do_not_stall_it() -> None:
     began = time.thread_time()
     differ = Differ(Signature(size, block, SEED + records))
     for offset in range(0, 8 * PIECE, PIECE):
-        copies, extents = differ.split(offset, bytes(PIECE), bytes(block))
+        copies, extents = differ.split(offset, bytes(PIECE + block), PIECE)
         assert (copies, extents) == ((), ((0, PIECE),))
     assert time.thread_time() - began < 8  # hashing at each byte would take minutes
 
@@ -276,7 +276,7 @@ def test_whatever_a_signature_says_copies_lie_within_the_older_content(
         return
     for offset, piece, after in ((0, data, data), (len(data), data, b""), (0, data + bytes(5000), data)):
         at = 0
-        copies, extents = differ.split(offset, piece, after)
+        copies, extents = differ.split(offset, piece + after, len(piece))
         for start, length, source in copies:
             assert start >= at
             assert length > 0
@@ -363,7 +363,7 @@ def test_blocks_longer_than_a_piece_cost_two_readings_at_most() -> None:
     for offset in range(0, len(newer), PIECE):
         ahead = differ.ahead(offset, PIECE)
         after = bytes(newer[offset + PIECE : offset + PIECE + ahead])
-        copies, _ = differ.split(offset, bytes(newer[offset : offset + PIECE]), after)
+        copies, _ = differ.split(offset, bytes(newer[offset : offset + PIECE]) + after, PIECE)
         assert all(source == offset + start for start, _, source in copies)
         read += PIECE + len(after)
         copied += sum(length for _, length, _ in copies)
@@ -386,12 +386,12 @@ def test_forks_go_on_apart() -> None:
     os.close(handle)
     newer = b"xyz" + OLD
     first = Differ(signature)
-    copies, _ = first.split(0, newer[:PIECE], newer[PIECE : PIECE + first.block])
+    copies, _ = first.split(0, newer[: PIECE + first.block], PIECE)
     others = [first.fork().fork() for _ in range(2)]
     del first
     for number, differ in enumerate(others, start=1):
         offset = number * PIECE
-        after = newer[offset + PIECE : offset + PIECE + differ.block]
-        copies, literals = differ.split(offset, newer[offset : offset + PIECE], after)
+        data = newer[offset : offset + PIECE + differ.block]
+        copies, literals = differ.split(offset, data, min(PIECE, len(newer) - offset))
         assert all(source == offset + start - 3 for start, _, source in copies)
         assert sum(length for _, length in literals) < differ.block

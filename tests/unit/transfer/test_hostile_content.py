@@ -349,9 +349,9 @@ def test_a_hash_is_told_before_a_large_file_is_hashed(root: Path, monkeypatch: p
     heard = threading.Event()
 
     class SlowPieces(Pieces):
-        def read(self, number: int) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+        def read(self, number: int, ahead: int = 0) -> tuple[bytes, tuple[tuple[int, int], ...]]:
             assert heard.wait(10.0) or number == 0
-            return super().read(number)
+            return super().read(number, ahead)
 
     monkeypatch.setattr(examiner, "Pieces", SlowPieces)
     (root / "a").write_bytes(b"abc")

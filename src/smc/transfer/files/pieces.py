@@ -35,18 +35,26 @@ class Pieces:
             yield number
             number += 1
 
-    def read(self, number: int) -> tuple[bytes, Extents]:
+    def length(self, number: int) -> int:
+        return min(PIECE, self._size - number * PIECE)
+
+    def read(self, number: int, ahead: int = 0) -> tuple[bytes, Extents]:
         """The piece with zeros in its holes, and the extents that are none; () when there is no hole.
 
-        Padded with zeros when the file became shorter.
+        Padded with zeros when the file became shorter. Behind it are at most `ahead` bytes that follow it.
         """
-        offset = number * PIECE
-        length = min(PIECE, self._size - offset)
+        offset, length = number * PIECE, self.length(number)
         data, extents = b"", _NONE
         if self._is_data(offset, length):
-            data = os.pread(self._handle, length, offset)
-        if len(data) < length:  # holes, a short read, or the file is shorter than it was
-            data, extents = native.read_piece(self._handle, offset, length)
+            data = os.pread(self._handle, length + ahead, offset)
+        if len(data) >= length:
+            return data, extents
+        data, extents = self._read_closely(offset, length)
+        return (data + os.pread(self._handle, ahead, offset + length) if ahead else data), extents
+
+    def _read_closely(self, offset: int, length: int) -> tuple[bytes, Extents]:
+        """Where there are holes, a read was short, or the file is shorter than it was."""
+        data, extents = native.read_piece(self._handle, offset, length)
         if len(data) < length:
             self.was_short = True
             extents = extents or (((0, len(data)),) if data else ())
