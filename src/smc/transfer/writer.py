@@ -146,6 +146,7 @@ class _Writer:
 
     def close(self) -> None:
         self._contents.close()
+        self._streams.clear()  # each has megabytes, and the collector may come late
         for target in self._targets:
             target.reconciler.close()
             target.recorder.close()

@@ -185,6 +185,21 @@ def test_a_file_that_became_shorter_is_padded(sparse: int) -> None:
     assert data == bytes(4096) + b"is" + bytes(PIECE - 4098)
 
 
+def test_behind_a_piece_is_what_follows_it_as_far_as_there_is(sparse: int) -> None:
+    """In data, at its border, in a hole, at the end of the file."""
+    os.pwrite(sparse, b"d" * (PIECE + 100), 0)
+    os.pwrite(sparse, b"the end", SPARSE - 7)
+    content = os.pread(sparse, SPARSE, 0)
+    pieces = Pieces(sparse, SPARSE)
+    for number in range(7):
+        piece = content[number * PIECE : (number + 1) * PIECE]
+        for ahead in (0, 1, 4096, 2 * PIECE):
+            data, extents = pieces.read(number, ahead)
+            assert data == content[number * PIECE : (number + 1) * PIECE + ahead]
+            assert pieces.read(number) == (piece, extents)
+            assert pieces.length(number) == len(piece)
+
+
 @pytest.mark.parametrize("first", range(8))
 def test_pieces_are_numbered_from_anywhere(tmp_path: Path, first: int) -> None:
     path = tmp_path / "file"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 
 from smc.transfer import native
@@ -19,8 +20,9 @@ class Pieces:
         self._handle = handle
         self._size = size
         self.was_short = False  # a piece had less than `size` promises: the file was shorter for a while
-        # Data without holes: asked for a hole, filesystems in memory look at every page up to it.
+        # Data without holes. Asked for a hole, filesystems in memory look at every page up to it: one asks.
         self._data = (0, 0)
+        self._asking = threading.Lock()
 
     def numbers(self, first: int = 0) -> Iterator[int]:
         """Of the pieces that hold data, from `first` on."""
@@ -65,13 +67,20 @@ class Pieces:
     def _is_data(self, offset: int, length: int) -> bool:
         start, end = self._data
         if not start <= offset < end:
+            with self._asking:
+                end = self._end_of_data(offset)
+        return offset + length <= end
+
+    def _end_of_data(self, offset: int) -> int:
+        """The first hole from `offset` on; `offset` itself where nothing is known of it."""
+        start, end = self._data
+        if not start <= offset < end:
             try:
                 end = os.lseek(self._handle, offset, os.SEEK_HOLE)
             except OSError as e:
                 if e.errno not in NO_SEEK_HOLE:  # ENXIO: the file is shorter than it was
-                    return False
+                    return offset
                 end = self._size
-            if end <= offset:
-                return False
-            self._data = offset, end
-        return offset + length <= end
+            if end > offset:
+                self._data = offset, end
+        return end
