@@ -37,7 +37,7 @@ def test_a_folder_that_was_replaced_between_two_passes_is_copied_as_it_is_now(
     app.mkdir()
     (app / "version").write_text("old")
     replaced = threading.Event()
-    look = walk.look_over
+    look = walk.glance
 
     def deploy(*arguments: object) -> object:
         if threading.current_thread().name != "walk 1" and not replaced.is_set():
@@ -47,7 +47,7 @@ def test_a_folder_that_was_replaced_between_two_passes_is_copied_as_it_is_now(
             (app / "version").write_text("new")
         return look(*arguments)  # type: ignore[arg-type] # handed on as they are
 
-    monkeypatch.setattr("smc.transfer.closing.look_over", deploy)
+    monkeypatch.setattr("smc.transfer.closing.glance", deploy)
     _, received = ends.copy()
     assert received.passes > 1
     assert (ends.target / "app" / "version").read_text() == "new"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -238,10 +239,11 @@ class _Sender:
                     digest.know(listed.path, listed.proof)
         self._outgoing.wait_until_all_is_sent()
         self._question(m.PassEnd(number), m.PassDone)
-        for folders in self._folders:
+        hands = (self._folders, self._ahead)  # nobody else uses them now
+        for folders in chain(*hands):
             folders.begin_again()
         # While the receiver puts its folders in order.
-        moved = find_moved(self._folders, self._excludes, self._troubles, self._crew.check)
+        moved = find_moved(hands, self._excludes, self._troubles, self._crew.check)
         return moved, self._answer(m.PassDone).changes, digests
 
     def _finish(self, passes: int, digests: Sequence[TreeDigest]) -> Sent:

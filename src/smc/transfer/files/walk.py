@@ -94,6 +94,13 @@ def _look_over(
         stack += [join(path, name) for name in reversed(below)]
 
 
+def glance(folders: Folders, path: bytes, excludes: Excludes) -> tuple[int, list[bytes]]:
+    """The newest ctime of a folder and what is in it, and the folders in it. Raises OSError."""
+    handle = folders.open(path)
+    _, _, _, newest, below, _, _ = _survey(handle, _wanted(handle, path, excludes))
+    return newest, [join(path, name) for name in reversed(below)]
+
+
 def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Unreadable) -> Iterator[Part]:
     """The folder in parts that are never large. One that is gone has one part, empty and not complete."""
     path = seen.path
