@@ -13,6 +13,7 @@ mirror=/dev/disk/by-id/virtio-source-1 # of mdraid only
 tree=/dev/disk/by-id/virtio-tree
 nic=ens3
 console='console=tty0 console=ttyS0,115200'
+console="$console systemd.default_device_timeout_sec=600" # udev of an emulated machine on a busy host is late
 
 # ---- partition tables: MBR for BIOS as Debian's installer has it, GPT for UEFI
 table() {
@@ -79,6 +80,9 @@ if [ "$ROOT" = btrfs ]; then
     umount /mnt
     mount -o subvol=@rootfs "$root" /mnt
 fi
+echo "source: unpacking at $(cut -d ' ' -f 1 /proc/uptime) s"
+tar -C /mnt --numeric-owner --xattrs --xattrs-include='*' -xf "$tree"
+echo "source: unpacked at $(cut -d ' ' -f 1 /proc/uptime) s"
 
 # ---- fstab, in the style of the row
 uuid_of() { blkid -c /dev/null -s UUID -o value "$1"; }
@@ -92,7 +96,11 @@ spec() { # $1 is the device here, $2 its name on the source
 fstab="$(spec "$root" "$root_named") / $type $options 0 1"
 if [ $boot != 0 ]; then
     mkfs.ext4 -q -F -L boot "$disk-part$boot"
-    mkdir -p /mnt/boot
+    mkdir /run/boot # not unpacked there: new kernels lie in /boot and below /usr as one file
+    mount "$disk-part$boot" /run/boot
+    cp -a /mnt/boot/. /run/boot/
+    umount /run/boot
+    rm -rf /mnt/boot/*
     mount "$disk-part$boot" /mnt/boot
     fstab="$fstab
 $(spec "$disk-part$boot" "$named$boot") /boot ext4 defaults 0 2"
@@ -104,9 +112,6 @@ if [ $esp != 0 ]; then
     fstab="$fstab
 $(spec "$disk-part$esp" "$named$esp") /boot/efi vfat umask=0077 0 1"
 fi
-echo "source: unpacking at $(cut -d ' ' -f 1 /proc/uptime) s"
-tar -C /mnt --numeric-owner --xattrs --xattrs-include='*' -xf "$tree"
-echo "source: unpacked at $(cut -d ' ' -f 1 /proc/uptime) s"
 echo "$fstab" > /mnt/etc/fstab
 
 # ---- who it is

@@ -29,6 +29,7 @@ BUILT = "source: built"  # the last line on the console
 BUILD_SECONDS = 2400.0  # measured 250 s under emulation on a busy machine
 LAST_WORDS = 600  # characters of the builder's console that go into a failure
 ROOM = 6 << 30  # bytes that a build takes while it goes on
+TOOLS = {"lvm": "lvm2", "mdraid": "mdadm", "luks": "cryptsetup-bin"}  # packages that make a root
 WORDS = ("start", "root", "boot", "fstab", "network", "bus")  # what the script is told of a row
 
 
@@ -43,7 +44,7 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
 def build(row: dict[str, str], name: str) -> Built:
     """The source of the row; made when it is not there or what it is made of has changed."""
     key = make_key(SHELF)
-    builder = bake(_recipe(), say=lambda line: say(f"    {name}: {line}"))
+    builder = bake(_recipe(row), say=lambda line: say(f"    {name}: {line}"))
     seed = _user_data(row, name, key.with_suffix(".pub").read_text().strip())
     inputs = [VERSION, DISK_GIB, row["suite"], packages(row), seed]
     finished = SHELF / "sources" / sha256(msgspec.json.encode(inputs)).hexdigest()[:16]
@@ -62,13 +63,19 @@ def _disks(row: dict[str, str]) -> int:
 
 def builder_image() -> Path:
     """The disk of a system with the tools of every row, which nobody writes."""
-    return bake(_recipe(), say=lambda line: say(f"    {line}")).disk(appliance.DISK)
+    return bake(_with_every_tool(), say=lambda line: say(f"    {line}")).disk(appliance.DISK)
 
 
-def _recipe() -> Recipe:
-    """The system image of intermediate instances with the tools that it has no need of."""
+def _recipe(row: dict[str, str]) -> Recipe:
+    """The system image of intermediate instances where it has what the row asks for."""
+    tool = TOOLS.get(row["root"])
     base = appliance.recipe()
-    extra = tuple(name for name in ("lvm2", "mdadm", "cryptsetup-bin") if name not in base.packages)
+    return base if tool is None or tool in base.packages else _with_every_tool()
+
+
+def _with_every_tool() -> Recipe:
+    base = appliance.recipe()
+    extra = tuple(name for name in TOOLS.values() if name not in base.packages)
     return msgspec.structs.replace(base, kind="matrix-builder", packages=(*base.packages, *extra))
 
 
