@@ -108,7 +108,7 @@ class Worker:
             its.close()
             try:
                 job = self._job
-                with suppress(BrokenPipeError):
+                with suppress(OSError):
                     mine.sendall(encode(job) + b"\n")
                 return self._hear(mine, job.order)
             finally:
@@ -128,6 +128,8 @@ class Worker:
                 data = mine.recv(1 << 16)
             except TimeoutError:
                 continue
+            except ConnectionResetError:  # it died with something unread
+                break
             if not data:
                 break
             *whole, lines = (lines + data).split(b"\n")

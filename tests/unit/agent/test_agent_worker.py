@@ -2,6 +2,7 @@
 
 import os
 import queue
+import select
 import socket
 import threading
 import time
@@ -97,6 +98,16 @@ def test_events_of_the_process_are_told() -> None:
 def test_a_process_that_dies_without_a_word_is_started_again() -> None:
     told: queue.SimpleQueue[Event] = queue.SimpleQueue()
     worker = Worker(JOB, playing([says(), says(FINISHED)]), told.put)
+    assert next_of(told) == FINISHED
+    worker.stop()
+
+
+def test_a_process_that_dies_before_it_has_read_its_job_is_started_again() -> None:
+    def dies(end: socket.socket) -> None:
+        select.select([end], [], [])  # what it leaves unread makes the agent's end say "connection reset"
+
+    told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    worker = Worker(JOB, playing([dies, says(FINISHED)]), told.put, waits=repeat(0.0))
     assert next_of(told) == FINISHED
     worker.stop()
 
