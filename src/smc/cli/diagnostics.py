@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from smc.base.errors import Broken
-from smc.base.files import write_atomic
 from smc.cli.connection import AsJson, connect
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
-from smc.cli.output import out, show_json, show_table
+from smc.cli.output import out, save, show_json, show_table
 from smc.client.api import Api
 
 
@@ -28,7 +27,7 @@ def diagnostics(
     api = connect(data_dir)
     if into is not None:
         content = _fetch(api, job)
-        write_atomic(into, content, mode=0o600)
+        save(into, content, mode=0o600)
         out.print(f"{into}: {len(content)} bytes")
         return
     answer = api.call("DescribeDiagnostics", {"JobId": job})

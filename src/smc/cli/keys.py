@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from smc.base.files import write_atomic
+from smc.base.errors import UserError
 from smc.cli.connection import AsJson, connect, login_of
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
-from smc.cli.output import out, show_json, show_table
+from smc.cli.output import out, save, show_json, show_table
 
 app = typer.Typer(no_args_is_help=True, help="Access keys: who may call the center, and for what.")
 
@@ -27,14 +27,19 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key; its secret is shown this once."""
-    made = connect(data_dir).call("CreateAccessKey", {"Name": name, "Role": role})
+    api = connect(data_dir)
+    made = api.call("CreateAccessKey", {"Name": name, "Role": role})
     if into is not None:
         login = msgspec.structs.replace(
             login_of(data_dir),
             access_key_id=made["UserAccessKeyId"],
             access_key_secret=made["UserAccessKeySecret"],
         )
-        write_atomic(into, msgspec.json.encode(login) + b"\n", mode=0o600)
+        try:
+            save(into, msgspec.json.encode(login) + b"\n", mode=0o600)
+        except UserError:  # nobody would ever know its secret
+            api.call("DeleteAccessKey", {"UserAccessKeyId": login.access_key_id})
+            raise
         out.print(f"created {made['UserAccessKeyId']} in {into}")
     elif as_json:
         show_json(made)

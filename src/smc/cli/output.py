@@ -1,13 +1,15 @@
-"""How the command line speaks: tables, JSON, errors with their cure."""
+"""How the command line speaks: tables, JSON, files, errors with their cure."""
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from smc.base.errors import SmcError, UserError
+from smc.base.files import write_atomic
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -24,6 +26,18 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))  # what is in a cell is never markup
     out.print(table)
+
+
+def save(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Whole or not at all. Raises `UserError` (`File.NotWritable`)."""
+    try:
+        write_atomic(path, content, mode=mode)
+    except OSError as e:
+        raise UserError(
+            f"{path} cannot be written: {e.strerror or e}",
+            code="File.NotWritable",
+            hint="Name a file in a folder that is there and can be written to.",
+        ) from e
 
 
 def show_error(error: SmcError) -> None:

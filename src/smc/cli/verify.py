@@ -1,6 +1,7 @@
 """`smc job verify`, `verifications`, `evidence`, `check`: whether a delivered image is good."""
 
 import base64
+import contextlib
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 from smc.base.errors import UserError
 from smc.cli.connection import AsJson, connect
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
-from smc.cli.output import out, show_json, show_table
+from smc.cli.output import out, save, show_json, show_table
 from smc.client.api import Api, Json
 
 LOOK_SECONDS = 2.0
@@ -87,13 +88,14 @@ def evidence(
 ) -> None:
     """Write what the console said and the screen showed when a verification was decided."""
     answer = connect(data_dir).call("DescribeVerificationEvidence", {"VerificationId": verification})
-    into.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # writing into it tells
+        into.mkdir(parents=True, exist_ok=True)
     for name, content in (
         ("console.txt", answer["Console"].encode()),
         ("screen.jpg", base64.b64decode(answer["Screenshot"])),
     ):
         if content:
-            (into / name).write_bytes(content)
+            save(into / name, content)
             out.print(f"{into / name}: {len(content)} bytes")
         else:
             out.print(f"there is no {name}")

@@ -28,6 +28,13 @@ def test_a_key_file_of_a_reader_is_written_and_used(
     assert "Forbidden.RAM" in said
 
 
+def test_a_key_whose_file_cannot_be_written_is_not_left_behind(smc: Smc, tmp_path: Path) -> None:
+    status, _, said = smc("key", "create", "lost", "--into", str(tmp_path / "no-folder" / "key.json"))
+    assert status == 1
+    assert "File.NotWritable" in said
+    assert "lost" not in smc("key", "list")[1]
+
+
 def test_a_key_is_shown_once_disabled_enabled_and_deleted(smc: Smc) -> None:
     made = json.loads(smc("key", "create", "robot", "--json")[1])
     key = made["UserAccessKeyId"]
