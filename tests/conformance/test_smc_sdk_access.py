@@ -1,7 +1,6 @@
 """Keys, roles, users and who did what, by the official SDK's generic call."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,11 @@ from tests.conformance.smc_sdk import SCHEMES, call, client_of, refused
 from tests.conformance.test_smc_sdk_jobs import create
 from tests.conformance.test_smc_sdk_serve import client_of as served_client
 from tests.conformance.test_smc_sdk_serve import served
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 
 from smc.center.access import FOR_ADMINS, Role, may
 from smc.center.store.database import url_of
 from smc.center.store.store import open_store
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
 
 
 @pytest.fixture

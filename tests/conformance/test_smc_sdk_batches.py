@@ -27,11 +27,6 @@ def running(tmp_path: Path) -> Iterator[Center]:
         yield running
 
 
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
-
-
 def go_on(running: Center) -> None:
     go_on_with_batches(context_of(running.parts, running.cloud, running.jobs))
 

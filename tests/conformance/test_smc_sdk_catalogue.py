@@ -1,30 +1,17 @@
 """What there is to choose from at the destination, asked through the official SDK."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from alibabacloud_smc20190601.client import Client
 from msgspec import structs
-from tests.conformance.smc_sdk import call, client_of, refused
-from tests.unit.center.running import Center, center
+from tests.conformance.smc_sdk import call, refused
+from tests.unit.center.running import Center
 from tests.unit.center.servers import GIB, server
 from tests.unit.center.targets import network, target
 
 from smc.cloud.driver import TAG_JOB, TAG_PURPOSE, InstanceSpec
 from smc.model.server import Architecture, Nic, Server
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
 
 
 def ours(sdk: Client, action: str, **parameters: object) -> dict[str, Any]:

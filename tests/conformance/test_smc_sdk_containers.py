@@ -1,15 +1,12 @@
 """Jobs with a container image as their target, as the official SDK asks for them."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import create, described, run_of
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import server
 
 from smc.model.job import JobStatus
@@ -22,22 +19,6 @@ WANTED = {
     "container_repository": "web",
     "image_name": None,
 }
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
-
-
-@pytest.fixture
-def source(running: Center) -> str:
-    return running.import_server().source_id
 
 
 def test_a_container_image_is_asked_for_and_told(running: Center, sdk: Client, source: str) -> None:

@@ -7,14 +7,12 @@ import json
 import os
 import tarfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import create
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 
 from smc.center.api.diagnostics import PART_BYTES
 from smc.center.diagnostics import scrub
@@ -22,17 +20,6 @@ from smc.center.trust.run_ca import new_authority
 from smc.model.job import JobStatus, RunType
 from smc.model.progress import Failure
 from smc.model.report import Report
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
 
 
 @pytest.fixture

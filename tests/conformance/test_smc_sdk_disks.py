@@ -1,15 +1,11 @@
 """The partitions of a job as the official SDK sends them, in both generations of parameters."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
-import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import create, described
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import GIB, MIB, server
 
 from smc.model.disk import Disk, Partition, Role, Table
@@ -21,17 +17,6 @@ System = models.CreateReplicationJobRequestDisksSystem
 SystemPart = models.CreateReplicationJobRequestDisksSystemPart
 Data = models.CreateReplicationJobRequestDisksData
 Part = models.CreateReplicationJobRequestDisksDataPart
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
 
 
 def source() -> Server:

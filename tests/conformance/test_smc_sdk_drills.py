@@ -1,36 +1,17 @@
 """Reports of drills and estimates, by the SDK's generic call."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from alibabacloud_smc20190601.client import Client
 from msgspec import structs
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import create
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import server
 
 from smc.model.disk import Filesystem, Volume, VolumeKind
 from smc.model.drill import DrillReport, DrillStatus, Group, Item
 from smc.model.job import JobStatus, RunAim
 from smc.model.report import Level
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
-
-
-@pytest.fixture
-def source(running: Center) -> str:
-    return running.import_server().source_id
 
 
 def report(run: str, speed: float = 0.0) -> DrillReport:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import create, run_of
 from tests.unit.center.running import Center, center
 
@@ -35,11 +35,6 @@ def clock() -> HandClock:
 def running(tmp_path: Path, clock: HandClock) -> Iterator[Center]:
     with center(tmp_path, agents=False, clock=clock) as running:
         yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
 
 
 def events(sdk: Client, **wanted: object) -> list[dict[str, Any]]:

@@ -1,24 +1,9 @@
 """Exporting delivered images, by the SDK's generic call."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import create, deliver
-from tests.unit.center.running import Center, center
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
+from tests.unit.center.running import Center
 
 
 def test_a_delivered_image_is_exported(running: Center, sdk: Client) -> None:

@@ -1,14 +1,11 @@
 """The check of an image, chosen and told by the official SDK's generic call."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import create, run_of
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 
 from smc.center.agents.work import task_for
 from smc.center.store.values import Receiver
@@ -26,17 +23,6 @@ CHECKS = (
     ),
     Check(item="GUESTOS.Selinux", level=Level.WARNING, finding="enforcing", cure="Relabel."),
 )
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
 
 
 def reported(running: Center, sdk: Client, job: str, checks: tuple[Check, ...]) -> None:

@@ -1,9 +1,7 @@
 """Replication jobs as the official SDK sees them; the workflows only take notes."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,7 +9,7 @@ from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 from tests.conformance.smc_sdk import SCHEMES, call, client_of, refused
 from tests.conformance.test_smc_sdk import go_offline
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import GIB, MIB, server
 
 from smc.center.store.resources import IMAGE
@@ -24,29 +22,6 @@ from smc.model.server import Architecture, Firmware
 from smc.wire.orders import TransferSettings
 
 Described = models.DescribeReplicationJobsResponseBodyReplicationJobsReplicationJob
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
-
-
-@pytest.fixture
-def source(running: Center) -> str:
-    return running.import_server().source_id
-
-
-@pytest.fixture(scope="module")
-def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, str]]:
-    """One center for requests that leave nothing behind, and a source of it."""
-    with center(tmp_path_factory.mktemp("center"), agents=False) as running:
-        yield client_of(running), running.import_server().source_id
 
 
 def request_for(source: str, **changes: object) -> models.CreateReplicationJobRequest:

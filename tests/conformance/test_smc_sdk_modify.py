@@ -1,30 +1,16 @@
 """ModifyReplicationJobAttribute as the official SDK sends it: every parameter, when it may and when not."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import create, described, run_of
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import GIB, MIB, server
 
 from smc.cloud.memory import MemoryCloud
 from smc.model.job import JobStatus
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
 
 
 def modify(sdk: Client, job: str, **changes: object) -> None:

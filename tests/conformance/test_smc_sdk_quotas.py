@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import create as create_job
 from tests.conformance.test_smc_sdk_jobs import described
 from tests.unit.center.running import Center, center
@@ -20,11 +20,6 @@ from smc.center.quotas import Quotas, with_changes
 def running(tmp_path: Path) -> Iterator[Center]:
     with center(tmp_path, agents=False, quotas=Quotas(jobs=2, sources=3, concurrent_jobs=1)) as running:
         yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
 
 
 def source(running: Center, name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alibabacloud_smc20190601.client import Client
 from tests.conformance.listeners import mail_server, web_server
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_serve import client_of as served_client
 from tests.conformance.test_smc_sdk_serve import served
 from tests.unit.center.running import Center, center
@@ -42,11 +42,6 @@ def clock() -> HandClock:
 def running(tmp_path: Path, clock: HandClock) -> Iterator[Center]:
     with center(tmp_path, agents=False, clock=clock) as running:
         yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
 
 
 def subscribe(sdk: Client, url: str, name: str = "ops", **more: object) -> str:

@@ -1,35 +1,14 @@
 """Tags as the official SDK sees them."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 from tests.conformance.smc_sdk import SCHEMES, call, client_of, refused
 from tests.conformance.test_smc_sdk_jobs import create as create_job
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import server
 
 Rows = list[tuple[str, str, str]]
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
-
-
-@pytest.fixture(scope="module")
-def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, str]]:
-    """One center for requests that leave nothing behind, and a source of it."""
-    with center(tmp_path_factory.mktemp("center"), agents=False) as running:
-        yield client_of(running), running.import_server().source_id
 
 
 def source(running: Center, name: str = "web-1") -> str:

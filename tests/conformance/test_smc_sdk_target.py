@@ -1,13 +1,10 @@
 """Jobs onto an existing instance, created and modified through the official SDK."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
-from tests.unit.center.running import Center, center
+from tests.conformance.smc_sdk import call, refused
+from tests.unit.center.running import Center
 from tests.unit.center.servers import server
 from tests.unit.center.targets import network, target
 from tests.unit.jobs.test_story import failing
@@ -16,22 +13,6 @@ from smc.base.errors import Transient
 from smc.cloud.memory_desk import no_hook
 
 DESCRIBED = models.DescribeReplicationJobsRequest
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
-
-
-@pytest.fixture
-def source(running: Center) -> str:
-    return running.import_server().source_id
 
 
 def create(sdk: Client, source: str, instance: str, **parameters: object) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import described
 from tests.unit.center.running import Center, center
 from tests.unit.center.servers import server
@@ -32,11 +32,6 @@ FULL: dict[str, Any] = {
 def running(tmp_path: Path) -> Iterator[Center]:
     with center(tmp_path, agents=False, quotas=Quotas(templates=2)) as running:
         yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
 
 
 def create(sdk: Client, name: str = "web", **values: object) -> str:

@@ -35,11 +35,6 @@ def running(tmp_path: Path) -> Iterator[Center]:
         yield running
 
 
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
-
-
 def modify(sdk: Client, job: str, **changes: object) -> None:
     request = models.ModifyReplicationJobAttributeRequest(job_id=job, **changes)
     sdk.modify_replication_job_attribute(request)

@@ -1,16 +1,14 @@
 """Verifications by the official SDK's generic call; the workflows only take notes."""
 
 import base64
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, refused
 from tests.conformance.test_smc_sdk_jobs import create, run_of
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import server
 
 from smc.center.store.resources import IMAGE
@@ -19,17 +17,6 @@ from smc.cloud.driver import DiskSpec, ImageDisk, ImageSpec, InstanceSpec, Kind
 from smc.model.job import JobStatus
 from smc.model.report import Report
 from smc.model.server import Architecture, Firmware
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path, agents=False) as running:
-        yield running
-
-
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
 
 
 def image_of(running: Center) -> str:

@@ -32,11 +32,6 @@ def running(tmp_path: Path) -> Iterator[Center]:
         yield running
 
 
-@pytest.fixture
-def sdk(running: Center) -> Client:
-    return client_of(running)
-
-
 def source(running: Center, name: str = "web-1") -> str:
     return running.import_server(server(fingerprint=name, hostname=name)).source_id
 
