@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from smc.base.errors import Broken
 from smc.base.run import Run
 from smc.base.units import MIB
 from smc.model import btrfs
@@ -39,13 +40,27 @@ def make(part: TargetPartition, node: Path, run: Run) -> None:
     with _top(node, "rw", run) as top:
         for subvolume in part.subvolumes:
             if subvolume.path:
-                place = top / subvolume.path
+                place = top / named(subvolume.path)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 run("btrfs", "subvolume", "create", place, timeout=PROBE_SECONDS)
             if subvolume.is_default and subvolume.path:
                 told = run("btrfs", "inspect-internal", "rootid", place, timeout=PROBE_SECONDS)
                 words = ["btrfs", "subvolume", "set-default", told.stdout.strip()]
                 run(*words, top, timeout=PROBE_SECONDS)
+
+
+def named(path: str) -> str:
+    """The path of a subvolume, as the source told it, where it means nothing else.
+
+    Raises `Broken` (`Plan.InvalidSubvolume`): a comma would end the mount option that it stands in.
+    """
+    if "," in path or path != "/".join(part for part in path.split("/") if part not in ("", ".", "..")):
+        raise Broken(
+            f"a subvolume with the path {path!r} cannot be made",
+            code="Plan.InvalidSubvolume",
+            hint="Rename it on the source, or leave its mount point out.",
+        )
+    return path
 
 
 def has_shape(part: TargetPartition, node: Path, run: Run) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from smc.base.errors import Broken, CommandFailed
 from smc.base.run import Run
 from smc.model.plan import Plan, TargetPartition, Tree, trees_of
+from smc.receiver import btrfs
 from smc.receiver.filesystems import TOOLS
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def _mounted(
 ) -> Iterator[None]:
     place.mkdir(parents=True, exist_ok=True)
     tools = TOOLS[part.filesystem]
-    subvolume = "" if tree.subvolume is None else f"subvol=/{tree.subvolume}"
+    subvolume = "" if tree.subvolume is None else f"subvol=/{btrfs.named(tree.subvolume)}"
     words = ",".join(word for word in (options, tools.options, part.storing, subvolume) if word)
     run("mount", "-t", tools.driver, "-o", words, node, place, timeout=MOUNT_SECONDS)
     try:
