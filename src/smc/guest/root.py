@@ -110,7 +110,7 @@ class Root:
                     return
                 with _folder_untouched(at.folder):
                     _replace(at, content)
-                self.journal.record(at.path, why, as_recorded(before), as_recorded(content))
+                self.journal.record(at.path, why, _recorded(before), as_recorded(content))
         except (*ABSENT, IsADirectoryError) as e:
             raise Broken(f"{path} on the copy cannot be written: {e.strerror}", code="Guest.NotAFile") from e
 
@@ -178,12 +178,18 @@ def _folder_untouched(folder: int) -> Iterator[None]:
         os.utime(folder, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def _content(at: Place) -> bytes | None:
+def _content(at: Place) -> bytes | int | None:
+    """The size alone of what would not fit into memory: a sparse file may be of any."""
     try:
         with _open_regular(at) as file:
-            return file.read()
+            size = os.fstat(file.fileno()).st_size
+            return file.read(TEXT_LIMIT) if size <= TEXT_LIMIT else size
     except FileNotFoundError:
         return None
+
+
+def _recorded(content: bytes | int | None) -> str:
+    return f"(a file of {content} bytes)" if isinstance(content, int) else as_recorded(content)
 
 
 def _replace(at: Place, content: bytes) -> None:
@@ -247,7 +253,7 @@ def _description(at: Place) -> str:
         return f"-> {os.readlink(at.name, dir_fd=at.folder)}"
     if stat.S_ISDIR(found.st_mode):
         return "(a folder)"
-    return as_recorded(_content(at))
+    return _recorded(_content(at))
 
 
 def _delete(at: Place) -> None:

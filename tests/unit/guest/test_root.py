@@ -61,6 +61,16 @@ def test_an_absurdly_large_file_is_refused(root: Root) -> None:
         root.read("/etc/fstab")
 
 
+def test_a_file_of_any_size_is_replaced_and_removed_without_being_read(root: Root) -> None:
+    for name in ("replaced", "removed"):
+        with (root.path / name).open("wb") as file:
+            file.truncate(1 << 40)
+    root.write("/replaced", "small", "a test")
+    root.remove("/removed", "a test")
+    assert (root.path / "replaced").read_text() == "small"
+    assert [change.before for change in root.journal.changes] == [f"(a file of {1 << 40} bytes)"] * 2
+
+
 def test_an_edit_keeps_mode_and_attributes_and_the_time_of_the_folder(root: Root) -> None:
     file = root.path / "etc/secret"
     file.write_text("old")
