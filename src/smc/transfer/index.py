@@ -13,14 +13,13 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 
 import msgspec
-import xxhash
 
 from smc.base.files import sync_folder
+from smc.transfer.places import Place, Places
 from smc.transfer.records import LONGEST, RECORD, Records
 from smc.wire.messages import Entry, FolderProof
 
@@ -58,14 +57,7 @@ class _Seal(msgspec.Struct, frozen=True, array_like=True):
     target: bytes
 
 
-@dataclass(slots=True)
-class _Place:
-    offset: int
-    size: int
-    target: bytes = b""
-
-
-_Change = _Seal | tuple[bytes, _Place | None]  # a folder's survey at the target, or where its record is now
+_Change = _Seal | tuple[bytes, Place | None]  # a folder's survey at the target, or where its record is now
 GLANCE = msgspec.msgpack.Decoder(_Glance)
 NO_BYTES = b"\xc4\0"  # of msgpack, as is what BYTES packs before many: 0xc6 and their number
 BYTES = Struct(">BI")
@@ -82,7 +74,7 @@ class Index:
         self.trouble = ""
         self._path = path
         self._lock = threading.Lock()
-        self._places: dict[int, _Place] = {}
+        self._places = Places()
         self._live = 0  # bytes of the records that count
         self._head = MAGIC + Struct("<I").pack(len(key.encode())) + key.encode()
         self._records = Records(None)
@@ -118,7 +110,7 @@ class Index:
 
     def unchanged(self, path: bytes, source: bytes, target: bytes) -> FolderProof | None:
         """The proof of the folder, when neither end changed since it was recorded."""
-        place = self._places.get(xxhash.xxh3_64_intdigest(path))
+        place = self._places.get(path)
         if place is None or not source or not place.target or place.target != target:
             return None
         record = self._read(place.offset)
@@ -128,7 +120,7 @@ class Index:
 
     def sealed(self, path: bytes) -> bytes:
         """The survey of the target's folder when it was in order; empty when that is not known."""
-        place = self._places.get(xxhash.xxh3_64_intdigest(path))
+        place = self._places.get(path)
         return b"" if place is None else place.target
 
     def put(self, record: FolderRecord, more: Sequence[bytes] = ()) -> None:
@@ -143,13 +135,11 @@ class Index:
             body = [body[0].removesuffix(NO_BYTES) + BYTES.pack(0xC6, length), *files]
         with self._or_off():
             offset = self._append(FOLDER, *body)
-            self._set(record.path, _Place(offset, RECORD.size + sum(map(len, body))))
+            self._set(record.path, Place(offset, RECORD.size + sum(map(len, body))))
 
     def seal(self, path: bytes, target: bytes) -> None:
         """All of the folder is in place, and looks so."""
-        place = self._places.get(xxhash.xxh3_64_intdigest(path))
-        if place is not None:
-            place.target = target
+        if self._seal(path, target):
             with self._or_off():
                 self._append(SEAL, msgspec.msgpack.encode(_Seal(path, target)))
 
@@ -198,20 +188,19 @@ class Index:
         with self._lock:
             return 0 if self.trouble else self._records.append(kind, *body)
 
-    def _set(self, path: bytes, place: _Place | None) -> _Place | None:
+    def _set(self, path: bytes, place: Place | None) -> Place | None:
         """Where the folder's record is now; returns where it was."""
-        key = xxhash.xxh3_64_intdigest(path)
         with self._lock:
-            before = self._places.pop(key, None)
+            before = self._places.pop(path)
             if before is not None:
                 self._live -= before.size
             if place is not None and not self.trouble:
                 self._live += place.size
-                self._places[key] = place
+                self._places.put(path, place)
         return before
 
     def _find(self, path: bytes) -> _Glance | None:
-        place = self._places.get(xxhash.xxh3_64_intdigest(path))
+        place = self._places.get(path)
         record = None if place is None else self._read(place.offset)
         return record if record is not None and record.path == path else None
 
@@ -252,8 +241,16 @@ class Index:
         for change in changes:
             if not isinstance(change, _Seal):
                 self._set(*change)
-            elif (place := self._places.get(xxhash.xxh3_64_intdigest(change.path))) is not None:
-                place.target = change.target
+            else:
+                self._seal(change.path, change.target)
+
+    def _seal(self, path: bytes, target: bytes) -> bool:
+        with self._lock:
+            place = self._places.get(path)
+            if place is None:
+                return False
+            self._places.put(path, place._replace(target=target))
+        return True
 
     def _compact(self) -> None:
         """Only what counts, in a new file that takes the name when it is whole. If it cannot, all stays."""
@@ -277,18 +274,18 @@ class Index:
         self._records, self._places = fresh, places
         sync_folder(self._path.parent)
 
-    def _copy_to(self, fresh: Records) -> dict[int, _Place]:
+    def _copy_to(self, fresh: Records) -> Places:
         """What counts, and where it is there."""
         fresh.begin_anew(self._head)
         fresh.append(BOOT, _boot_id())
-        places: dict[int, _Place] = {}
-        for key, place in self._places.items():
+        places = Places()
+        for place in self._places:
             found = self._records.read(place.offset)
             if found is None:
                 continue
-            places[key] = _Place(fresh.append(*found), place.size, place.target)
+            path = GLANCE.decode(found[1]).path
+            places.put(path, Place(fresh.append(*found), place.size, place.target))
             if place.target:
-                path = GLANCE.decode(found[1]).path
                 fresh.append(SEAL, msgspec.msgpack.encode(_Seal(path, place.target)))
         fresh.append(MARK, b"")
         return places
@@ -300,7 +297,7 @@ def _change(kind: bytes, body: bytes, offset: int, end: int) -> _Change:
         return msgspec.msgpack.decode(body, type=_Seal)
     record = GLANCE.decode(body)
     forgotten = record.proof is None and not record.files
-    return record.path, None if forgotten else _Place(offset, end - offset)
+    return record.path, None if forgotten else Place(offset, end - offset)
 
 
 def pack(files: list[tuple[bytes, int, int, int, int, bytes]]) -> bytes:
