@@ -27,7 +27,8 @@ class Registry:
     """One repository of a registry; for one thread.
 
     `url` is `https://HOST[:PORT][/PREFIX]`, or `http://` where the operator trusts the line; `ca` is the PEM
-    of the authority to trust instead of the system's. Raises `Transient` for what may work later,
+    of the authority to trust instead of the system's. Over https nothing is sent where a registry leads by
+    http: not a password to its token server, not a token to its uploads. Raises `Transient` for what may work later,
     `UserError` for what the operator must change.
     """
 
@@ -118,6 +119,12 @@ class Registry:
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], *, bare: bool = False
     ) -> Answer:
         parts = urlsplit(url)
+        if self._url.startswith("https:") and parts.scheme != "https":
+            raise Broken(
+                f"the registry {self.host} leads from https to {parts.scheme}://{parts.hostname}",
+                code="Registry.NotTrusted",
+                hint="Tell the registry, or the proxy before it, that it is reached by https.",
+            )
         here = parts.hostname == self.host
         sent = dict(headers)
         if self._authorization and here and not bare:  # where blobs are stored elsewhere the URL is enough
