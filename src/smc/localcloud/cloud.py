@@ -23,7 +23,10 @@ class MakeSeed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """`runtime` is a short path for sockets; forwards bind `host_address` (contracts 3)."""
+    """`runtime` is a short path for sockets; forwards bind `host_address` (contracts 3).
+
+    Of its zones nothing differs but the name: all is on this host.
+    """
 
     folder: Path
     runtime: Path
@@ -32,10 +35,15 @@ class Cloud:
     hypervisor: Hypervisor
     make_seed: MakeSeed
     region: str = "local"
-    zone: str = "local-a"
+    zones: tuple[str, ...] = ("local-a", "local-b")
     host_address: str = "127.0.0.1"
     now: Callable[[], float] = time.time
     bell: Bell = field(default_factory=Bell)
+
+    @property
+    def zone(self) -> str:
+        """Where a thing is made whose request names none."""
+        return self.zones[0]
 
     def stir(self) -> None:
         """Tell the workers that there is something to do."""

@@ -34,6 +34,7 @@ STATUSES = {
     "InstanceNotInSecurityGroup": 403,
     "InstanceSecurityGroupLimitExceed": 403,
     "InvalidInstanceId.AlreadyExists": 403,
+    "ResourcesNotInSameZone": 403,
     "SnapshotCreatedImage": 403,
     "AuthorizationLimitExceed": 403,
 }

@@ -286,7 +286,7 @@ def test_regions_zones_types_and_stock_can_be_asked(ecs: EcsClient, port: int) -
     regions = ecs.describe_regions(models.DescribeRegionsRequest()).body.regions.region
     assert [region.region_id for region in regions] == ["local"]
     zones = ecs.describe_zones(models.DescribeZonesRequest(region_id="local")).body.zones.zone
-    assert [zone.zone_id for zone in zones] == ["local-a"]
+    assert [zone.zone_id for zone in zones] == ["local-a", "local-b"]
     types = ecs.describe_instance_types(
         models.DescribeInstanceTypesRequest(cpu_architecture="X86", minimum_memory_size=2.0)
     ).body.instance_types.instance_type
@@ -295,16 +295,18 @@ def test_regions_zones_types_and_stock_can_be_asked(ecs: EcsClient, port: int) -
         1,
         2.0,
     )
-    zone = ecs.describe_available_resource(
-        models.DescribeAvailableResourceRequest(
-            region_id="local", destination_resource="InstanceType", cores=1, memory=1.0
-        )
-    ).body.available_zones.available_zone[0]
-    (resource,) = zone.available_resources.available_resource
-    assert [item.value for item in resource.supported_resources.supported_resource] == [
-        "ecs.l1.small",
-        "ecs.l1a.small",
-    ]
+    request = models.DescribeAvailableResourceRequest(
+        region_id="local", destination_resource="InstanceType", cores=1, memory=1.0
+    )
+    stock = ecs.describe_available_resource(request).body.available_zones.available_zone
+    assert [zone.zone_id for zone in stock] == ["local-a", "local-b"]
+    for zone in stock:
+        (resource,) = zone.available_resources.available_resource
+        sold = [item.value for item in resource.supported_resources.supported_resource]
+        assert sold == ["ecs.l1.small", "ecs.l1a.small"]
+    request.zone_id = "local-b"
+    stock = ecs.describe_available_resource(request).body.available_zones.available_zone
+    assert [zone.zone_id for zone in stock] == ["local-b"]
 
 
 def test_another_region_is_refused(ecs: EcsClient) -> None:

@@ -39,6 +39,16 @@ NOT_FOUND: Mapping[type[Thing], str] = {
 }
 
 
+def check_zone(cloud: Cloud, zone: str) -> None:
+    """Raises `UserError` (`InvalidZoneId.NotFound`)."""
+    if zone not in cloud.zones:
+        raise UserError(
+            f"There is no zone {zone!r}.",
+            code="InvalidZoneId.NotFound",
+            hint=f"Zones: {', '.join(cloud.zones)}",
+        )
+
+
 class Regional(Request, frozen=True, kw_only=True):
     region_id: str = ""
 

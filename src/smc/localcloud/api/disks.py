@@ -11,6 +11,7 @@ from smc.localcloud.api.asking import (
     Paged,
     Tagged,
     Token,
+    check_zone,
     choose,
     ecs_tags,
     get,
@@ -78,13 +79,14 @@ class CreateDisk(Tagged, frozen=True, kw_only=True):
 
 
 def create_disk(cloud: Cloud, request: CreateDisk) -> Reply:
-    if request.zone_id not in ("", cloud.zone):
-        raise UserError(f"There is no zone {request.zone_id!r}.", code="InvalidZoneId.NotFound")
+    zone = request.zone_id or cloud.zone
+    check_zone(cloud, zone)
 
     def make() -> Reply:
         snapshot = ready_snapshot(cloud, request.snapshot_id) if request.snapshot_id else None
         disk = new_disk(
             cloud,
+            zone,
             name=request.disk_name,
             description=request.description,
             category=request.disk_category,
@@ -112,6 +114,12 @@ def attach_disk(cloud: Cloud, request: AttachDisk) -> Reply:
         instance = get(cloud, Instance, request.instance_id)
         if disk.instance or disk.status is not DiskStatus.AVAILABLE:
             raise _wrong_status(disk)
+        if disk.zone != instance.zone:
+            raise UserError(
+                f"Disk {disk.id} is in {disk.zone}, instance {instance.id} in {instance.zone}.",
+                code="ResourcesNotInSameZone",
+                hint="Choose a disk of the instance's zone; a snapshot makes one in any zone.",
+            )
         _expect_stopped(instance)
         taken = {other.device for other in cloud.disks_of(instance.id)}
         free = [device for device in DEVICES[1:] if device not in taken]
@@ -164,6 +172,7 @@ def delete_disk(cloud: Cloud, request: DeleteDisk) -> Reply:
 
 def new_disk(
     cloud: Cloud,
+    zone: str,
     *,
     size_gib: int,
     name: str = "",
@@ -184,7 +193,7 @@ def new_disk(
         tags=dict(tags or {}),
         size_gib=size_gib,
         status=DiskStatus.CREATING,
-        zone=cloud.zone,
+        zone=zone,
         category=category,
         system=system,
         delete_with_instance=delete_with_instance,

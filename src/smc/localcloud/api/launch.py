@@ -109,6 +109,12 @@ def _make(cloud: Cloud, request: RunInstances) -> str:
     kind = types.find(request.instance_type)
     image = usable_image(cloud, request.image_id, kind)
     vswitch = get(cloud, VSwitch, request.v_switch_id)
+    if request.zone_id not in ("", vswitch.zone):
+        raise UserError(
+            f"vSwitch {vswitch.id} is in {vswitch.zone}, not in {request.zone_id}.",
+            code="InvalidParameter.Mismatch",
+            hint="Choose a vSwitch of the zone, or leave the zone out.",
+        )
     identity = new_id("i")
     instance = Instance(
         id=identity,
@@ -185,6 +191,7 @@ def _disks(cloud: Cloud, request: RunInstances, image: Image, instance: Instance
     made = [
         new_disk(
             cloud,
+            instance.zone,
             name=request.system_disk.disk_name,
             description=request.system_disk.description,
             category=request.system_disk.category,
@@ -196,7 +203,7 @@ def _disks(cloud: Cloud, request: RunInstances, image: Image, instance: Instance
         )
     ]
     made += [
-        new_disk(cloud, size_gib=disk.size_gib, base=disk.layer, source_snapshot=disk.snapshot)
+        new_disk(cloud, instance.zone, size_gib=disk.size_gib, base=disk.layer, source_snapshot=disk.snapshot)
         for disk in rest
     ]
     for index, asked in enumerate(request.data_disks, 1):
@@ -205,6 +212,7 @@ def _disks(cloud: Cloud, request: RunInstances, image: Image, instance: Instance
         made.append(
             new_disk(
                 cloud,
+                instance.zone,
                 name=asked.disk_name,
                 description=asked.description,
                 category=asked.category,

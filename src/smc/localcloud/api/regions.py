@@ -33,15 +33,14 @@ class DescribeZones(Regional, frozen=True, kw_only=True):
 
 
 def describe_zones(cloud: Cloud, _: DescribeZones) -> Reply:
-    zone = {
-        "ZoneId": cloud.zone,
+    offered = {
         "LocalName": "Local cloud",
         "ZoneType": "AvailabilityZone",
         "AvailableResourceCreation": {"ResourceTypes": ["VSwitch", "Disk", "Instance"]},
         "AvailableDiskCategories": {"DiskCategories": [CATEGORY]},
         "AvailableInstanceTypes": {"InstanceTypes": [kind.id for kind in types.TYPES]},
     }
-    return {"Zones": {"Zone": [zone]}}
+    return {"Zones": {"Zone": [{"ZoneId": zone, **offered} for zone in cloud.zones]}}
 
 
 class DescribeInstanceTypes(Request, frozen=True, kw_only=True):
@@ -79,7 +78,12 @@ class DescribeAvailableResource(Regional, frozen=True, kw_only=True):
 
 
 def describe_available_resource(cloud: Cloud, request: DescribeAvailableResource) -> Reply:
-    """What is in stock in the zone: instance types (those this host has the memory for), disk categories."""
+    """What is in stock by zone: instance types (those this host has the memory for), disk categories."""
+    wanted = [zone for zone in cloud.zones if request.zone_id in ("", zone)]
+    return {"AvailableZones": {"AvailableZone": [_available(cloud, request, zone) for zone in wanted]}}
+
+
+def _available(cloud: Cloud, request: DescribeAvailableResource, zone: str) -> dict[str, object]:
     if request.destination_resource == "InstanceType":
         values = [
             kind.id
@@ -92,20 +96,18 @@ def describe_available_resource(cloud: Cloud, request: DescribeAvailableResource
     elif request.destination_resource in ("SystemDisk", "DataDisk"):
         values = [CATEGORY]
     else:
-        values = [cloud.zone]
+        values = [zone]
     stock = {"Status": "Available", "StatusCategory": "WithStock"}
     resource = {
         "Type": request.destination_resource,
         "SupportedResources": {"SupportedResource": [{**stock, "Value": value} for value in values]},
     }
-    zone = {
+    return {
         **(stock if values else {"Status": "SoldOut", "StatusCategory": "WithoutStock"}),
         "RegionId": cloud.region,
-        "ZoneId": cloud.zone,
+        "ZoneId": zone,
         "AvailableResources": {"AvailableResource": [resource]},
     }
-    zones = [zone] if request.zone_id in ("", cloud.zone) else []
-    return {"AvailableZones": {"AvailableZone": zones}}
 
 
 def _between(value: float, low: float, high: float | None) -> bool:

@@ -40,6 +40,7 @@ def replace_system_disk(cloud: Cloud, request: ReplaceSystemDisk) -> Reply:
         new = with_changes(
             new_disk(
                 cloud,
+                old.zone,
                 name=old.name,
                 description=old.description,
                 category=old.category,

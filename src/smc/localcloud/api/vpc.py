@@ -7,7 +7,7 @@ import msgspec
 
 from smc.base.errors import UserError
 from smc.localcloud import network
-from smc.localcloud.api.asking import Name, Paged, Tagged, Token, choose, get, once, page, tags_of
+from smc.localcloud.api.asking import Name, Paged, Tagged, Token, check_zone, choose, get, once, page, tags_of
 from smc.localcloud.cloud import Cloud
 from smc.localcloud.things import Instance, SecurityGroup, Thing, Vpc, VSwitch, new_id, stamp
 from smc.rpc.dispatch import Reply
@@ -98,12 +98,7 @@ class CreateVSwitch(Tagged, frozen=True, kw_only=True):
 
 
 def create_v_switch(cloud: Cloud, request: CreateVSwitch) -> Reply:
-    if request.zone_id != cloud.zone:
-        raise UserError(
-            f"There is no zone {request.zone_id!r}.",
-            code="InvalidZoneId.NotFound",
-            hint=f"Zone: {cloud.zone}",
-        )
+    check_zone(cloud, request.zone_id)
     cidr = _parse(request.cidr_block)
 
     def make() -> Reply:
