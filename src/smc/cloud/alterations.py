@@ -29,7 +29,10 @@ class Alterations(Protocol):
     ) -> str: ...
 
     def attach_disk(self, disk: str, instance: str) -> None:
-        """Nothing to do when it is attached there. It stays when the instance is released."""
+        """Nothing to do when it is attached there. It stays when the instance is released.
+
+        Raises `UserError` (`ResourcesNotInSameZone`) when it is of another zone.
+        """
         ...
 
     def detach_disk(self, disk: str) -> None:

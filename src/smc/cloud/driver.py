@@ -53,41 +53,58 @@ class Power(Enum):
     STOPPED = "Stopped"
 
 
+class DiskKind(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast a disk is, in the cloud's words; "": what the cloud takes for a new one."""
+
+    category: str = ""
+    performance_level: str = ""
+
+
 class DiskSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A blank disk, or a copy of what `snapshot` holds; `size_gib` 0 is then the snapshot's size."""
 
     name: str
     size_gib: int
     snapshot: str = ""
+    kind: DiskKind = DiskKind()
+    stays: bool = False  # when its instance is released
 
 
 class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     """`image` "" : the cloud's image for intermediate instances of that architecture.
 
-    `system_disk_gib` 0: the size that the cloud takes for the image.
+    `system_disk_gib` 0: the size that the cloud takes for the image. Data disks are seen by the guest in
+    their order. `keeps_password`: nobody's is set, that of the image stays.
     """
 
     name: str
     zone: str
     vswitch: str
     security_group: str
+    more_groups: tuple[str, ...] = ()
     architecture: Architecture = Architecture.X86_64
     image: str = ""
     instance_type: str = ""  # "": the cheapest that is in stock (service-facts 2.3)
     user_data: str = ""  # plain text, at most 16 KB
     system_disk_gib: int = 20
+    system_disk_kind: DiskKind = DiskKind()
     data_disks: tuple[DiskSpec, ...] = ()
     public_address: bool = True
+    bandwidth_mbit: int = 0  # to the public; 0: what an intermediate instance gets
+    host_name: str = ""  # "": the cloud makes one of the id
+    keeps_password: bool = False
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """`os` is linux or windows."""
+    """`os` is linux or windows; `elastic`: its public address is a thing of its own, bound to it."""
 
     id: str
     name: str
     power: Power
     image: str = ""
     public_address: str = ""
+    elastic: bool = False
+    bandwidth_mbit: int = 0  # to the public
     private_address: str = ""
     security_groups: tuple[str, ...] = ()
     vswitch: str = ""
@@ -95,6 +112,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
     mac: str = ""
     instance_type: str = ""
+    host_name: str = ""
     os: str = "linux"
     tags: dict[str, str] = {}
 
@@ -109,6 +127,8 @@ class CloudDisk(msgspec.Struct, frozen=True, kw_only=True):
     instance: str = ""
     system: bool = False
     device: str = ""  # as the cloud names it: /dev/xvda
+    kind: DiskKind = DiskKind()
+    stays: bool = False  # when its instance is released
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,7 +208,11 @@ class Driver(Protocol):
         ...
 
     def launch(self, spec: InstanceSpec, tags: Tags, token: str) -> str:
-        """Create and start an instance with its disks, which carry `tags` too and outlive it never."""
+        """Create and start an instance with its disks, which carry `tags` too.
+
+        A disk outlives it only when it `stays`. Raises `UserError` (`InvalidParameter.Mismatch`) when the
+        vSwitch is not in the zone.
+        """
         ...
 
     def instance(self, instance: str) -> Instance | None: ...

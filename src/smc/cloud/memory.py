@@ -196,7 +196,12 @@ class MemoryCloud:
     def launch(self, spec: InstanceSpec, tags: Tags, token: str) -> str:
         if not self.vswitch_ready(spec.vswitch):
             raise Transient(f"vSwitch {spec.vswitch} is not ready", code="IncorrectVSwitchStatus")
-        self._desk.look(Kind.SECURITY_GROUP, spec.security_group)
+        groups = [spec.security_group, *spec.more_groups]
+        for group in groups:
+            self._desk.look(Kind.SECURITY_GROUP, group)
+        zone = self._desk.world.things[spec.vswitch].zone
+        if spec.zone not in ("", zone):
+            raise UserError(f"{spec.vswitch} is in {zone}", code="InvalidParameter.Mismatch")
         thing = Thing(
             kind=Kind.INSTANCE,
             name=spec.name,
@@ -204,10 +209,10 @@ class MemoryCloud:
             state=Power.PENDING.value,
             coming=[Power.STARTING.value, Power.RUNNING.value],
             parent=spec.vswitch,
-            uses=[spec.vswitch, spec.security_group],
+            uses=[spec.vswitch, *groups],
             spec=spec,
         )
-        thing.zone = self._desk.world.things[spec.vswitch].zone
+        thing.zone = zone
         thing.address = self._desk.world.free_address(spec.vswitch)
         thing.image = spec.image or intermediate(spec.architecture)
         thing.user_data = spec.user_data
@@ -235,6 +240,8 @@ class MemoryCloud:
                 instance=disk.parent,
                 system=disk.system,
                 device=f"/dev/xvd{chr(ord('a') + at)}",
+                kind=disk.disk_kind,
+                stays=disk.stays,
             )
             for at, disk in enumerate(owned)
         ]

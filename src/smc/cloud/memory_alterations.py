@@ -26,6 +26,7 @@ class MemoryAlterations:
             thing.image = image
             new = Thing(kind=Kind.DISK, name=old.name, tags=old.tags, parent=instance, system=True)
             new.size_gib, new.content = size_gib, self._desk.world.content_of(image)
+            new.zone, new.disk_kind = old.zone, old.disk_kind
             return self._desk.world.add(new)
 
         return self._desk.once("replace_system_disk", token, [instance, image, size_gib], replace)
@@ -50,6 +51,8 @@ class MemoryAlterations:
             if thing.parent == instance:
                 return
             self._stopped(instance)
+            if thing.zone != self._desk.world.things[instance].zone:
+                raise UserError(f"{disk} is in another zone", code="ResourcesNotInSameZone")
             if thing.parent or thing.state != AVAILABLE:
                 raise Transient(f"disk {disk} is not Available", code="IncorrectDiskStatus")
             thing.parent = instance

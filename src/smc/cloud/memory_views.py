@@ -5,6 +5,8 @@ from smc.cloud.memory_catalogue import DEFAULT_TYPES
 from smc.cloud.memory_world import AVAILABLE, Thing, World
 from smc.model.server import Architecture, Firmware
 
+BANDWIDTH = 100
+
 
 def image_of(thing: Thing) -> Image:
     state = ImageState(thing.state)
@@ -37,6 +39,7 @@ def instance_of(world: World, thing: Thing) -> Instance | None:
         power=Power(thing.state),
         image=thing.image,
         public_address=f"192.0.2.{number % 256}" if spec.public_address else "",
+        bandwidth_mbit=(spec.bandwidth_mbit or BANDWIDTH) if spec.public_address else 0,
         private_address=thing.address,
         security_groups=tuple(world.groups_of(thing)),
         vswitch=thing.parent,
@@ -44,5 +47,6 @@ def instance_of(world: World, thing: Thing) -> Instance | None:
         zone=thing.zone,
         mac=f"00:16:3e:00:{number >> 8:02x}:{number & 255:02x}",
         instance_type=spec.instance_type or DEFAULT_TYPES[spec.architecture],
+        host_name=spec.host_name or thing.id,
         tags=dict(thing.tags),
     )

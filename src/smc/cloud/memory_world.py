@@ -4,7 +4,7 @@ import ipaddress
 
 import msgspec
 
-from smc.cloud.driver import ImageSpec, InstanceSpec, Kind
+from smc.cloud.driver import DiskKind, ImageSpec, InstanceSpec, Kind
 
 PREFIX = {
     Kind.VPC: "vpc",
@@ -32,6 +32,7 @@ class Thing(msgspec.Struct, kw_only=True):
     uses: list[str] = []  # what cannot go before it
     size_gib: int = 0
     system: bool = False
+    disk_kind: DiskKind = DiskKind()
     stays: bool = False  # a disk that outlives its instance
     spec: InstanceSpec | None = None
     image_spec: ImageSpec | None = None
@@ -71,11 +72,13 @@ class World(msgspec.Struct, kw_only=True):
         self.things[thing.id] = thing
         if thing.spec is not None:
             system = self._add_disk(thing, "system", thing.spec.system_disk_gib or 20, system=True)
-            system.content = self.content_of(thing.image)
+            system.content, system.disk_kind = self.content_of(thing.image), thing.spec.system_disk_kind
             for disk in thing.spec.data_disks:
                 copied = self.things.get(disk.snapshot)
                 size = disk.size_gib or (copied.size_gib if copied else 0)
-                self._add_disk(thing, disk.name, size, system=False)
+                made = self._add_disk(thing, disk.name, size, system=False)
+                made.content, made.disk_kind = copied.content if copied else "", disk.kind
+                made.stays = disk.stays
         return thing.id
 
     def step(self, thing: Thing) -> None:
@@ -106,7 +109,7 @@ class World(msgspec.Struct, kw_only=True):
 
     def _add_disk(self, instance: Thing, name: str, size_gib: int, *, system: bool) -> Thing:
         disk = Thing(kind=Kind.DISK, name=name, tags=dict(instance.tags), parent=instance.id)
-        disk.size_gib, disk.system = size_gib, system
+        disk.size_gib, disk.system, disk.zone = size_gib, system, instance.zone
         self.add(disk)
         return disk
 

@@ -126,6 +126,7 @@ class Disk(Thing, frozen=True, kw_only=True):
     status: DiskStatus
     zone: str
     category: str = "cloud_essd"
+    performance_level: str = ""
     system: bool = False
     instance: str = ""
     device: str = ""

@@ -81,6 +81,8 @@ _MEANINGS: tuple[tuple[str, type[SmcError], str], ...] = (
     ("Zone.NotO", UserError, "Choose a vSwitch in another zone."),
     ("InvalidImageName.Duplicated", UserError, "Choose another image name."),
     ("InvalidVSwitchId", UserError, "Choose a vSwitch that exists in the region of the job."),
+    ("InvalidParameter.Mismatch", UserError, "Choose a vSwitch and security groups of one VPC and zone."),
+    ("ResourcesNotInSameZone", UserError, "Choose what is in one zone."),
     ("InvalidInstanceType", UserError, "Choose an instance type that is on sale in the zone."),
     ("InvalidDiskSize", UserError, "Choose another disk size."),
     ("InvalidSystemDiskSize", UserError, "A system disk cannot become smaller than it was."),

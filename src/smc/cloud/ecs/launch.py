@@ -7,7 +7,7 @@ import logging
 from alibabacloud_ecs20140526 import models
 
 from smc.base.errors import Broken, UserError
-from smc.cloud.driver import InstanceSpec, Kind, Tags
+from smc.cloud.driver import DiskSpec, InstanceSpec, Kind, Tags
 from smc.cloud.ecs.calls import Calls
 from smc.cloud.ecs.errors import NO_STOCK
 from smc.cloud.ecs.inventory import Inventory
@@ -75,26 +75,19 @@ class Launcher:
             instance_type=kind,
             instance_name=spec.name,
             v_switch_id=spec.vswitch,
-            security_group_id=spec.security_group,
+            security_group_ids=[spec.security_group, *spec.more_groups],
+            host_name=spec.host_name or None,
+            password_inherit=spec.keeps_password or None,
             instance_charge_type="PostPaid",
             internet_charge_type="PayByTraffic",
-            internet_max_bandwidth_out=BANDWIDTH if spec.public_address else 0,
+            internet_max_bandwidth_out=(spec.bandwidth_mbit or BANDWIDTH) if spec.public_address else 0,
             system_disk=models.RunInstancesRequestSystemDisk(
-                category=CATEGORY,
+                category=spec.system_disk_kind.category or CATEGORY,
+                performance_level=spec.system_disk_kind.performance_level or None,
                 size=str(spec.system_disk_gib) if spec.system_disk_gib else None,
                 disk_name=f"{spec.name}-system",
             ),
-            data_disk=[
-                models.RunInstancesRequestDataDisk(
-                    category=CATEGORY,
-                    performance_level="PL0" if 0 < disk.size_gib < SMALLEST_PL1 else None,
-                    disk_name=disk.name,
-                    size=disk.size_gib or None,
-                    snapshot_id=disk.snapshot or None,
-                    delete_with_instance=True,
-                )
-                for disk in spec.data_disks
-            ],
+            data_disk=[_data_disk(disk) for disk in spec.data_disks],
             user_data=base64.b64encode(spec.user_data.encode()).decode() if spec.user_data else None,
             tag=[models.RunInstancesRequestTag(key=key, value=value) for key, value in tags.items()],
             client_token=hashlib.sha256(f"{token}/{kind}".encode()).hexdigest(),
@@ -105,3 +98,16 @@ class Launcher:
         if not made:
             raise Broken("The cloud made no instance and gave no reason.", code="Cloud.UnknownError")
         return str(made[0])
+
+
+def _data_disk(disk: DiskSpec) -> models.RunInstancesRequestDataDisk:
+    category = disk.kind.category or CATEGORY
+    small = category == CATEGORY and 0 < disk.size_gib < SMALLEST_PL1
+    return models.RunInstancesRequestDataDisk(
+        category=category,
+        performance_level=disk.kind.performance_level or ("PL0" if small else None),
+        disk_name=disk.name,
+        size=disk.size_gib or None,
+        snapshot_id=disk.snapshot or None,
+        delete_with_instance=not disk.stays,
+    )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from smc.cloud.driver import CloudDisk, Image, ImageState, Instance, Power, Snapshot, Tags
+from smc.cloud.driver import CloudDisk, DiskKind, Image, ImageState, Instance, Power, Snapshot, Tags
 from smc.model.server import Architecture, Firmware
 
 IMAGE_STATES = {"Available": ImageState.AVAILABLE, "CreateFailed": ImageState.FAILED}
@@ -27,6 +27,8 @@ def instance(row: Any) -> Instance:  # Any: a row of the SDK, here and below
         power=POWERS.get(row.status, Power.PENDING),
         image=row.image_id or "",
         public_address=elastic or (public[0] if public else ""),
+        elastic=bool(elastic),
+        bandwidth_mbit=row.internet_max_bandwidth_out or 0,
         private_address=private[0] if private else "",
         security_groups=tuple(listed(row.security_group_ids, "security_group_id")),
         vswitch=(network.v_switch_id or "") if network else "",
@@ -34,6 +36,7 @@ def instance(row: Any) -> Instance:  # Any: a row of the SDK, here and below
         zone=row.zone_id or "",
         mac=(primary[0].mac_address or "") if primary else "",
         instance_type=row.instance_type or "",
+        host_name=row.host_name or "",
         os=row.ostype or "linux",
         tags={tag.tag_key: tag.tag_value or "" for tag in listed(row.tags, "tag")},
     )
@@ -48,6 +51,8 @@ def disk(row: Any) -> CloudDisk:
         instance=row.instance_id or "",
         system=row.type == "system",
         device=row.device or "",
+        kind=DiskKind(category=row.category or "", performance_level=row.performance_level or ""),
+        stays=row.delete_with_instance is False,
     )
 
 

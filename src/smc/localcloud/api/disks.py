@@ -75,6 +75,7 @@ class CreateDisk(Tagged, frozen=True, kw_only=True):
     disk_name: Name = ""
     description: str = ""
     disk_category: str = "cloud_essd"
+    performance_level: str = ""
     client_token: Token = ""
 
 
@@ -90,6 +91,7 @@ def create_disk(cloud: Cloud, request: CreateDisk) -> Reply:
             name=request.disk_name,
             description=request.description,
             category=request.disk_category,
+            performance_level=request.performance_level,
             size_gib=check_size("Size", request.size, snapshot.size_gib if snapshot else 0),
             base=of_snapshot(snapshot.id) if snapshot else "",
             source_snapshot=request.snapshot_id,
@@ -178,6 +180,7 @@ def new_disk(
     name: str = "",
     description: str = "",
     category: str = "cloud_essd",
+    performance_level: str = "",
     system: bool = False,
     base: str = "",
     source_snapshot: str = "",
@@ -195,6 +198,7 @@ def new_disk(
         status=DiskStatus.CREATING,
         zone=zone,
         category=category,
+        performance_level=performance_level,
         system=system,
         delete_with_instance=delete_with_instance,
         base=base,
@@ -261,6 +265,7 @@ def _disk(cloud: Cloud, disk: Disk) -> Mapping[str, object]:
         "Size": disk.size_gib,
         "Type": _type(disk),
         "Category": disk.category,
+        "PerformanceLevel": disk.performance_level,
         "Status": disk.status.value,
         "SerialNumber": disk.serial,
         "InstanceId": disk.instance,

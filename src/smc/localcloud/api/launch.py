@@ -37,6 +37,7 @@ class SystemDisk(Request, frozen=True, kw_only=True):
     disk_name: Name = ""
     description: str = ""
     category: str = "cloud_essd"
+    performance_level: str = ""
 
 
 class DataDisk(Request, frozen=True, kw_only=True):
@@ -45,6 +46,7 @@ class DataDisk(Request, frozen=True, kw_only=True):
     disk_name: Name = ""
     description: str = ""
     category: str = "cloud_essd"
+    performance_level: str = ""
     device: str = ""
     delete_with_instance: bool = True
 
@@ -195,6 +197,7 @@ def _disks(cloud: Cloud, request: RunInstances, image: Image, instance: Instance
             name=request.system_disk.disk_name,
             description=request.system_disk.description,
             category=request.system_disk.category,
+            performance_level=request.system_disk.performance_level,
             size_gib=check_size("SystemDisk.Size", request.system_disk.size, first.size_gib, least=20),
             system=True,
             base=first.layer,
@@ -216,6 +219,7 @@ def _disks(cloud: Cloud, request: RunInstances, image: Image, instance: Instance
                 name=asked.disk_name,
                 description=asked.description,
                 category=asked.category,
+                performance_level=asked.performance_level,
                 size_gib=check_size(f"DataDisk.{index}.Size", asked.size, least),
                 base=of_snapshot(snapshot.id) if snapshot else "",
                 source_snapshot=asked.snapshot_id,

@@ -44,6 +44,7 @@ def replace_system_disk(cloud: Cloud, request: ReplaceSystemDisk) -> Reply:
                 name=old.name,
                 description=old.description,
                 category=old.category,
+                performance_level=old.performance_level,
                 system=True,
                 size_gib=_size(request, image, old),
                 base=image.disks[0].layer,
