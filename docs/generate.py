@@ -16,7 +16,7 @@ from alibabacloud_smc20190601.client import Client
 from smc.center.api import ours
 from smc.center.api.context import Context
 from smc.center.api.job_parameters import PARAMETERS, changeable
-from smc.center.api.public_gaps import IGNORED, REFUSED_ACTIONS
+from smc.center.api.public_gaps import IGNORED
 from smc.center.api.service import VERSION, actions
 from smc.center.app import open_parts
 from smc.center.settings import Settings
@@ -45,11 +45,10 @@ def api_page() -> str:
     table = dispatch_table()
     public = {name for name in table if hasattr(Client, _snake(name))}
     lines = [API_HEAD, "## Public actions\n", "| action | `smc` | parameters of ours |", "|---|---|---|"]
-    for name in sorted(public - REFUSED_ACTIONS.keys()):
+    for name in sorted(public):
         mine = _parameters(table[name], ours.PARAMETERS.get(name, {}))
         lines.append(f"| {name} | {_verbs(name)} | {mine} |")
-    lines += ["", "## Not supported\n", "| action or parameter | why |", "|---|---|"]
-    lines += [f"| {name} | {why} |" for name, why in REFUSED_ACTIONS.items()]
+    lines += ["", "## Not supported\n", "| parameter | why |", "|---|---|"]
     lines += [f"| `{name}` of any action is ignored | {why} |" for name, why in IGNORED.items()]
     lines += ["", "## When a parameter of a job may change\n", "| parameter | when |", "|---|---|"]
     lines += [

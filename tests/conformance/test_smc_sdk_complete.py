@@ -11,14 +11,14 @@ from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 from docs.generate import dispatch_table
 from msgspec import inspect
-from tests.conformance.smc_sdk import call, client_of, refused
+from tests.conformance.smc_sdk import call, client_of
 from tests.conformance.test_smc_sdk import go_offline
 from tests.conformance.test_smc_sdk_jobs import create as create_job
 from tests.unit.center.running import Center, center
 from tests.unit.center.servers import server
 
 from smc.base.errors import UserError
-from smc.center.api.public_gaps import EMPTY_FIELDS, IGNORED, REFUSED_ACTIONS
+from smc.center.api.public_gaps import EMPTY_FIELDS, IGNORED
 from smc.center.api.words import written
 from smc.center.store.job_changes import Change
 from smc.center.trust.run_ca import new_authority
@@ -178,9 +178,3 @@ def test_all_other_actions_answer_with_what_is_made_alone() -> None:
         fields = set(leaves(example(getattr(models, f"{action}ResponseBody")).to_map()))
         made = re.compile(r"RequestId|(Job|Workgroup|AccessToken)Id|AccessTokenCode")
         assert all(made.fullmatch(field) for field in fields), action
-
-
-@pytest.mark.parametrize("action", REFUSED_ACTIONS)
-def test_an_action_that_is_not_here_says_so(full: Client, action: str) -> None:
-    with refused(f"UnsupportedAction.{action}", match="not supported"):
-        call(full, action, RegionId="local")

@@ -82,7 +82,10 @@ def _files(store: Store, blobs: Blobs, job: Job, logs: Path) -> Iterator[tuple[s
         yield f"verifications/{one.id}.json", _json(one)
         if console := blobs.read(one.console):
             yield f"verifications/{one.id}.console.txt", console.decode(errors="replace")
-    yield "center.log", "\n".join(_mentions(logs / "center.log", (job.id, job.source_id)))
+    yield (
+        "center.log",
+        "\n".join(_mentions(logs / "center.log", (job.id, job.source_id or job.moved_instance))),
+    )
 
 
 def _run(run: Run) -> dict[str, object]:

@@ -14,7 +14,9 @@ from smc.cli.output import out, show_json, show_table
 from smc.client.api import Api, Json
 
 app = typer.Typer(no_args_is_help=True, help="Delivered images.")
-instances = typer.Typer(no_args_is_help=True, help="Instances made from delivered images.")
+instances = typer.Typer(
+    no_args_is_help=True, help="Instances: made from delivered images, or moved into another zone."
+)
 
 EXPORT_SECONDS = 1.0  # between two looks
 ImageId = Annotated[str, typer.Argument(help="Image id: m-...")]

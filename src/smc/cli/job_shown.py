@@ -49,10 +49,17 @@ def _lines(told: Json) -> list[tuple[str, str]]:
         ("remark", told["StatusInfo"]),
         ("code", told["ErrorCode"]),
         ("disks", ", ".join(f"{disk['Size']} GiB{' with LVM' * disk['LVM']}" for disk in planned)),
-        ("target", told["InstanceId"] or told["TargetType"]),
+        ("target", _target(told)),
         ("image", " ".join(text for text in (told["ImageId"], told["ImageName"]) if text)),
         ("rounds", rounds),
         ("starts", told["NextStartTime"]),
         ("valid until", told["ValidTime"]),
     ]
     return [(name, text) for name, text in lines if text]
+
+
+def _target(told: Json) -> str:
+    if told["TargetZoneId"]:
+        made = told["DeliveredInstanceId"] or "another instance"
+        return f"{told['InstanceId']} becomes {made} in {told['TargetZoneId']}"
+    return str(told["InstanceId"] or told["TargetType"])

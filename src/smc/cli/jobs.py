@@ -44,10 +44,10 @@ def list_(
             (
                 j.job_id,
                 j.name,
-                j.source_id,
+                j.source_id or j.instance_id,
                 operator_word(j),
                 f"{j.progress:.0f}",
-                j.instance_id or j.image_id,
+                j.image_id or (j.instance_id if j.source_id else j.delivered_instance_id),
                 j.error_code,
             )
             for j in jobs(api, **wanted)

@@ -11,6 +11,7 @@ from smc.cli import (
     events,
     image_check,
     images,
+    instance_move,
     job_create,
     job_life,
     job_modify,
@@ -67,6 +68,7 @@ app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(target.app, name="target")
 app.add_typer(images.app, name="image")
 images.app.command("check")(image_check.check)
+images.instances.command("move")(instance_move.move)
 app.add_typer(images.instances, name="instance")
 
 

@@ -61,7 +61,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     error_code: str = ""
     image_id: str = ""
     image_name: str = ""
-    instance_id: str = ""  # the target, where that is an instance
+    instance_id: str = ""  # the target, where that is an instance; what a cross-zone job moves
+    delivered_instance_id: str = ""  # what that one is in the other zone
     target_type: str = ""
     transition_instance_id: str = ""
     container_image: ContainerImage | None = None

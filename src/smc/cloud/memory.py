@@ -27,7 +27,7 @@ from smc.cloud.memory_catalogue import ZONES, MemoryCatalogue, intermediate
 from smc.cloud.memory_desk import Desk
 from smc.cloud.memory_desk import no_hook as no_hook
 from smc.cloud.memory_exports import MemoryExports
-from smc.cloud.memory_views import image_of, instance_of, snapshot_of
+from smc.cloud.memory_views import image_of, instance_of, public_image, snapshot_of
 from smc.cloud.memory_world import AVAILABLE, GONE, Thing
 
 PORT = 8703
@@ -315,7 +315,7 @@ class MemoryCloud:
     def image(self, image: str) -> Image | None:
         with self._desk.call("image"):
             thing = self._desk.seen(image)
-            return None if thing is None else image_of(thing)
+            return public_image(image) if thing is None else image_of(thing)
 
     def image_named(self, name: str) -> Image | None:
         with self._desk.call("image_named"):

@@ -9,6 +9,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 
 from smc.center.store.database import MIGRATIONS, open_database, url_of
+from smc.center.store.store import open_store
 from smc.center.store.tags import Tagged, Tags
 from smc.center.store.values import Tag
 
@@ -43,6 +44,26 @@ def test_tags_of_earlier_jobs_move_into_their_table(tmp_path: Path) -> None:
     found = Tags(database).of(Tagged.JOB, ["j-1", "j-2"])
     assert found == {"j-1": (Tag(key="b", value=""), Tag(key="team", value="bank")), "j-2": ()}
     database.close()
+
+
+SOURCE_0008 = "INSERT INTO sources VALUES ('s-1', '', '', 'f', '{}', 'h', '', '', 1, 1, 0, 0, 0, 0, '')"
+JOB_0008 = (
+    "INSERT INTO jobs VALUES ('j-1', '', '', 'local', 's-1', '{}', '{}', 'Ready', '', 0, '',"
+    " '', 1, '', '', 1, NULL, NULL, 2, NULL, NULL, '')"
+)
+LOG_0008 = "INSERT INTO job_log VALUES (1, 'j-1', 1, 'info', '', 'The job was created.', '')"
+
+
+def test_what_belongs_to_a_job_outlives_a_change_of_the_table_of_jobs(tmp_path: Path) -> None:
+    """SQLite changes a column by making the table anew: dropping the old one is not deleting its rows."""
+    url = url_of(tmp_path)
+    make_store(url, "0008", SOURCE_0008, JOB_0008, LOG_0008)
+    store = open_store(url, "lcl")
+    lines = store.log.page("j-1", offset=0, limit=9)[1]
+    assert [line.message for line in lines] == ["The job was created."]
+    store.jobs.remove("j-1")
+    assert store.log.page("j-1", offset=0, limit=9)[0] == 0, "what refers to it goes with it again"
+    store.close()
 
 
 def test_revisions_are_one_line_numbered_as_their_files() -> None:

@@ -44,7 +44,7 @@ def _new_job(context: Context, request: CreateReplicationJob, token_hash: str) -
         valid_until=now + VALID_DAYS * DAY,
         request=JobRequest(run_once=request.run_once is not False),
     )
-    draft = checked(Asking(context, source, request, is_new=True), first)
+    draft = checked(Asking(context=context, source=source, sent=request, is_new=True), first)
     require_available(source, now)
     require_image(source.id, source.workgroup, draft.request)
     return NewJob(
@@ -86,7 +86,9 @@ def _refuse_other_kinds(request: CreateReplicationJob) -> None:
     if request.job_type not in (0, 1, 2, 3):
         raise invalid("JobType", "JobType must be 0.")
     if request.job_type != 0:
-        raise unsupported("JobType", "servers (0) are moved here, nothing else.")
+        raise unsupported(
+            "JobType", "servers (0) are moved; CreateCrossZoneMigrationJob makes jobs of type 2."
+        )
 
 
 def _hash(request: CreateReplicationJob) -> str:

@@ -6,7 +6,7 @@ from smc.center.api import layout
 from smc.center.api.progress import percent
 from smc.center.api.words import written
 from smc.center.store.job_times import next_start
-from smc.center.store.resources import IMAGE, ROLLBACK, TEMPORARY
+from smc.center.store.resources import IMAGE, MOVED, ROLLBACK, TEMPORARY
 from smc.center.store.store import Store
 from smc.center.store.values import Job, Made, Run
 from smc.cloud.driver import Kind
@@ -21,6 +21,8 @@ def described(store: Store, job: Job) -> dict[str, object]:
         "DrillStatus": job.drill.value,
         "Round": runs[-1].round if runs else 0,
         "NextStartTime": written(next_start(job, runs)),
+        "TargetZoneId": job.request.zone_id,
+        "DeliveredInstanceId": _delivered(store, job),
         "KeptResources": {"KeptResource": [_kept(made) for made in kept_by(store, job.id, runs)]},
     }
 
@@ -28,11 +30,21 @@ def described(store: Store, job: Job) -> dict[str, object]:
 def kept_by(store: Store, job: str, runs: Sequence[Run]) -> list[Made]:
     """What a job keeps, and what costs, beside the images it delivered and their snapshots; oldest first."""
     delivered = {run.number for run in runs if run.image_id}
+    crossing = store.crossings.find(job)
+    costs = {TEMPORARY, ROLLBACK}
+    if crossing is not None and not crossing.delivered:
+        costs.add(MOVED)
     return [
         made
         for made in reversed(store.resources.kept(job=job))
-        if made.purpose in (TEMPORARY, ROLLBACK) or (made.purpose == IMAGE and made.run not in delivered)
+        if made.purpose in costs or (made.purpose == IMAGE and made.run not in delivered)
     ]
+
+
+def _delivered(store: Store, job: Job) -> str:
+    """The instance that a cross-zone job has brought into the other zone."""
+    crossing = store.crossings.find(job.id) if job.moved_instance else None
+    return crossing.moved if crossing is not None and crossing.delivered else ""
 
 
 def _kept(made: Made) -> dict[str, object]:

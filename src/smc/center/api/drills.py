@@ -2,6 +2,7 @@
 
 from smc.base.errors import UserError
 from smc.center.api.context import Context
+from smc.center.api.cross_zone import require_server_job
 from smc.center.api.start_job import begin
 from smc.center.api.words import written
 from smc.center.drill.estimate import Estimate, speed_of
@@ -84,6 +85,7 @@ class DrillActions:
         before it has moved anything for good.
         """
         job = self._context.job(request.job_id)
+        require_server_job(job.moved_instance, "A migration test")
         if any(run.aim is not RunAim.DRILL for run in self._store.runs.of_job(job.id)):
             raise UserError(
                 f"The migration of {job.id} has begun: there is nothing to test any more.",

@@ -7,6 +7,7 @@ from smc.center.api import tag_rules
 from smc.center.api.containers import told_container
 from smc.center.api.context import Context
 from smc.center.api.create_job import create_job
+from smc.center.api.cross_zone import CROSS_ZONE
 from smc.center.api.described_job import described
 from smc.center.api.job_parameters import CreateReplicationJob, ModifyReplicationJobAttribute
 from smc.center.api.modify_job import modify_job
@@ -26,6 +27,8 @@ from smc.center.store.tags import Tagged
 from smc.model.job import BusinessStatus, JobStatus
 from smc.rpc.dispatch import Actions, Caller, Reply, action
 from smc.rpc.params import Request
+
+SERVER = 0  # JobType; CROSS_ZONE is the other one
 
 
 class DescribeReplicationJobs(Request, frozen=True, kw_only=True):
@@ -100,10 +103,11 @@ class JobActions:
             business_status=request.business_status,
             resource_group=request.resource_group_id,
             tags=tag_rules.wanted(request.tag),
+            crossing=None if request.job_type is None else request.job_type == CROSS_ZONE,
         )
         start_at = offset(request.page_number, request.page_size)
         total, found = self._store.jobs.page(wanted, offset=start_at, limit=request.page_size)
-        if request.job_type not in (None, 0):
+        if request.job_type not in (None, SERVER, CROSS_ZONE):
             total, found = 0, []  # no job here is of another type
         tags = self._store.tags.of(Tagged.JOB, [job.id for job in found])
         workgroups = self._store.workgroups.of_sources({job.source_id for job in found})

@@ -2,9 +2,10 @@
 
 from smc.base.errors import Transient, UserError
 from smc.center.api import replication_parameters
-from smc.center.api.asked.checks import checked
-from smc.center.api.asked.draft import Asking, Draft, draft_of, plan_of
+from smc.center.api.asked.checks import checked, checked_without_source
+from smc.center.api.asked.draft import Asking, Draft, Sent, draft_of, plan_of
 from smc.center.api.context import Context
+from smc.center.api.cross_zone import require_server_job
 from smc.center.api.excludes import excluding
 from smc.center.api.job_parameters import PARAMETERS, ModifyReplicationJobAttribute, sent
 from smc.center.api.presets import filled, require_image
@@ -15,6 +16,7 @@ from smc.model.plan import Plan
 from smc.rpc.dispatch import Caller, Reply
 from smc.rpc.params import api_name
 
+OF_ANY_JOB = {"name", "description", "valid_time", "scheduled_start_time", "execution_method", "tag"}
 TRIES = 5  # another change of the same job may come in between
 
 
@@ -30,6 +32,8 @@ def modify_job(context: Context, request: ModifyReplicationJobAttribute, _caller
         )
     for _ in range(TRIES):
         job = context.job(request.job_id)
+        if job.moved_instance and not OF_ANY_JOB.issuperset(fields):
+            require_server_job(job.moved_instance, api_name(min(set(fields) - OF_ANY_JOB)))
         if request.template_id:
             require_image(job.request.target_type)
         after = _changed(context, job, request)
@@ -42,8 +46,12 @@ def modify_job(context: Context, request: ModifyReplicationJobAttribute, _caller
 
 
 def _changed(context: Context, job: Job, request: ModifyReplicationJobAttribute) -> Draft:
+    if job.moved_instance:
+        sent = Sent(context=context, sent=request, is_new=False)
+        return checked_without_source(sent, draft_of(job))
     source = context.source(job.source_id)
-    draft = checked(Asking(context, source, request, is_new=False), draft_of(job))
+    asking = Asking(context=context, source=source, sent=request, is_new=False)
+    draft = checked(asking, draft_of(job))
     workgroups.require_image(source.id, source.workgroup, draft.request)
     return draft
 

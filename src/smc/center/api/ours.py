@@ -11,6 +11,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     # public
     "AssociateSourceServers": ("workgroup add", "workgroup create"),
     "CreateAccessToken": ("token create",),
+    "CreateCrossZoneMigrationJob": ("instance move",),
     "CreateReplicationJob": ("job create",),
     "CreateWorkgroup": ("workgroup create",),
     "CutOverReplicationJob": ("job cutover",),

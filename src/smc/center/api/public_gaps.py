@@ -7,11 +7,6 @@ IGNORED = {  # parameters of every action
     "ResourceOwnerAccount": "of the vendor's accounts; what it does is not published.",
 }
 
-REFUSED_ACTIONS: Mapping[str, str] = {  # answered with `UnsupportedAction.<action>`
-    "CreateCrossZoneMigrationJob": "it moves an instance of the cloud between the cloud's own zones, "
-    "without a source server or an agent.",
-}
-
 _JOB = "ReplicationJobs.ReplicationJob"
 EMPTY_FIELDS: Mapping[str, Mapping[str, str]] = {  # action -> field of the answer -> why it has no value
     "DescribeReplicationJobs": {

@@ -51,11 +51,15 @@ def begin(
 
 def _is_delivered(context: Context, job: Job, number: int) -> bool:
     """Whether only cleaning is left to do of this round."""
-    taken = context.store.takeovers.find(job.id)
+    taken, crossing = context.store.takeovers.find(job.id), context.store.crossings.find(job.id)
+    if crossing is not None:
+        return crossing.delivered
     return bool(context.store.runs.delivered(job.id, number)) or (taken is not None and taken.delivered)
 
 
 def _require_source(context: Context, job: Job) -> None:
+    if job.moved_instance:  # the cloud's, and without an agent
+        return
     source = context.source(job.source_id)
     if state_of(source, context.clock.now()) is SourceState.UNAVAILABLE:
         raise UserError(

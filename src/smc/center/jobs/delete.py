@@ -9,11 +9,12 @@ from smc.base.errors import SmcError
 from smc.center.containers.layout import Layout
 from smc.center.containers.pushed import pushed
 from smc.center.jobs.steps.clean import delivered_parts, release
+from smc.center.jobs.steps.home import bring_home
 from smc.center.jobs.steps.install import EVERYTHING
 from smc.center.jobs.steps.restore import restore
 from smc.center.jobs.work import Work
 from smc.center.store.job_log import ERROR
-from smc.center.store.resources import VERIFICATION
+from smc.center.store.resources import MOVED, VERIFICATION
 from smc.center.store.values import Job
 from smc.center.verification.place import needed
 from smc.model.job import JobStatus
@@ -33,8 +34,10 @@ def remove(work: Work, job_id: str) -> list[str]:
         return []
     try:
         restore(work, job_id)
+        bring_home(work, job_id)
         keep = delivered_parts(work, job_id) | needed(work, job_id)
-        left = release(work, job_id, keep=keep, purposes=(*EVERYTHING, VERIFICATION))
+        purposes = (*EVERYTHING, VERIFICATION, *_on_the_way(work, job_id))
+        left = release(work, job_id, keep=keep, purposes=purposes)
     except Exception as e:  # the edge of a step: without a line in its log the job would be Deleting for ever
         log.exception("%s could not be cleaned", job_id)
         left = [e.message if isinstance(e, SmcError) else f"{type(e).__name__}: {e}"]
@@ -50,6 +53,12 @@ def remove(work: Work, job_id: str) -> list[str]:
         _drop_half_pushed(work, job)
         work.store.jobs.remove(job_id)
     return left
+
+
+def _on_the_way(work: Work, job: str) -> tuple[str, ...]:
+    """An instance that has arrived in another zone is its owner's; one that has not goes with the job."""
+    crossing = work.store.crossings.find(job)
+    return () if crossing is None or crossing.delivered else (MOVED,)
 
 
 def _drop_half_pushed(work: Work, job: Job) -> None:

@@ -26,7 +26,7 @@ from smc.center.jobs.work import Work
 from smc.model.job import RunAim
 from smc.model.progress import Failure
 
-STORY = "5"
+STORY = "6"
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,6 +9,7 @@ from pathlib import Path
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from smc.base.errors import Broken
+from smc.center.jobs.cross_zone import cross_zone
 from smc.center.jobs.delete import delete
 from smc.center.jobs.journal import Journal
 from smc.center.jobs.migrate import STORY, migrate
@@ -166,7 +167,7 @@ def register(work: Work, jobs: JobsPort) -> tuple[Callable[[str], str], Callable
             if is_drill(work, run):
                 ending = rehearse(work, run, jobs.verify)
             else:
-                ending = take_over(work, run) if onto_instance(work, run) else migrate(work, run)
+                ending = story_of(work, run)(work, run)
         except Overtaken:
             return Ending.OVERTAKEN.value
         if ending == Ending.REHEARSED.value:
@@ -185,10 +186,12 @@ def is_drill(work: Work, run: str) -> bool:
     return found is not None and found.aim is RunAim.DRILL
 
 
-def onto_instance(work: Work, run: str) -> bool:
-    """Which story is told is settled when the job is first started."""
+def story_of(work: Work, run: str) -> Callable[[Work, str], str]:
+    """Which one is told is settled when the job is first started."""
     job = work.store.jobs.find(run_job(run))
-    return job is not None and bool(job.request.instance_id)
+    if job is not None and job.moved_instance:
+        return cross_zone
+    return take_over if job is not None and job.request.instance_id else migrate
 
 
 def register_verify(work: Work, do_probe: Probe) -> Callable[[str], str]:

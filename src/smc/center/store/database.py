@@ -12,6 +12,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from smc.base.errors import Broken
+
 BUSY_SECONDS = 20  # writers of one SQLite file wait for each other; transactions here take milliseconds
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -79,6 +81,38 @@ def _begin_sqlite(connection: Connection) -> None:
 def _upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with engine.connect().execution_options(smc_write=True) as connection, connection.begin():
+    with (
+        engine.connect().execution_options(smc_write=True) as connection,
+        _references_at_rest(connection),
+        connection.begin(),
+    ):
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        _check_references(connection)
+
+
+@contextmanager
+def _references_at_rest(connection: Connection) -> Iterator[None]:
+    """SQLite changes a column by making its table anew: dropping the old one would delete what refers to it.
+
+    The order is that of SQLite's documentation ("Making Other Kinds Of Table Schema Changes"); within a
+    transaction the pragma has no effect, so it is set on the connection below.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw = connection.connection.cursor()
+    raw.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys = ON")
+        raw.close()
+
+
+def _check_references(connection: Connection) -> None:
+    """Raises `Broken`, and so nothing is changed, when a revision has left a reference to nothing."""
+    if connection.dialect.name == "sqlite":
+        dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if dangling:
+            raise Broken(f"The store refers to what is not there: {dangling[:3]}.", code="Store.Dangling")

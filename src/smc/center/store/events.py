@@ -27,6 +27,7 @@ class EventKind(Enum):
     DRILL_ENDED = "Drill.Ended"
     IMAGE_MADE = "Image.Made"
     IMAGE_DROPPED = "Image.Dropped"
+    INSTANCE_MOVED = "Instance.Moved"
     SOURCE_IMPORTED = "Source.Imported"
     SOURCE_OFFLINE = "Source.Offline"
     SOURCE_BACK = "Source.Back"

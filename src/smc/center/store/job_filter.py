@@ -19,6 +19,7 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     region_id: str = ""
     statuses: tuple[JobStatus, ...] = ()
     business_status: BusinessStatus | None = None
+    crossing: bool | None = None  # cross-zone jobs alone, or all others
     resource_group: str = ""
     tags: tuple[Wanted, ...] = ()
 
@@ -35,6 +36,9 @@ def conditions_of(wanted: JobFilter) -> list[ColumnElement[bool]]:
     if wanted.instance_ids:
         named = [f'"instance_id":"{instance}"' for instance in wanted.instance_ids]
         conditions.append(or_(*(table.c.request.contains(text, autoescape=True) for text in named)))
+    if wanted.crossing is not None:
+        moved = table.c.moved_instance
+        conditions.append(moved.is_not(None) if wanted.crossing else moved.is_(None))
     if wanted.name:
         conditions.append(table.c.name == wanted.name)
     if wanted.resource_group:

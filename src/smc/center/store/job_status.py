@@ -77,7 +77,7 @@ def tell(
             kind=kind,
             level=level,
             job=job,
-            source=row.source_id,
+            source=row.source_id or "",
             run=row.run_number,
             code=failure.code if failure else "",
             message=f"The job {named} {words}{image}{because}",

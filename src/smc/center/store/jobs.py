@@ -31,12 +31,16 @@ STARTABLE = (JobStatus.READY, JobStatus.STOPPED, JobStatus.IN_ERROR, JobStatus.W
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """`client_token` makes a repeated request the same job; `token_hash` is of the request's parameters."""
+    """`client_token` makes a repeated request the same job; `token_hash` is of the request's parameters.
+
+    It has a `source_id`, or the `moved_instance` of a cross-zone job.
+    """
 
     name: str
     description: str
     region_id: str
-    source_id: str
+    source_id: str = ""
+    moved_instance: str = ""
     request: JobRequest
     plan: Plan
     valid_until: float
@@ -66,7 +70,8 @@ class Jobs:
         """The id of the job, of the one made before when the client token is known.
 
         Raises `UserError`: `IdempotentParameterMismatch`, `ReplicationJobName.Duplicate`,
-        `SourceServerState.Invalid` (it has an unfinished job), `QuotaExceeded.ReplicationJob`.
+        `SourceServerState.Invalid` (it has an unfinished job), `CrossZone.InstanceInUse` (the same),
+        `QuotaExceeded.ReplicationJob`.
         """
         with self._database.write() as connection:
             made = made_before(connection, table, new.client_token, new.token_hash)
@@ -83,7 +88,8 @@ class Jobs:
                 name=new.name,
                 description=new.description,
                 region_id=new.region_id,
-                source_id=new.source_id,
+                source_id=new.source_id or None,
+                moved_instance=new.moved_instance or None,
                 request=encode(new.request).decode(),
                 plan=encode(new.plan).decode(),
                 valid_until=new.valid_until,
@@ -214,15 +220,16 @@ class Jobs:
         """
         with self._database.write() as connection:
             here = table.c.id == job_id
-            source = connection.execute(select(table.c.source_id).where(here)).scalar()
-            if source is None:
+            row = connection.execute(select(table.c.source_id).where(here)).one_or_none()
+            if row is None:
                 return
             now = self._clock.now()
             tell(connection, now, job_id, EventKind.JOB_DELETED, "was deleted")
             connection.execute(delete(table).where(here))
             tags.forget(connection, Tagged.JOB, [job_id])
-            other = select(table.c.id).where(table.c.source_id == source).exists()
-            presence.leave(connection, now, source, sources.c.deleting, ~other)
+            if row.source_id:
+                other = select(table.c.id).where(table.c.source_id == row.source_id).exists()
+                presence.leave(connection, now, row.source_id, sources.c.deleting, ~other)
 
     # What a run tells about itself; each is False, and changes nothing, when a newer run has begun.
 
@@ -291,14 +298,17 @@ class Jobs:
 
 
 def _refuse_conflicts(connection: Connection, new: NewJob) -> None:
+    mine = table.c.source_id == new.source_id
+    what, code = f"The migration source {new.source_id}", "SourceServerState.Invalid"
+    if new.moved_instance:
+        mine = table.c.moved_instance == new.moved_instance
+        what, code = f"The instance {new.moved_instance}", "CrossZone.InstanceInUse"
     unfinished = table.c.status.in_([status.value for status in UNFINISHED])
-    busy = connection.execute(
-        select(table.c.id).where(table.c.source_id == new.source_id, unfinished).limit(1)
-    ).scalar()
+    busy = connection.execute(select(table.c.id).where(mine, unfinished).limit(1)).scalar()
     if busy:
         raise UserError(
-            f"The migration source {new.source_id} already has the unfinished job {busy}.",
-            code="SourceServerState.Invalid",
+            f"{what} already has the unfinished job {busy}.",
+            code=code,
             hint=f"Finish or delete {busy} first.",
         )
     refuse_taken_name(connection, new.name)
@@ -346,6 +356,8 @@ def _value(row: Row[tuple[object, ...]]) -> Job:
         columns.pop(name)
     stage = columns["business_status"]
     columns |= {
+        "source_id": columns["source_id"] or "",
+        "moved_instance": columns["moved_instance"] or "",
         "request": decode(columns["request"], JobRequest),
         "plan": decode(columns["plan"], Plan),
         "status": JobStatus(columns["status"]),

@@ -15,6 +15,7 @@ from smc.cloud.driver import Kind
 TEMPORARY = "temporary"  # goes with the job
 IMAGE = "image"  # what a job delivers
 ROLLBACK = "rollback"  # brings a target instance back to what it was
+MOVED = "moved"  # an instance that a job makes in another zone, in place of one that is there
 INSTANCE = "instance"  # made from a delivered image, and what was made for it
 VERIFICATION = "verification"  # tries a delivered image; a tag only, for it goes by itself
 
@@ -55,7 +56,7 @@ class Resources:
                 .returning(table.c.name, table.c.job, table.c.purpose)
             )
             for row in connection.execute(gone).fetchall():
-                if kind is Kind.IMAGE and row.purpose != ROLLBACK:
+                if kind is Kind.IMAGE and row.purpose == IMAGE:
                     message = f"The image {resource} ({row.name}) is gone."
                     note(
                         connection, now, NewEvent(kind=EventKind.IMAGE_DROPPED, job=row.job, message=message)

@@ -5,6 +5,7 @@ from smc.center.clock import SYSTEM, Clock
 from smc.center.quotas import Quotas
 from smc.center.store.access_keys import AccessKeys
 from smc.center.store.batches import Batches
+from smc.center.store.crossings import Crossings
 from smc.center.store.database import Database, open_database
 from smc.center.store.drills import Drills
 from smc.center.store.events import Events
@@ -53,6 +54,7 @@ class Store:
         self.receivers = Receivers(database, clock)
         self.resources = Resources(database, clock)
         self.takeovers = Takeovers(database)
+        self.crossings = Crossings(database, clock)
         self.log = JobLog(database, clock)
         self.events = Events(database, clock)
         self.presence = Presence(database, clock, OFFLINE_SECONDS)

@@ -148,7 +148,7 @@ jobs = Table(
     Column("name", NAME, nullable=False),
     Column("description", Text, nullable=False),
     Column("region_id", ID, nullable=False),
-    Column("source_id", ID, ForeignKey(sources.c.id), nullable=False, index=True),
+    Column("source_id", ID, ForeignKey(sources.c.id), index=True),  # NULL in a cross-zone job
     Column("request", Text, nullable=False),
     Column("plan", Text, nullable=False),
     Column("status", String(16), nullable=False),
@@ -168,7 +168,9 @@ jobs = Table(
     Column("client_token_hash", HASH),
     Column("resource_group", ID, nullable=False, server_default=""),
     _unique_where("uq_jobs_name", "name", IS_NAMED),
+    Column("moved_instance", ID),  # of a cross-zone job, NULL in all others
     _unique_where("uq_jobs_unfinished", "source_id", IS_UNFINISHED),
+    _unique_where("uq_jobs_moved_instance", "moved_instance", IS_UNFINISHED),
 )
 
 
@@ -189,6 +191,13 @@ takeovers = Table(
     _job_column(primary=True),
     Column("document", Text, nullable=False),
     Column("user_data", Text, nullable=False),
+)
+
+crossings = Table(
+    "crossings",
+    METADATA,
+    _job_column(primary=True),
+    Column("document", Text, nullable=False),
 )
 
 runs = Table(

@@ -4,7 +4,7 @@ import msgspec
 
 from smc.base.secret import Secret
 from smc.center.access import Role
-from smc.cloud.driver import Kind
+from smc.cloud.driver import DiskKind, Kind
 from smc.model.job import BusinessStatus, DrillStatus, JobStatus, RunAim, RunType, run_id
 from smc.model.plan import Plan
 from smc.model.progress import Failure, Progress
@@ -89,7 +89,11 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     launch_template_id: str = ""
     launch_template_version: str = ""
     instance_ram_role: str = ""
-    instance_id: str = ""  # the target instance, where that is the destination
+    instance_id: str = (
+        ""  # the target instance, where that is the destination; the one a cross-zone job moves
+    )
+    zone_id: str = ""  # where a cross-zone job moves it
+    disk_kinds: dict[str, DiskKind] = {}  # of a cross-zone job: the instance's disk -> what it becomes
     target_disks: dict[int, str] = {}  # disk index -> the target's disk, of the data disks
     private_ip_address: str = ""  # of the target afterwards; "" : as it is
     container_namespace: str = ""
@@ -103,7 +107,10 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """`note` says what is going on, `failure` why it is InError; `run_number` is 0 before the first Start."""
+    """`note` says what is going on, `failure` why it is InError; `run_number` is 0 before the first Start.
+
+    A cross-zone job has a `moved_instance` and no source; all others have a source and no such instance.
+    """
 
     id: str
     name: str
@@ -125,6 +132,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ended: float | None
     valid_until: float
     resource_group: str
+    moved_instance: str = ""
     drill: DrillStatus = DrillStatus.NOT_RUN
 
     @property
@@ -154,6 +162,17 @@ class Takeover(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""  # of the copied system
     delivered: bool = False
     restored: bool = False
+
+
+class Crossing(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance on its way into another zone."""
+
+    instance: str
+    ran: bool  # whether it ran when it was taken off
+    by_run: int  # whose snapshots there are
+    moved: str = ""  # the instance in the other zone
+    delivered: bool = False  # that one has taken its place
+    home: bool = False  # it is again what it was before
 
 
 class AgentState(msgspec.Struct, frozen=True, kw_only=True):

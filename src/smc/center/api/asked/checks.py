@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from smc.center.api.asked.container import check_container
 from smc.center.api.asked.diagnosis import check_diagnosis
 from smc.center.api.asked.disks import check_disks
-from smc.center.api.asked.draft import Asking, Draft
+from smc.center.api.asked.draft import Asking, Draft, Sent
 from smc.center.api.asked.instance import check_instance
 from smc.center.api.asked.instance_type import check_instance_type
 from smc.center.api.asked.names import check_names
@@ -31,9 +31,18 @@ CHECKS: Sequence[Callable[[Asking, Draft], Draft]] = (
     check_tags,
 )
 
+WITHOUT_SOURCE: Sequence[Callable[[Sent, Draft], Draft]] = (check_names, check_times, check_tags)
+
 
 def checked(asking: Asking, draft: Draft) -> Draft:
     """`draft` with what was sent. Raises `UserError`, whose code names the parameter."""
     for check in CHECKS:
+        draft = check(asking, draft)
+    return draft
+
+
+def checked_without_source(asking: Sent, draft: Draft) -> Draft:
+    """The same for a job that has no source: those that ask nothing of one."""
+    for check in WITHOUT_SOURCE:
         draft = check(asking, draft)
     return draft

@@ -28,18 +28,24 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] | None = None  # None: those it has
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """One request; `is_new` when the job is created by it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One request, of any job; `is_new` when the job is created by it."""
 
     context: Context
-    source: Source
     sent: JobParameters
     is_new: bool
 
     @property
     def now(self) -> float:
         return self.context.clock.now()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking(Sent):
+    """The same, of a job that moves a source server."""
+
+    source: Source
 
 
 def draft_of(job: Job) -> Draft:

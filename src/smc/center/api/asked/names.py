@@ -2,11 +2,11 @@
 
 from msgspec.structs import replace
 
-from smc.center.api.asked.draft import Asking, Draft
+from smc.center.api.asked.draft import Draft, Sent
 from smc.center.api.words import check_name, invalid
 
 
-def check_names(asking: Asking, draft: Draft) -> Draft:
+def check_names(asking: Sent, draft: Draft) -> Draft:
     sent, request = asking.sent, draft.request
     for text, parameter in (
         (sent.name, "Name"),

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from smc.base.errors import UserError
-from smc.center.api.asked.draft import Asking, Draft
+from smc.center.api.asked.draft import Draft, Sent
 from smc.center.api.job_parameters import ExecutionMethod
 from smc.center.api.words import invalid, read_time
 from smc.center.store.values import JobRequest
@@ -16,7 +16,7 @@ MOST_DAYS_AHEAD = 30
 AT_ONCE = (ExecutionMethod.MIGRATE_NOW, ExecutionMethod.TEST_ONLY, ExecutionMethod.TEST_AND_MIGRATE)
 
 
-def check_times(asking: Asking, draft: Draft) -> Draft:
+def check_times(asking: Sent, draft: Draft) -> Draft:
     sent = asking.sent
     if sent.valid_time:
         draft = replace(draft, valid_until=_valid_until(sent.valid_time, draft.created, asking.now))
@@ -25,7 +25,7 @@ def check_times(asking: Asking, draft: Draft) -> Draft:
     return draft
 
 
-def _started(asking: Asking, request: JobRequest) -> JobRequest:
+def _started(asking: Sent, request: JobRequest) -> JobRequest:
     """How the job begins. Without a method, a time means Schedule and no time CreateOnly."""
     sent = asking.sent
     text = sent.scheduled_start_time

@@ -6,7 +6,7 @@ from smc.center.jobs.steps.report import warning
 from smc.center.jobs.values import Ending, Overtaken
 from smc.center.jobs.work import Work
 from smc.center.store.runs import Course
-from smc.center.store.values import Run
+from smc.center.store.values import Job, Run
 from smc.center.trust.run_ca import new_authority
 from smc.cloud.driver import Kind
 from smc.model.job import JobStatus, RunAim
@@ -17,12 +17,7 @@ NEXT = "Start the job again: it continues where it stopped."
 
 def finish(work: Work, run: str) -> str:
     job, now = work.current(run)
-    container, instance = pushed(work.store, job), job.request.instance_id
-    image = container.reference if container else job.image_id
-    what = f"the image is {image}" if image else "no image was made"
-    if instance:
-        what = f"the instance {instance} is the source now"
-    work.store.log.add(job.id, f"Finished: {what}.")
+    work.store.log.add(job.id, f"Finished: {_made(work, job)}.")
     return _end(work, now, JobStatus.FINISHED, Ending.FINISHED, note=warning(work, run))
 
 
@@ -55,8 +50,12 @@ def go_on(work: Work, run: str) -> str:
 
 def halt(work: Work, run: str) -> str:
     """The answer to Stop: everything stays as it is, and the next Start goes on from here."""
+    return end_stopped(work, run, "Stopped. What was copied is kept for the next start.")
+
+
+def end_stopped(work: Work, run: str, told: str) -> str:
     job, now = work.current(run)
-    work.store.log.add(job.id, "Stopped. What was copied is kept for the next start.")
+    work.store.log.add(job.id, told)
     return _end(work, now, JobStatus.STOPPED, Ending.STOPPED)
 
 
@@ -73,6 +72,16 @@ def fail(work: Work, run: str, failure: Failure) -> str:
     told = Failure(kind=failure.kind, code=failure.code, message=failure.message, hint=hint)
     work.store.log.add_failure(job.id, told)
     return _end(work, now, JobStatus.IN_ERROR, Ending.IN_ERROR, told)
+
+
+def _made(work: Work, job: Job) -> str:
+    container, crossing = pushed(work.store, job), work.store.crossings.find(job.id)
+    if crossing is not None:
+        return f"{crossing.moved} is in {job.request.zone_id}; {crossing.instance} is left, stopped"
+    if job.request.instance_id:
+        return f"the instance {job.request.instance_id} is the source now"
+    image = container.reference if container else job.image_id
+    return f"the image is {image}" if image else "no image was made"
 
 
 def _end(

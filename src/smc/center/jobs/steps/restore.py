@@ -21,10 +21,10 @@ def restore(work: Work, job: str) -> None:
     """
     taken = work.store.takeovers.find(job)
     if taken is not None and not taken.delivered and not taken.restored:
-        _until(work, partial(_restore, work, job, taken), f"bringing back {taken.instance}")
+        until(work, partial(_restore, work, job, taken), f"bringing back {taken.instance}")
     taken = work.store.takeovers.find(job)
     if taken is not None and taken.restored and taken.ran and look(work, taken.instance):
-        _until(work, partial(work.driver.start, taken.instance), f"starting {taken.instance}")
+        until(work, partial(work.driver.start, taken.instance), f"starting {taken.instance}")
         work.store.takeovers.note_started(job)
 
 
@@ -53,7 +53,7 @@ def _bring_back(work: Work, job: str, taken: Takeover) -> None:
     """The old system from its image, each data disk from its snapshot; all that came later is lost."""
     alterations = work.driver.alterations
     _off(work, taken.instance)
-    _until(
+    until(
         work,
         lambda: alterations.replace_system_disk(
             taken.instance, taken.old_image, taken.system_gib, _token(job)
@@ -63,7 +63,7 @@ def _bring_back(work: Work, job: str, taken: Takeover) -> None:
     there = {disk.id for disk in work.driver.disks(taken.instance)}
     for disk, snapshot in taken.snapshots.items():
         if disk != taken.system_disk and disk in there:
-            _until(work, partial(alterations.reset_disk, disk, snapshot), f"bringing back {disk}")
+            until(work, partial(alterations.reset_disk, disk, snapshot), f"bringing back {disk}")
 
 
 def _off(work: Work, instance: str) -> None:
@@ -74,11 +74,11 @@ def _off(work: Work, instance: str) -> None:
         work.driver.stop(instance, force=True)  # what it runs is thrown away
         return False
 
-    _until(work, off, f"stopping {instance}")
+    until(work, off, f"stopping {instance}")
 
 
-def _until(work: Work, do: Callable[[], object], what: str) -> None:
-    """Repeat while it is not yet time (`Transient`, or False)."""
+def until(work: Work, do: Callable[[], object], what: str) -> None:
+    """Repeat while it is not yet time (`Transient`, or False). Raises `Broken` (`Restore.Timeout`)."""
     end = work.clock.monotonic() + work.settings.patience_seconds
     while True:
         why = ""
