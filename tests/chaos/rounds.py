@@ -46,6 +46,9 @@ class Dying:
     def delete(self, job_id: str) -> None:
         self._runner.delete(job_id)
 
+    def release(self, job_id: str) -> None:
+        self._runner.release(job_id)
+
     def verify(self, verification_id: str) -> None:
         self._runner.verify(verification_id)
 

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from tests.conformance.living import DAY, HOUR, Living, living
 from tests.conformance.smc_sdk import call, refused
+from tests.unit.jobs.center import until
+from tests.unit.jobs.onto_instance import is_as_it_was, onto
+from tests.unit.jobs.test_story import failing
 
 from smc.base.errors import UserError
 from smc.center.api.words import written
@@ -241,12 +244,14 @@ def test_a_cutover_without_data_needs_no_source(life: Living) -> None:
 def test_a_job_whose_time_is_over_expires_and_is_deleted_a_week_later(life: Living, status: str) -> None:
     job = life.incremental(ValidTime=at(life, 10 * DAY), Frequency=168)
     bring_to(life, job, status)
-    kept = len(life.left)
     life.clock.jump(10 * DAY - 1)
     assert life.job(job)["Status"] == status
     life.pass_time(1)
     found = life.job(job)
-    assert (found["Status"], found["NextStartTime"], len(life.left)) == ("Expired", "", kept)
+    assert (found["Status"], found["NextStartTime"]) == ("Expired", "")
+    until(lambda: life.job(job)["KeptResources"]["KeptResource"] == [])
+    until(lambda: kinds(life) <= {Kind.IMAGE, Kind.SNAPSHOT})
+    assert life.job(job)["TransitionInstanceId"] == ""
     for call_it in (life.start, life.stop):
         with refused("ReplicationJob.InvalidStatus"):
             call_it(job)
@@ -260,6 +265,58 @@ def test_a_job_whose_time_is_over_expires_and_is_deleted_a_week_later(life: Livi
     life.is_gone(job)
     assert kinds(life) <= {Kind.IMAGE, Kind.SNAPSHOT}
     assert life.create(found["SourceId"])
+
+
+def test_what_an_expired_job_kept_is_released_once_and_told(life: Living) -> None:
+    job = life.create(ValidTime=at(life, 10 * DAY))
+    bring_to(life, job, "InError")
+    assert life.left
+    life.pass_time(10 * DAY)
+    until(lambda: not life.left)
+    life.pass_time()
+    life.pass_time()
+    until(lambda: told(life, job) == ["Job.Expired", "Job.Released"])
+    lines = [line.message for line in life.center.store.log.page(job, offset=0, limit=99)[1]]
+    assert lines.count("What the expired job kept in the cloud was released.") == 1
+
+
+def told(life: Living, job: str) -> list[str]:
+    """The kinds of its newest two events, the older one first."""
+    found = call(life.sdk, "DescribeEvents", JobId=[job], PageSize=2)["Events"]["Event"]
+    return [event["Kind"] for event in reversed(found)]
+
+
+def test_what_an_expired_job_cannot_release_is_named_and_goes_when_it_is_deleted(life: Living) -> None:
+    job = life.create(ValidTime=at(life, 10 * DAY))
+    bring_to(life, job, "InError")
+    life.cloud.hook = failing("delete", UserError("no", code="Forbidden.RAM"), times=10**6)
+    life.pass_time(10 * DAY)
+
+    def is_told() -> bool:
+        life.clock.tick(1.0)  # patience ends
+        return life.center.store.log.page(job, offset=0, limit=99)[1][-1].code == "Cleaning.Incomplete"
+
+    until(is_told)
+    assert life.job(job)["KeptResources"]["KeptResource"]
+    life.cloud.hook = no_hook
+    life.delete(job)
+    life.is_gone(job)
+    assert not life.left
+
+
+def test_an_instance_that_an_expired_job_had_taken_over_is_again_what_it_was(life: Living) -> None:
+    job, before = onto(life.center)
+    life.center.ends.hold_at = 300
+    life.start(job)
+    life.center.ends_reach(job, 300)
+    life.stop(job)
+    life.ends_as(job, "Stopped")
+    life.pass_time(2 * DAY)
+    until(lambda: "Job.Released" in told(life, job))
+    is_as_it_was(life.cloud, before)
+    life.delete(job)
+    life.is_gone(job)
+    is_as_it_was(life.cloud, before)
 
 
 def test_a_running_job_is_left_alone_until_it_ends(life: Living) -> None:

@@ -22,6 +22,10 @@ class JobsPort(Protocol):
         """The job is Deleting: release what is temporary, then `Jobs.remove` it."""
         ...
 
+    def release(self, job_id: str) -> None:
+        """The job is Expired: release what it keeps in the cloud, if that was not tried within the hour."""
+        ...
+
     def verify(self, verification: str) -> None:
         """The verification is Running: boot its image, look, and let it go."""
         ...

@@ -9,6 +9,7 @@ from smc.base.errors import SmcError, UserError
 from smc.center.api.context import Context
 from smc.center.api.start_job import begin
 from smc.center.api.words import written
+from smc.center.kept import kept_by
 from smc.center.store.job_log import WARNING
 from smc.center.store.job_times import EXPIRING, next_start
 from smc.center.store.values import Job
@@ -35,12 +36,17 @@ def _look_at(context: Context, job: Job) -> None:
         if job.valid_until + EXPIRED_SECONDS <= now:
             store.jobs.begin_deleting(job.id)
             context.jobs.delete(job.id)
+        elif kept_by(store, job.id, store.runs.of_job(job.id)):
+            context.jobs.release(job.id)
     elif job.valid_until <= now:
         if store.times.expire(job.id):
             told = f"The job was valid until {written(job.valid_until)} and has expired."
             gone = written(job.valid_until + EXPIRED_SECONDS)
-            hint = f"It is deleted on {gone}, with what it keeps in the cloud. Create a new job to go on."
+            hint = (
+                f"What it keeps in the cloud is released; it is deleted on {gone}. Create a new job to go on."
+            )
             store.log.add(job.id, told, level=WARNING, code="ReplicationJob.Expired", hint=hint)
+            context.jobs.release(job.id)
     elif (due := next_start(job, store.runs.of_job(job.id))) is not None and due <= now:
         _start(context, job)
 

@@ -44,6 +44,9 @@ class NotedJobs:
     def delete(self, job_id: str) -> None:
         self.calls.append(("delete", job_id))
 
+    def release(self, job_id: str) -> None:
+        self.calls.append(("release", job_id))
+
     def verify(self, verification: str) -> None:
         self.calls.append(("verify", verification))
 

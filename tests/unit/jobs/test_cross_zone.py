@@ -22,7 +22,7 @@ from tests.unit.jobs.onto_instance import look
 from tests.unit.jobs.test_story import failing
 
 from smc.base.errors import Transient, UserError
-from smc.center.api.described_job import kept_by
+from smc.center.kept import kept_by
 from smc.center.store.events import EventFilter, EventKind
 from smc.center.target.crossing import Wanted, examine_crossing
 from smc.cloud.driver import DiskKind, Power

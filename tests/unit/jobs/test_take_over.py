@@ -15,7 +15,7 @@ from tests.unit.jobs.test_story import failing
 from tests.unit.jobs.test_verification import Guest, Screen
 
 from smc.base.errors import Transient, UserError
-from smc.center.api.described_job import kept_by
+from smc.center.kept import kept_by
 from smc.center.store.events import EventFilter, EventKind
 from smc.center.store.resources import ROLLBACK, TEMPORARY
 from smc.cloud.driver import TAG_JOB, Instance, Kind, Power

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from smc.center.api import layout
 from smc.center.api.progress import percent
 from smc.center.api.words import written
+from smc.center.kept import kept_by
 from smc.center.store.job_times import next_start
-from smc.center.store.resources import IMAGE, MOVED, ROLLBACK, TEMPORARY
 from smc.center.store.store import Store
 from smc.center.store.values import Job, Made, Run
 from smc.cloud.driver import Kind
@@ -25,20 +25,6 @@ def described(store: Store, job: Job) -> dict[str, object]:
         "DeliveredInstanceId": _delivered(store, job),
         "KeptResources": {"KeptResource": [_kept(made) for made in kept_by(store, job.id, runs)]},
     }
-
-
-def kept_by(store: Store, job: str, runs: Sequence[Run]) -> list[Made]:
-    """What a job keeps, and what costs, beside the images it delivered and their snapshots; oldest first."""
-    delivered = {run.number for run in runs if run.image_id}
-    crossing = store.crossings.find(job)
-    costs = {TEMPORARY, ROLLBACK}
-    if crossing is not None and not crossing.delivered:
-        costs.add(MOVED)
-    return [
-        made
-        for made in reversed(store.resources.kept(job=job))
-        if made.purpose in costs or (made.purpose == IMAGE and made.run not in delivered)
-    ]
 
 
 def _delivered(store: Store, job: Job) -> str:

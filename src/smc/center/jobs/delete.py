@@ -1,4 +1,4 @@
-"""Deleting a job: its target instance is brought back, what is temporary released; its image stays."""
+"""The end of a job that is deleted or has expired: what it had goes back or goes; its image stays."""
 
 import logging
 from functools import partial
@@ -13,6 +13,7 @@ from smc.center.jobs.steps.home import bring_home
 from smc.center.jobs.steps.install import EVERYTHING
 from smc.center.jobs.steps.restore import restore
 from smc.center.jobs.work import Work
+from smc.center.kept import kept_by
 from smc.center.store.job_log import ERROR
 from smc.center.store.resources import MOVED, VERIFICATION
 from smc.center.store.values import Job
@@ -21,6 +22,9 @@ from smc.model.job import JobStatus
 
 log = logging.getLogger(__name__)
 
+DELETE_AGAIN = "Release it in the cloud, then delete the job again."
+TRIED_AGAIN = "Release it in the cloud; it is tried again every hour, and when the job is deleted."
+
 
 def delete(work: Work, job: str) -> list[str]:
     """A sentence for each thing that could not be released: then the job stays and its log says so."""
@@ -28,30 +32,55 @@ def delete(work: Work, job: str) -> list[str]:
     return left
 
 
+def release_expired(work: Work, job: str) -> list[str]:
+    """The same for a job that stays for a week, as what it was: nobody can go on with it."""
+    left: list[str] = DBOS.run_step({"name": "let_go"}, partial(let_go, work, job))
+    return left
+
+
 def remove(work: Work, job_id: str) -> list[str]:
     job = work.store.jobs.find(job_id)
     if job is None or job.status is not JobStatus.DELETING:
         return []
-    try:
-        restore(work, job_id)
-        bring_home(work, job_id)
-        keep = delivered_parts(work, job_id) | needed(work, job_id)
-        purposes = (*EVERYTHING, VERIFICATION, *_on_the_way(work, job_id))
-        left = release(work, job_id, keep=keep, purposes=purposes)
-    except Exception as e:  # the edge of a step: without a line in its log the job would be Deleting for ever
-        log.exception("%s could not be cleaned", job_id)
-        left = [e.message if isinstance(e, SmcError) else f"{type(e).__name__}: {e}"]
-    for sentence in left:
-        work.store.log.add(
-            job_id,
-            f"Could not be released: {sentence}",
-            level=ERROR,
-            code="Cleaning.Incomplete",
-            hint="Release it in the cloud, then delete the job again.",
-        )
+    left = _leave(work, job, DELETE_AGAIN)
     if not left:
-        _drop_half_pushed(work, job)
         work.store.jobs.remove(job_id)
+    return left
+
+
+def let_go(work: Work, job_id: str) -> list[str]:
+    job = work.store.jobs.find(job_id)
+    if job is None or job.status is not JobStatus.EXPIRED:
+        return []
+    had = kept_by(work.store, job_id, work.store.runs.of_job(job_id))
+    left = _leave(work, job, TRIED_AGAIN)
+    if not left and work.store.times.released(job_id, told=bool(had)) and had:
+        work.store.log.add(job_id, "What the expired job kept in the cloud was released.")
+    return left
+
+
+def _leave(work: Work, job: Job, cure: str) -> list[str]:
+    """A sentence for each thing that is left. One thread a job: it may be deleted while this goes on."""
+    with work.alone(job.id):
+        try:
+            restore(work, job.id)
+            bring_home(work, job.id)
+            keep = delivered_parts(work, job.id) | needed(work, job.id)
+            purposes = (*EVERYTHING, VERIFICATION, *_on_the_way(work, job.id))
+            left = release(work, job.id, keep=keep, purposes=purposes)
+        except Exception as e:  # the edge of a step: without a line in its log the job would stay for ever
+            log.exception("%s could not be cleaned", job.id)
+            left = [e.message if isinstance(e, SmcError) else f"{type(e).__name__}: {e}"]
+        for sentence in left:
+            work.store.log.add(
+                job.id,
+                f"Could not be released: {sentence}",
+                level=ERROR,
+                code="Cleaning.Incomplete",
+                hint=cure,
+            )
+        if not left:
+            _drop_half_pushed(work, job)
     return left
 
 

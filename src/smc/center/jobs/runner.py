@@ -1,6 +1,7 @@
 """Keeps the workflows of the jobs going, also those that the end of the center cut off."""
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -10,7 +11,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from smc.base.errors import Broken
 from smc.center.jobs.cross_zone import cross_zone
-from smc.center.jobs.delete import delete
+from smc.center.jobs.delete import delete, release_expired
 from smc.center.jobs.journal import Journal
 from smc.center.jobs.migrate import STORY, migrate
 from smc.center.jobs.rehearse import rehearse
@@ -28,6 +29,8 @@ from smc.model.job import JobStatus, RunAim, run_job, run_number
 from smc.model.progress import Failure
 
 UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]  # what DBOS calls a workflow that is not at its end
+AGAIN_SECONDS = 3600.0  # between two tries to release what an expired job keeps
+Cleaner = Callable[[str], list[str]]
 log = logging.getLogger(__name__)
 
 
@@ -60,7 +63,7 @@ class Runner:
                 notification_listener_polling_interval_sec=turn,
             )
         )
-        self._migrate, self._delete = register(work, self)
+        self._migrate, self._delete, self._release = register(work, self)
         self._verify = register_verify(work, do_probe)
 
     def open(self) -> None:
@@ -88,6 +91,9 @@ class Runner:
 
     def delete(self, job_id: str) -> None:
         self._calls.submit(self._guard, partial(self._begin_delete, job_id), job_id)
+
+    def release(self, job_id: str) -> None:
+        self._calls.submit(self._guard, partial(self._begin_release, job_id), job_id)
 
     def verify(self, verification: str) -> None:
         self._calls.submit(self._guard, partial(self._begin_verification, verification), verification)
@@ -136,6 +142,15 @@ class Runner:
         with SetWorkflowID(f"{job_id}.delete.{len(earlier) + 1}"):
             DBOS.start_workflow(self._delete, job_id)
 
+    def _begin_release(self, job_id: str) -> None:
+        """As above, and not at once again when the cloud did not let something go."""
+        earlier = DBOS.list_workflows(workflow_id_prefix=f"{job_id}.release.", load_output=False)
+        latest = max((found.created_at or 0 for found in earlier), default=0) / 1000
+        if any(found.status in UNFINISHED for found in earlier) or time.time() - latest < AGAIN_SECONDS:
+            return
+        with SetWorkflowID(f"{job_id}.release.{len(earlier) + 1}"):
+            DBOS.start_workflow(self._release, job_id)
+
     def _close_other_stories(self) -> None:
         """Their steps do not fit this program. Nobody works on them: the process that did is gone."""
         for found in DBOS.list_workflows(status=UNFINISHED, load_input=False, load_output=False):
@@ -155,7 +170,7 @@ class Runner:
                 self._start(job.id)
 
 
-def register(work: Work, jobs: JobsPort) -> tuple[Callable[[str], str], Callable[[str], list[str]]]:
+def register(work: Work, jobs: JobsPort) -> tuple[Callable[[str], str], Cleaner, Cleaner]:
     """Tell DBOS the workflows by name, with what they work with; before `launch`, once a process.
 
     `jobs` begins what follows a drill, and its trial; asked again after a crash it begins nothing twice.
@@ -178,7 +193,11 @@ def register(work: Work, jobs: JobsPort) -> tuple[Callable[[str], str], Callable
     def remove(job: str) -> list[str]:
         return delete(work, job)
 
-    return tell, remove
+    @DBOS.workflow(name="release", max_recovery_attempts=None)
+    def let_go(job: str) -> list[str]:
+        return release_expired(work, job)
+
+    return tell, remove, let_go
 
 
 def is_drill(work: Work, run: str) -> bool:

@@ -67,6 +67,11 @@ class Work:
         self.settings = settings
         self.choosing_port = threading.Lock()
         self._closing = threading.Event()
+        self._alone: dict[str, threading.Lock] = {}
+
+    def alone(self, job: str) -> threading.Lock:
+        """Held by who takes apart what the job had."""
+        return self._alone.setdefault(job, threading.Lock())
 
     @property
     def clock(self) -> Clock:

@@ -21,6 +21,7 @@ class EventKind(Enum):
     JOB_FINISHED = "Job.Finished"
     JOB_IN_ERROR = "Job.InError"
     JOB_EXPIRED = "Job.Expired"
+    JOB_RELEASED = "Job.Released"  # an expired one, of all that it kept in the cloud
     JOB_READY = "Job.Ready"  # again, after a test or a rollback
     JOB_DELETING = "Job.Deleting"
     JOB_DELETED = "Job.Deleted"

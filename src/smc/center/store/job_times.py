@@ -6,7 +6,8 @@ from sqlalchemy import update
 
 from smc.center.clock import Clock
 from smc.center.store.database import Database
-from smc.center.store.job_status import turn
+from smc.center.store.events import EventKind
+from smc.center.store.job_status import tell, turn
 from smc.center.store.jobs import locked
 from smc.center.store.tables import jobs as table
 from smc.center.store.values import Job, Run
@@ -54,6 +55,18 @@ class JobTimes:
                 business_status="",
                 note="",
             )
+
+    def released(self, job_id: str, *, told: bool) -> bool:
+        """An expired job keeps nothing in the cloud now; `told` by an event. False when it is not one."""
+        expired = (table.c.id == job_id) & (table.c.status == JobStatus.EXPIRED.value)
+        with self._database.write() as connection:
+            gone = update(table).where(expired).values(transition_instance_id="")
+            if not connection.execute(gone).rowcount:
+                return False
+            if told:
+                words = "keeps nothing in the cloud any more"
+                tell(connection, self._clock.now(), job_id, EventKind.JOB_RELEASED, words)
+        return True
 
     def tell(self, job_id: str, note: str) -> bool:
         """Why a job that should have begun by itself has not. False when that is known already."""
