@@ -7,11 +7,13 @@ import shlex
 import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
+from sqlalchemy import update
 from tests.conformance.smc_sdk import SCHEMES, call, client_of, refused
 from tests.unit.center.running import Center
 from tests.unit.center.servers import server
 
 from smc.center.store.sources import OFFLINE_SECONDS, Sign
+from smc.center.store.tables import sources
 from smc.wire.orders import Enrolled
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -26,9 +28,8 @@ def go_offline(running: Center, source: str) -> None:
     """As if it had last been heard of long ago."""
     database = running.parts.store.sources._database
     with database.write() as connection:
-        connection.exec_driver_sql(
-            "UPDATE sources SET last_beat = last_beat - ? WHERE id = ?", (OFFLINE_SECONDS + 5, source)
-        )
+        silent = update(sources).values(last_beat=sources.c.last_beat - (OFFLINE_SECONDS + 5))
+        connection.execute(silent.where(sources.c.id == source))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -38,7 +38,10 @@ def serve(
         Path, typer.Option(help="The agent as `make agent` builds it.", envvar="SMC_AGENT_FILE")
     ] = AGENT_FILE,
     database_url: Annotated[
-        str, typer.Option(help="SQLAlchemy URL of the store; default: SQLite in the data folder.")
+        str,
+        typer.Option(
+            help="SQLAlchemy URL of store and workflows (postgresql+psycopg://...); default: SQLite."
+        ),
     ] = "",
     cloud_endpoint: Annotated[
         str, typer.Option(help="ECS endpoint of a real cloud; default: the embedded local cloud.")
@@ -89,7 +92,7 @@ def serve(
         stack.callback(parts.close)
         log.set_up(file=data_dir / "logs" / "center.log")
         work = _work(parts, cloud.driver, embedded=not cloud_endpoint, verify_from=verify_from)
-        runner = Runner(work, journal_url(data_dir))
+        runner = Runner(work, journal_url(data_dir, database_url))
         stack.callback(runner.close)
         cloud.wait()
         runner.open()

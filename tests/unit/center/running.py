@@ -85,11 +85,23 @@ class Center:
 
 @contextlib.contextmanager
 def center(
-    data_dir: Path, *, agents: bool = True, clock: Clock = SYSTEM, quotas: Quotas = DEFAULT_QUOTAS
+    data_dir: Path,
+    *,
+    agents: bool = True,
+    clock: Clock = SYSTEM,
+    quotas: Quotas = DEFAULT_QUOTAS,
+    database_url: str = "",
 ) -> Iterator[Center]:
     agent_file = data_dir / "smc-agent"
     agent_file.write_bytes(b"#!/bin/sh\n")
-    settings = Settings(data_dir=data_dir, listen=ANY, agent_listen=ANY, agent_file=agent_file, quotas=quotas)
+    settings = Settings(
+        data_dir=data_dir,
+        listen=ANY,
+        agent_listen=ANY,
+        agent_file=agent_file,
+        quotas=quotas,
+        database_url=database_url,
+    )
     parts = open_parts(settings, clock)
     cloud, jobs = MemoryCloud(), NotedJobs()
     try:

@@ -46,7 +46,11 @@ def test_tags_of_earlier_jobs_move_into_their_table(tmp_path: Path) -> None:
     database.close()
 
 
-SOURCE_0008 = "INSERT INTO sources VALUES ('s-1', '', '', 'f', '{}', 'h', '', '', 1, 1, 0, 0, 0, 0, '')"
+SOURCE_0008 = (
+    "INSERT INTO sources (id, name, description, fingerprint, server, credential_hash, csr, address, created,"
+    " last_beat, cpu_usage, memory_usage, deleting)"
+    " VALUES ('s-1', '', '', 'f', '{}', 'h', '', '', 1, 1, 0, 0, false)"
+)
 JOB_0008 = (
     "INSERT INTO jobs VALUES ('j-1', '', '', 'local', 's-1', '{}', '{}', 'Ready', '', 0, '',"
     " '', 1, '', '', 1, NULL, NULL, 2, NULL, NULL, '')"

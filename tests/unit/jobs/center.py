@@ -60,14 +60,16 @@ class Center:
         settings: JobSettings = FAST,
         clock: Clock = SYSTEM,
         store: Store | None = None,
+        database_url: str = "",
         do_probe: Probe = probe,
         before_open: Callable[[Ends], None] = lambda ends: None,
     ) -> None:
         self.cloud = cloud
-        self.store = store or open_store(url_of(folder), "lcl", clock)
+        self.store = store or open_store(database_url or url_of(folder), "lcl", clock)
         self.blobs = Blobs(folder / "blobs")
         self.work = Work(self.store, cloud, Tickets(folder), settings, self.blobs)
-        self.runner = Runner(self.work, journal_url(folder), do_probe=do_probe, story=story, turn=0.02)
+        journal = journal_url(folder, database_url)
+        self.runner = Runner(self.work, journal, do_probe=do_probe, story=story, turn=0.02)
         self.ends = Ends(self.store, cloud, new_csr())
         before_open(self.ends)
         self.ends.start()

@@ -10,6 +10,7 @@ from smc.rpc.dispatch import Asked
 
 NAMING = ("Id", "Name")  # parameters that end so name a thing; no other is written down, it may be a secret
 LONGEST_VALUE = 200
+LONGEST_ID = 64  # as the store keeps it
 
 
 class Gate:
@@ -36,8 +37,8 @@ class Gate:
             NewEvent(
                 kind=EventKind.AUDIT,
                 level=EventLevel.WARNING if error else EventLevel.INFO,
-                job=named.get("JobId", ""),
-                source=named.get("SourceId", ""),
+                job=_one(named.get("JobId", "")),
+                source=_one(named.get("SourceId", "")),
                 actor=f"{key.name} ({key.id})" if key else asked.caller.access_key_id,
                 code=code,
                 message=f"{told}, from {asked.caller.address or 'unknown'}{outcome}",
@@ -55,6 +56,11 @@ def _names(request: msgspec.Struct | None) -> dict[str, str]:
         for name, value in values.items()
         if name.endswith(NAMING) and (text := _text(value))
     }
+
+
+def _one(text: str) -> str:
+    """An id to find the event by; several, or what can be none, are in its message alone."""
+    return text if len(text) <= LONGEST_ID and "," not in text else ""
 
 
 def _text(value: object) -> str:

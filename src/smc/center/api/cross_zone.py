@@ -6,7 +6,7 @@ from smc.base.errors import UserError
 from smc.center.api.asked.times import DAY, VALID_DAYS
 from smc.center.api.context import Context
 from smc.center.api.target_instances import busy_targets
-from smc.center.api.words import ClientToken, Short, invalid, request_hash
+from smc.center.api.words import ClientToken, ResourceGroup, Short, invalid, request_hash
 from smc.center.store.jobs import NewJob
 from smc.center.store.values import JobRequest
 from smc.center.target.crossing import Wanted, examine_crossing
@@ -34,7 +34,7 @@ class CreateCrossZoneMigrationJob(Request, frozen=True, kw_only=True):
     target_instance_type: Short = ""
     auto_pay: bool = True
     disk: tuple[CrossZoneDisk, ...] = ()
-    resource_group_id: Short = ""
+    resource_group_id: ResourceGroup = ""
 
 
 class CrossZoneActions:

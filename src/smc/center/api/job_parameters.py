@@ -12,7 +12,7 @@ import msgspec
 
 from smc.center.api.excludes import Item
 from smc.center.api.replication_parameters import ParametersText
-from smc.center.api.words import ClientToken, Short, TagPair
+from smc.center.api.words import ClientToken, ResourceGroup, Short, TagPair
 from smc.center.store.job_changes import When
 from smc.model.plan import IpMode
 from smc.rpc.params import Request
@@ -105,7 +105,7 @@ class CreateReplicationJob(JobParameters, frozen=True, kw_only=True):
     client_token: ClientToken = ""
     run_once: bool | None = None  # it does
     job_type: int = 0
-    resource_group_id: Short = ""
+    resource_group_id: ResourceGroup = ""
 
 
 class ModifyReplicationJobAttribute(JobParameters, frozen=True, kw_only=True):

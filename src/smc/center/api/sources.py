@@ -8,7 +8,7 @@ from smc.center.api.context import Context
 from smc.center.api.words import (
     PageNumber,
     PageSize,
-    Short,
+    ResourceGroup,
     TagPair,
     Text,
     check_free_text,
@@ -52,7 +52,7 @@ class ModifySourceServerAttribute(Request, frozen=True, kw_only=True):
     source_id: str
     name: str | None = None
     description: Text | None = None
-    resource_group_id: Short | None = None
+    resource_group_id: ResourceGroup | None = None
 
 
 class DeleteSourceServer(Request, frozen=True, kw_only=True):

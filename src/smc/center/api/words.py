@@ -17,6 +17,7 @@ MOST_IDS = 50  # ids in one filter
 PageNumber = Annotated[int, msgspec.Meta(ge=1)]
 PageSize = Annotated[int, msgspec.Meta(ge=1, le=50)]
 Text = Annotated[str, msgspec.Meta(max_length=256)]
+ResourceGroup = Annotated[str, msgspec.Meta(max_length=64)]
 Short = Annotated[str, msgspec.Meta(max_length=128)]
 ClientToken = Annotated[str, msgspec.Meta(max_length=64)]
 

@@ -221,6 +221,8 @@ def register_verify(work: Work, do_probe: Probe) -> Callable[[str], str]:
     return tell
 
 
-def journal_url(data_dir: Path) -> str:
-    """The journal of a data folder: another file than the store's."""
+def journal_url(data_dir: Path, database_url: str = "") -> str:
+    """The journal beside the store: another file of the data folder, or another schema of its PostgreSQL."""
+    if database_url.startswith("postgresql"):
+        return database_url
     return f"sqlite:///{data_dir / 'workflows.db'}"

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from smc.base.errors import Broken
 
-BUSY_SECONDS = 20  # writers of one SQLite file wait for each other; transactions here take milliseconds
+BUSY_SECONDS = 20  # writers of one store wait for each other; transactions here take milliseconds
+WRITERS = 0x736D63  # "smc": the advisory lock of PostgreSQL that a writer holds
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -31,8 +32,12 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: committed at the end of the block, undone when it raises."""
+        """One transaction: committed at the end of the block, undone when it raises.
+
+        One at a time, on PostgreSQL too: what is looked up in it is still so when it is written.
+        """
         with self._engine.connect().execution_options(smc_write=True) as connection, connection.begin():
+            _take_turn(connection)
             yield connection
 
     def close(self) -> None:
@@ -46,7 +51,7 @@ def url_of(data_dir: Path) -> str:
 
 def open_database(url: str) -> Database:
     """Raises SQLAlchemy's or Alembic's error when the store cannot be reached or is of a newer version."""
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), connect_args=_patience(url))
     if engine.dialect.name == "sqlite":
         _create_private(make_url(url).database)
         event.listen(engine, "connect", _set_up_sqlite)
@@ -78,6 +83,19 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _patience(url: str) -> dict[str, str]:
+    """PostgreSQL waits for ever for a lock unless it is told; SQLite is told for each connection below."""
+    if not url.startswith("postgresql"):
+        return {}
+    return {"options": f"-c lock_timeout={BUSY_SECONDS * 1000}"}
+
+
+def _take_turn(connection: Connection) -> None:
+    """SQLite has the lock by BEGIN IMMEDIATE; this one is let go at the end of the transaction as well."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(WRITERS)))
+
+
 def _upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -86,6 +104,7 @@ def _upgrade(engine: Engine) -> None:
         _references_at_rest(connection),
         connection.begin(),
     ):
+        _take_turn(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         _check_references(connection)
