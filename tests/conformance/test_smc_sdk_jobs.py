@@ -442,6 +442,23 @@ def test_a_delivered_image_becomes_an_instance_and_both_go_without_a_trace(
             call(sdk, "CreateInstanceFromImage", **wrong)
 
 
+def test_an_instance_of_an_image_is_in_the_group_and_of_the_launch_template_of_its_job(
+    running: Center, sdk: Client, source: str
+) -> None:
+    job = create(
+        sdk, source, resource_group_id="rg-1", launch_template_id="lt-1", launch_template_version="3"
+    )
+    image = deliver(running, job)
+    made = call(sdk, "CreateInstanceFromImage", ImageId=image)["InstanceId"]
+    seen, spec = running.cloud.instance(made), running.cloud.launched_as(made)
+    assert seen
+    assert seen.resource_group == "rg-1"
+    assert (spec.launch_template, spec.launch_template_version, spec.instance_type) == ("lt-1", "3", "")
+    other = call(sdk, "CreateInstanceFromImage", ImageId=image, LaunchTemplateId="lt-2")["InstanceId"]
+    spec = running.cloud.launched_as(other)
+    assert (spec.launch_template, spec.launch_template_version) == ("lt-2", "")
+
+
 def deliver(running: Center, job: str) -> str:
     """An image as a run delivers it."""
     cloud = running.cloud

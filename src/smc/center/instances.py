@@ -27,6 +27,13 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     host_port: int = 0
 
 
+class Template(msgspec.Struct, frozen=True, kw_only=True):
+    """A launch template; of `version` "" its default."""
+
+    id: str = ""
+    version: str = ""
+
+
 def create_instance(
     store: Store,
     driver: Driver,
@@ -36,8 +43,14 @@ def create_instance(
     openings: Sequence[Opening],
     cidr: str,
     instance_type: str,
+    template: Template,
 ) -> str:
-    """Make network, group and instance; what was made is released when one of them fails."""
+    """Make network, group and instance; what was made is released when one of them fails.
+
+    They are in the job's resource group.
+    """
+    job = store.jobs.find(image.job)
+    driver = driver.grouped(job.resource_group if job else "")
     attempt = random_text(12)
     made: list[tuple[Kind, str]] = []
     tags = {TAG_JOB: image.job, TAG_PURPOSE: INSTANCE}
@@ -66,6 +79,8 @@ def create_instance(
             image=image.id,
             instance_type=instance_type,
             system_disk_gib=0,
+            launch_template=template.id,
+            launch_template_version=template.version,
         )
         instance = driver.launch(spec, tags | _forwards(openings), token("instance"))
     except BaseException:

@@ -100,13 +100,21 @@ def create(
         list[str] | None,
         typer.Option(help="TCP port to open; local cloud: GUEST=HOST names the port on this machine."),
     ] = None,
+    launch_template: Annotated[
+        str, typer.Option(help="Launch template (lt-...) for what is not said; none: the job's.")
+    ] = "",
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Boot an instance from an image."""
     made = connect(data_dir).call(
         "CreateInstanceFromImage",
-        {"ImageId": image, "InstanceName": name or None, "OpenPort": open_port or None},
+        {
+            "ImageId": image,
+            "InstanceName": name or None,
+            "OpenPort": open_port or None,
+            "LaunchTemplateId": launch_template or None,
+        },
     )
     if as_json:
         show_json(made)

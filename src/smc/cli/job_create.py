@@ -97,7 +97,10 @@ def create(
         bool, typer.Option("--byol", help="The licence of Windows, RHEL or SUSE is brought along.")
     ] = False,
     launch_template: Annotated[
-        str, typer.Option(help="Launch template (lt-...) to be told of with the image; it is not changed.")
+        str,
+        typer.Option(
+            help="Launch template (lt-...) for instances made here from the image; it is not changed."
+        ),
     ] = "",
     container: Container = "",
     target_instance: TargetInstance = "",

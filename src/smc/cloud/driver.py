@@ -43,6 +43,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str = ""
     created: str = ""  # 2026-11-22T10:00:00Z
+    resource_group: str = ""
 
 
 class Power(Enum):
@@ -93,6 +94,8 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     bandwidth_mbit: int = 0  # to the public; 0: what an intermediate instance gets
     host_name: str = ""  # "": the cloud makes one of the id
     keeps_password: bool = False
+    launch_template: str = ""  # for what is not said here; then also the instance type, where that is ""
+    launch_template_version: str = ""  # "": its default
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +116,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     mac: str = ""
     instance_type: str = ""
     host_name: str = ""
+    resource_group: str = ""
     os: str = "linux"
     tags: dict[str, str] = {}
 
@@ -184,6 +188,10 @@ class Driver(Protocol):
 
     @property
     def exports(self) -> Exports: ...
+
+    def grouped(self, resource_group: str) -> "Driver":
+        """The same cloud; what is made through this one is in that resource group. "": the default one."""
+        ...
 
     def zones(self) -> Sequence[str]:
         """Zone ids, those first where an intermediate instance is in stock."""

@@ -3,6 +3,7 @@
 It ships so that any part of the center can be tried without a cloud. With a `file` it survives the process.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,6 +58,7 @@ class MemoryCloud:
         self.catalogue = MemoryCatalogue(self._desk)
         self.alterations = MemoryAlterations(self._desk)
         self.exports = MemoryExports(self._desk)
+        self._group = ""
 
     # What a test asks and does
 
@@ -87,6 +89,12 @@ class MemoryCloud:
 
     def user_data(self, instance: str) -> str:
         return self._desk.world.things[instance].user_data
+
+    def launched_as(self, instance: str) -> InstanceSpec:
+        """What was asked for."""
+        spec = self._desk.world.things[instance].spec
+        assert spec is not None, f"{instance} is no instance"
+        return spec
 
     def content(self, disk: str) -> str:
         """What is on it: "" blank, an image, or what was written."""
@@ -145,12 +153,17 @@ class MemoryCloud:
 
     # The contract
 
+    def grouped(self, resource_group: str) -> "MemoryCloud":
+        other = copy.copy(self)
+        other._group, other.alterations = resource_group, MemoryAlterations(self._desk, resource_group)
+        return other
+
     def zones(self) -> Sequence[str]:
         return ZONES
 
     def create_vpc(self, name: str, cidr: str, tags: Tags, token: str) -> str:
         thing = Thing(kind=Kind.VPC, name=name, tags=dict(tags), state="Pending", coming=[AVAILABLE])
-        thing.cidr = cidr
+        thing.cidr, thing.group = cidr, self._group
         return self._desk.make("create_vpc", token, (name, cidr), thing)
 
     def vpc_ready(self, vpc: str) -> bool:
@@ -185,6 +198,7 @@ class MemoryCloud:
     def create_security_group(self, vpc: str, name: str, tags: Tags, token: str) -> str:
         self._desk.look(Kind.VPC, vpc)
         thing = Thing(kind=Kind.SECURITY_GROUP, name=name, tags=dict(tags), parent=vpc, uses=[vpc])
+        thing.group = self._group
         return self._desk.make("create_security_group", token, (vpc, name), thing)
 
     def admit(self, group: str, port: int, cidr: str) -> None:
@@ -211,6 +225,7 @@ class MemoryCloud:
             parent=spec.vswitch,
             uses=[spec.vswitch, *groups],
             spec=spec,
+            group=self._group,
         )
         thing.zone = zone
         thing.address = self._desk.world.free_address(spec.vswitch)
@@ -274,6 +289,7 @@ class MemoryCloud:
             parent=disk,
             size_gib=of.size_gib,
             content=of.content,
+            group=self._group,
         )
         return self._desk.make("create_snapshot", token, (disk, name), thing)
 
@@ -305,6 +321,7 @@ class MemoryCloud:
                 size_gib=snapshots[0].size_gib,
                 content=snapshots[0].content,
                 image_spec=spec,
+                group=self._group,
             )
             image = self._desk.make("create_image", token, spec, thing)
             for snapshot in snapshots:
@@ -364,7 +381,10 @@ class MemoryCloud:
         with self._desk.lock:
             found = [t for t in self._desk.world.things.values() if tags.items() <= t.tags.items()]
         found.sort(key=lambda thing: (ORDER.index(thing.kind), thing.id))
-        return [Resource(kind=t.kind, id=t.id, name=t.name, created=CREATED) for t in found]
+        return [
+            Resource(kind=t.kind, id=t.id, name=t.name, created=CREATED, resource_group=t.group)
+            for t in found
+        ]
 
     def _named(self, name: str) -> Image | None:
         named = [t for t in self._desk.world.things.values() if t.kind is Kind.IMAGE and t.name == name]

@@ -9,8 +9,8 @@ from smc.cloud.memory_world import AVAILABLE, Thing
 
 
 class MemoryAlterations:
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, resource_group: str = "") -> None:
+        self._desk, self._group = desk, resource_group
 
     def replace_system_disk(self, instance: str, image: str, size_gib: int, token: str) -> str:
         def replace() -> str:
@@ -42,7 +42,7 @@ class MemoryAlterations:
 
     def create_disk(self, zone: str, name: str, size_gib: int, tags: Tags, token: str) -> str:
         thing = Thing(kind=Kind.DISK, name=name, tags=dict(tags), zone=zone, state="Creating", stays=True)
-        thing.coming, thing.size_gib = [AVAILABLE], size_gib
+        thing.coming, thing.size_gib, thing.group = [AVAILABLE], size_gib, self._group
         return self._desk.make("create_disk", token, (zone, name, size_gib), thing)
 
     def attach_disk(self, disk: str, instance: str) -> None:

@@ -56,5 +56,6 @@ def instance_of(world: World, thing: Thing) -> Instance | None:
         mac=f"00:16:3e:00:{number >> 8:02x}:{number & 255:02x}",
         instance_type=spec.instance_type or DEFAULT_TYPES[spec.architecture],
         host_name=spec.host_name or thing.id,
+        resource_group=thing.group,
         tags=dict(thing.tags),
     )

@@ -25,6 +25,7 @@ class Thing(msgspec.Struct, kw_only=True):
     kind: Kind
     name: str
     tags: dict[str, str]
+    group: str = ""  # resource group
     id: str = ""
     state: str = AVAILABLE
     coming: list[str] = []
@@ -109,6 +110,7 @@ class World(msgspec.Struct, kw_only=True):
 
     def _add_disk(self, instance: Thing, name: str, size_gib: int, *, system: bool) -> Thing:
         disk = Thing(kind=Kind.DISK, name=name, tags=dict(instance.tags), parent=instance.id)
+        disk.group = instance.group
         disk.size_gib, disk.system, disk.zone = size_gib, system, instance.zone
         self.add(disk)
         return disk

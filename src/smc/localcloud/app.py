@@ -15,6 +15,7 @@ from smc.localcloud.api import (
     images,
     instances,
     launch,
+    launch_templates,
     regions,
     replacing,
     tags,
@@ -68,6 +69,15 @@ def _ecs(cloud: Cloud) -> Actions:
         "ReplaceSystemDisk": on(replacing.ReplaceSystemDisk, replacing.replace_system_disk),
         "ResetDisk": on(replacing.ResetDisk, replacing.reset_disk),
         "RunInstances": on(launch.RunInstances, launch.run_instances),
+        "CreateLaunchTemplate": on(
+            launch_templates.CreateLaunchTemplate, launch_templates.create_launch_template
+        ),
+        "DescribeLaunchTemplates": on(
+            launch_templates.DescribeLaunchTemplates, launch_templates.describe_launch_templates
+        ),
+        "DeleteLaunchTemplate": on(
+            launch_templates.DeleteLaunchTemplate, launch_templates.delete_launch_template
+        ),
         "DescribeInstances": on(instances.DescribeInstances, instances.describe_instances),
         "DescribeInstanceStatus": on(instances.DescribeInstanceStatus, instances.describe_instance_status),
         "StartInstance": on(instances.StartInstance, instances.start_instance),

@@ -24,6 +24,8 @@ STATUSES = {
     "InvalidImageId.NotReady": 403,
     "InvalidImageType.NotSupported": 403,
     "IncorrectImageStatus": 403,
+    "InvalidLaunchTemplate.NotFound": 404,
+    "InvalidLaunchTemplateVersion.NotFound": 404,
     "InvalidOSSBucket.NotFound": 404,
     "InvalidTaskId.NotFound": 404,
     "InvalidImageName.Duplicated": 403,

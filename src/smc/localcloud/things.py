@@ -20,6 +20,7 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     created: str = ""  # 2026-11-22T10:00:00Z
     tags: dict[str, str] = {}
+    resource_group: str = ""
 
 
 class Vpc(Thing, frozen=True, kw_only=True):
@@ -30,6 +31,17 @@ class VSwitch(Thing, frozen=True, kw_only=True):
     vpc: str
     zone: str
     cidr: str
+
+
+class LaunchTemplate(Thing, frozen=True, kw_only=True):
+    """Its one version. What of it is not "" is taken where a request says nothing."""
+
+    image: str = ""
+    instance_type: str = ""
+    vswitch: str = ""
+    security_group: str = ""
+    host_name: str = ""
+    user_data: str = ""
 
 
 class Direction(Enum):

@@ -89,6 +89,8 @@ class Center:
         return self.store.sources.enrol(request, "198.51.100.7")[0].id
 
     def new_job(self, *source: str, **request: object) -> str:
+        """`request`: fields of `JobRequest`, and `resource_group`."""
+        resource_group = str(request.pop("resource_group", ""))
         wishes = {"image_name": "web-image", **request}
         return self.store.jobs.create(
             NewJob(
@@ -99,6 +101,7 @@ class Center:
                 request=JobRequest(**wishes),  # type: ignore[arg-type]  # fields by name
                 plan=PLAN,
                 valid_until=self.store.clock.now() + 86400,
+                resource_group=resource_group,
             )
         )
 

@@ -82,7 +82,22 @@ def test_a_brought_licence_is_a_tag_and_a_launch_template_is_told_of(center: Cen
     image = center.ends_as(job, JobStatus.FINISHED).image_id
     assert center.cloud.tags(image)["smc:license"] == "BYOL"
     _, lines = center.store.log.page(job, offset=0, limit=1000)
-    assert any("lt-1 was not changed" in line.message and image in line.message for line in lines)
+    assert any("launch template lt-1" in line.message and image in line.message for line in lines)
+
+
+def test_all_that_is_made_for_a_job_is_in_its_resource_group(center: Center) -> None:
+    center.ends.hold_at = 100
+    job = center.new_job(resource_group="rg-web")
+    center.start(job)
+    until(lambda: center.ends.copied)
+    grouped = {Kind.VPC, Kind.SECURITY_GROUP, Kind.INSTANCE, Kind.DISK}
+    made = {found.kind: found.resource_group for found in center.cloud.find({TAG_JOB: job})}
+    assert {kind for kind, group in made.items() if group == "rg-web"} == grouped
+    assert made.keys() - grouped == {Kind.VSWITCH}, "which has that of its VPC"
+    center.ends.hold_at = 2000
+    center.ends_as(job, JobStatus.FINISHED)
+    left = {(found.kind, found.resource_group) for found in center.cloud.find({TAG_JOB: job})}
+    assert left == {(Kind.IMAGE, "rg-web"), (Kind.SNAPSHOT, "rg-web")}
 
 
 def test_only_the_source_may_reach_the_receiver(center: Center) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from smc.base.errors import UserError
 from smc.center.api.context import Context
-from smc.center.api.words import Text, check_name, invalid, written
-from smc.center.instances import Opening, create_instance, delete_instance
+from smc.center.api.words import Short, Text, check_name, invalid, written
+from smc.center.instances import Opening, Template, create_instance, delete_instance
 from smc.center.store.resources import IMAGE, INSTANCE
 from smc.center.store.values import Made
 from smc.cloud.driver import Kind
@@ -33,6 +33,8 @@ class CreateInstanceFromImage(Request, frozen=True, kw_only=True):
     open_port: tuple[str, ...] = ()
     source_cidr_ip: Text = ""
     instance_type: Text = ""
+    launch_template_id: Short = ""
+    launch_template_version: Short = ""
 
 
 class DeleteInstanceFromImage(Request, frozen=True, kw_only=True):
@@ -96,7 +98,8 @@ class ImageActions:
 
     def _create_instance(self, request: CreateInstanceFromImage, caller: Caller) -> Reply:
         """Make an instance with a network of its own. `OpenPort`: TCP ports, `22` or in a local cloud
-        `22=40022`, which `SourceCidrIp` may reach (default: the caller).
+        `22=40022`, which `SourceCidrIp` may reach (default: the caller). What is not said is taken from the
+        launch template, the job's if none is given; then also the instance type.
         """
         image = self._image(request.image_id)
         if request.instance_name:
@@ -109,8 +112,16 @@ class ImageActions:
             openings=_openings(request.open_port),
             cidr=request.source_cidr_ip or _only(caller.address),
             instance_type=request.instance_type,
+            template=self._template(request, image),
         )
         return {"InstanceId": instance}
+
+    def _template(self, request: CreateInstanceFromImage, image: Made) -> Template:
+        """That of the request, else that of the job."""
+        job = self._store.jobs.find(image.job)
+        if request.launch_template_id or job is None:
+            return Template(id=request.launch_template_id, version=request.launch_template_version)
+        return Template(id=job.request.launch_template_id, version=job.request.launch_template_version)
 
     def _delete_instance(self, request: DeleteInstanceFromImage, _caller: Caller) -> Reply:
         """Release such an instance with what was made for it."""

@@ -116,6 +116,10 @@ class Work:
                 ) from why
             self._closing.wait(pause or self.settings.cloud_seconds)
 
+    def grouped(self, run: str) -> Driver:
+        """What is made through it is in the job's resource group."""
+        return self.driver.grouped(self.current(run)[0].resource_group)
+
     def look_whether_it_closes(self) -> None:
         """Raises `CenterStops`."""
         if self._closing.is_set():

@@ -8,7 +8,7 @@ from smc.center.jobs.work import Work
 from smc.center.store.resources import INSTANCE, VERIFICATION
 from smc.center.store.verifications import Verification, VerificationState
 from smc.center.verification.probe import free_port
-from smc.cloud.driver import TAG_FORWARD, TAG_JOB, TAG_PURPOSE, TAG_RUN, InstanceSpec, Kind
+from smc.cloud.driver import TAG_FORWARD, TAG_JOB, TAG_PURPOSE, TAG_RUN, Driver, InstanceSpec, Kind
 
 VPC_CIDR, VSWITCH_CIDR = "172.30.0.0/16", "172.30.0.0/24"  # beside 172.31, which kept instances get
 NAME = "smc-verify"
@@ -33,7 +33,7 @@ def make_network(work: Work, one: Verification) -> dict[str, str]:
             code="OperationDenied.NoStock",
             hint="Choose a vSwitch.",
         )
-    vpc = kept(work, one, Kind.VPC) or work.driver.create_vpc(
+    vpc = kept(work, one, Kind.VPC) or grouped(work, one).create_vpc(
         _name(one), VPC_CIDR, tags(one), token(one, "vpc")
     )
     if not work.driver.vpc_ready(vpc):
@@ -46,9 +46,15 @@ def make_network(work: Work, one: Verification) -> dict[str, str]:
     return {"vpc": vpc, "vswitch": vswitch, "zone": zones[0]}
 
 
+def grouped(work: Work, one: Verification) -> Driver:
+    """What is made through it is in the resource group of the job."""
+    job = work.store.jobs.find(one.job)
+    return work.driver.grouped(job.resource_group if job else "")
+
+
 def make_group(work: Work, one: Verification, network: dict[str, str]) -> str:
     """Closed before anything starts in it."""
-    group = kept(work, one, Kind.SECURITY_GROUP) or work.driver.create_security_group(
+    group = kept(work, one, Kind.SECURITY_GROUP) or grouped(work, one).create_security_group(
         network["vpc"], _name(one), tags(one), token(one, "group")
     )
     cidr = work.settings.center_cidr
@@ -78,7 +84,7 @@ def launch(
         instance_type=one.wish.instance_type,
         system_disk_gib=0,
     )
-    instance = kept(work, one, Kind.INSTANCE) or work.driver.launch(
+    instance = kept(work, one, Kind.INSTANCE) or grouped(work, one).launch(
         spec, tags(one) | forwards, token(one, "instance")
     )
     work.store.verifications.hold_instance(one.id, instance)

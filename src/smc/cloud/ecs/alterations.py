@@ -16,7 +16,8 @@ NOTHING = "#cloud-config\n{}\n"  # the API takes no empty user data; cloud-init 
 
 
 class EcsAlterations:
-    def __init__(self, calls: Calls, inventory: Inventory) -> None:
+    def __init__(self, calls: Calls, inventory: Inventory, resource_group: str = "") -> None:
+        self._group = resource_group or None
         self._calls = calls
         self._inventory = inventory
 
@@ -35,6 +36,7 @@ class EcsAlterations:
 
     def create_disk(self, zone: str, name: str, size_gib: int, tags: Tags, token: str) -> str:
         request = ecs.CreateDiskRequest(
+            resource_group_id=self._group,
             region_id=self._calls.region,
             zone_id=zone,
             disk_name=name,

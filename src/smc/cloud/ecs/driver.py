@@ -47,22 +47,30 @@ BOOT_MODES = {Firmware.BIOS: "BIOS", Firmware.UEFI: "UEFI"}
 class EcsDriver:
     """`Driver`. `ports` are those a receiver may listen on: one in ECS, free ones of this host locally."""
 
-    def __init__(self, access: EcsAccess, *, ports: range = range(PORT, PORT + 1)) -> None:
+    def __init__(
+        self, access: EcsAccess, *, ports: range = range(PORT, PORT + 1), resource_group: str = ""
+    ) -> None:
+        self._access, self._ports, self._group = access, ports, resource_group or None
         self._calls = Calls(access)
-        self._ports = ports
         self._inventory = Inventory(self._calls)
         self._stock = Stock(self._calls)
-        self._launcher = Launcher(self._calls, self._inventory, self._stock)
+        self._launcher = Launcher(self._calls, self._inventory, self._stock, resource_group)
         self._region = access.region
         self.catalogue = EcsCatalogue(self._inventory, self._stock)
-        self.alterations = EcsAlterations(self._calls, self._inventory)
+        self.alterations = EcsAlterations(self._calls, self._inventory, resource_group)
         self.exports = EcsExports(self._calls)
+
+    def grouped(self, resource_group: str) -> "EcsDriver":
+        if resource_group == (self._group or ""):
+            return self
+        return EcsDriver(self._access, ports=self._ports, resource_group=resource_group)
 
     def zones(self) -> Sequence[str]:
         return self._stock.zones()
 
     def create_vpc(self, name: str, cidr: str, tags: Tags, token: str) -> str:
         request = vpc.CreateVpcRequest(
+            resource_group_id=self._group,
             region_id=self._region,
             vpc_name=name,
             cidr_block=cidr,
@@ -94,6 +102,7 @@ class EcsDriver:
 
     def create_security_group(self, vpc_id: str, name: str, tags: Tags, token: str) -> str:
         request = ecs.CreateSecurityGroupRequest(
+            resource_group_id=self._group,
             region_id=self._region,
             vpc_id=vpc_id,
             security_group_name=name,
@@ -145,6 +154,7 @@ class EcsDriver:
 
     def create_snapshot(self, disk: str, name: str, tags: Tags, token: str) -> str:
         request = ecs.CreateSnapshotRequest(
+            resource_group_id=self._group,
             disk_id=disk,
             snapshot_name=name,
             tag=rows.tags(ecs.CreateSnapshotRequestTag, tags),
@@ -162,6 +172,7 @@ class EcsDriver:
 
     def create_image(self, spec: ImageSpec, tags: Tags, token: str) -> str:
         request = ecs.CreateImageRequest(
+            resource_group_id=self._group,
             region_id=self._region,
             image_name=spec.name,
             description=spec.description,

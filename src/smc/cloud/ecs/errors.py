@@ -94,6 +94,12 @@ _MEANINGS: tuple[tuple[str, type[SmcError], str], ...] = (
     ("InvalidRamRole", UserError, "Name a role that lets the image service write into the bucket."),
     ("InvalidImageFormat", UserError, "Choose another format."),
     ("InvalidRegionId", UserError, "Choose a region of the cloud."),
+    (
+        "InvalidLaunchTemplate",
+        UserError,
+        "Choose a launch template of the region, and a version that it has.",
+    ),
+    ("InvalidResourceGroup", UserError, "Choose a resource group of the account."),
     ("InvalidZoneId", UserError, "Choose a zone of the region."),
     ("OperationDenied", UserError, "See the message; the cloud's console tells more."),
 )

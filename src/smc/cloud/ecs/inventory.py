@@ -66,6 +66,7 @@ class Inventory:
                 id=getattr(row, self._entries[kind].id),
                 name=getattr(row, self._entries[kind].name) or "",
                 created=row.creation_time or "",
+                resource_group=row.resource_group_id or "",
             )
             for kind in ORDER
             for row in self.tagged(kind, tags)

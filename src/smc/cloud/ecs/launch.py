@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import logging
+from collections.abc import Sequence
 
 from alibabacloud_ecs20140526 import models
 
@@ -26,7 +27,8 @@ log = logging.getLogger(__name__)
 
 
 class Launcher:
-    def __init__(self, calls: Calls, inventory: Inventory, stock: Stock) -> None:
+    def __init__(self, calls: Calls, inventory: Inventory, stock: Stock, resource_group: str = "") -> None:
+        self._group = resource_group or None
         self._calls = calls
         self._inventory = inventory
         self._stock = stock
@@ -38,7 +40,7 @@ class Launcher:
             return made
         zone = spec.zone or self._zone(spec.vswitch)
         image = spec.image or self._stock.system_image(spec.architecture)
-        kinds = self._stock.types(zone, spec.architecture, spec.instance_type)
+        kinds = self._kinds(spec, zone)
         for kind in kinds[:MOST_TYPES]:
             try:
                 return self._run(spec, {**tags, TAG_REQUEST: f"{token}.{digest}"}, token, zone, image, kind)
@@ -51,6 +53,12 @@ class Launcher:
             code="OperationDenied.NoStock",
             hint="Choose a vSwitch in another zone or an instance type, or try later.",
         )
+
+    def _kinds(self, spec: InstanceSpec, zone: str) -> Sequence[str]:
+        """ "" leaves it to the launch template."""
+        if spec.launch_template and not spec.instance_type:
+            return [""]
+        return self._stock.types(zone, spec.architecture, spec.instance_type)
 
     def _made_before(self, token: str, digest: str) -> str:
         """The stock changes between two attempts: the cloud's own token would not stop a second type."""
@@ -72,7 +80,10 @@ class Launcher:
             region_id=self._calls.region,
             zone_id=zone,
             image_id=image,
-            instance_type=kind,
+            resource_group_id=self._group,
+            launch_template_id=spec.launch_template or None,
+            launch_template_version=spec.launch_template_version or None,
+            instance_type=kind or None,
             instance_name=spec.name,
             v_switch_id=spec.vswitch,
             security_group_ids=[spec.security_group, *spec.more_groups],

@@ -37,6 +37,7 @@ def instance(row: Any) -> Instance:  # Any: a row of the SDK, here and below
         mac=(primary[0].mac_address or "") if primary else "",
         instance_type=row.instance_type or "",
         host_name=row.host_name or "",
+        resource_group=row.resource_group_id or "",
         os=row.ostype or "linux",
         tags={tag.tag_key: tag.tag_value or "" for tag in listed(row.tags, "tag")},
     )

@@ -13,6 +13,7 @@ from smc.localcloud.things import (
     Export,
     Image,
     Instance,
+    LaunchTemplate,
     SecurityGroup,
     Snapshot,
     Thing,
@@ -31,6 +32,7 @@ NOT_FOUND: Mapping[type[Thing], str] = {
     Vpc: "InvalidVpcId.NotFound",
     VSwitch: "InvalidVSwitchId.NotFound",
     SecurityGroup: "InvalidSecurityGroupId.NotFound",
+    LaunchTemplate: "InvalidLaunchTemplate.NotFound",
     Instance: "InvalidInstanceId.NotFound",
     Disk: "InvalidDiskId.NotFound",
     Snapshot: "InvalidSnapshotId.NotFound",
@@ -59,9 +61,13 @@ class Tag(Request, frozen=True, kw_only=True):
 
 
 class Tagged(Regional, frozen=True, kw_only=True):
-    """Makes something, or asks for what carries tags: key and value, or key with any value."""
+    """Makes something, or asks for what carries tags: key and value, or key with any value.
+
+    In a resource group, or any; which there are is another service's matter, so none is refused.
+    """
 
     tags: tuple[Tag, ...] = msgspec.field(name="Tag", default=())
+    resource_group_id: Name = ""
 
 
 class Paged(Tagged, frozen=True, kw_only=True):

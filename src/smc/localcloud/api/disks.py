@@ -54,6 +54,7 @@ def describe_disks(cloud: Cloud, request: DescribeDisks) -> Reply:
         cloud.store.all(Disk),
         ids_of(request.disk_ids, "DiskIds"),
         request.tags,
+        resource_group=request.resource_group_id,
         name=request.disk_name,
         instance=request.instance_id,
         source_snapshot=request.snapshot_id,
@@ -96,6 +97,7 @@ def create_disk(cloud: Cloud, request: CreateDisk) -> Reply:
             base=of_snapshot(snapshot.id) if snapshot else "",
             source_snapshot=request.snapshot_id,
             tags=tags_of(request),
+            resource_group=request.resource_group_id,
             delete_with_instance=False,
         )
         cloud.store.put(disk)
@@ -186,6 +188,7 @@ def new_disk(
     source_snapshot: str = "",
     image: str = "",
     tags: Mapping[str, str] | None = None,
+    resource_group: str = "",
     delete_with_instance: bool = True,
 ) -> Disk:
     return Disk(
@@ -194,6 +197,7 @@ def new_disk(
         description=description,
         created=stamp(cloud.now()),
         tags=dict(tags or {}),
+        resource_group=resource_group,
         size_gib=size_gib,
         status=DiskStatus.CREATING,
         zone=zone,
@@ -280,5 +284,6 @@ def _disk(cloud: Cloud, disk: Disk) -> Mapping[str, object]:
         "ImageId": disk.image,
         "SourceSnapshotId": disk.source_snapshot,
         "CreationTime": disk.created,
+        "ResourceGroupId": disk.resource_group,
         "Tags": ecs_tags(disk),
     }

@@ -47,6 +47,7 @@ def create_security_group(cloud: Cloud, request: CreateSecurityGroup) -> Reply:
             description=request.description,
             created=stamp(cloud.now()),
             tags=tags_of(request),
+            resource_group=request.resource_group_id,
             vpc=get(cloud, Vpc, request.vpc_id).id,
         )
         cloud.store.put(group)
@@ -130,6 +131,7 @@ def describe_security_groups(cloud: Cloud, request: DescribeSecurityGroups) -> R
         cloud.store.all(SecurityGroup),
         ids_of(request.security_group_ids, "SecurityGroupIds"),
         request.tags,
+        resource_group=request.resource_group_id,
         id=request.security_group_id,
         name=request.security_group_name,
         vpc=request.vpc_id,
@@ -259,6 +261,7 @@ def _group(cloud: Cloud, group: SecurityGroup) -> Reply:
         "CreationTime": group.created,
         "EcsCount": len(users),
         "RuleCount": len(group.rules),
+        "ResourceGroupId": group.resource_group,
         "Tags": ecs_tags(group),
     }
 

@@ -63,6 +63,7 @@ def create_snapshot(cloud: Cloud, request: CreateSnapshot) -> Reply:
             description=request.description,
             created=stamp(cloud.now()),
             tags=tags_of(request),
+            resource_group=request.resource_group_id,
             disk=disk.id,
             size_gib=disk.size_gib,
             system=disk.system,
@@ -87,6 +88,7 @@ def describe_snapshots(cloud: Cloud, request: DescribeSnapshots) -> Reply:
         cloud.store.all(Snapshot),
         ids_of(request.snapshot_ids, "SnapshotIds"),
         request.tags,
+        resource_group=request.resource_group_id,
         name=request.snapshot_name,
         disk=request.disk_id,
     )
@@ -156,6 +158,7 @@ def create_image(cloud: Cloud, request: CreateImage) -> Reply:
             description=request.description,
             created=stamp(cloud.now()),
             tags=tags_of(request),
+            resource_group=request.resource_group_id,
             status=ImageStatus.CREATING,
             platform=request.platform,
             architecture=Architecture(request.architecture),
@@ -187,6 +190,7 @@ def describe_images(cloud: Cloud, request: DescribeImages) -> Reply:
         cloud.store.all(Image),
         request.image_id.split(",") if request.image_id else None,
         request.tags,
+        resource_group=request.resource_group_id,
         name=request.image_name,
         family=request.image_family,
     )
@@ -317,6 +321,7 @@ def _snapshot(cloud: Cloud, snapshot: Snapshot) -> Mapping[str, object]:
         "Usage": "image" if _images_of(cloud, snapshot) else "none",
         "Encrypted": False,
         "CreationTime": snapshot.created,
+        "ResourceGroupId": snapshot.resource_group,
         "Tags": ecs_tags(snapshot),
     }
 
@@ -356,5 +361,6 @@ def _image(cloud: Cloud, image: Image) -> Mapping[str, object]:
                 for index, disk in enumerate(image.disks)
             ]
         },
+        "ResourceGroupId": image.resource_group,
         "Tags": ecs_tags(image),
     }

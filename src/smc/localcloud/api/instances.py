@@ -34,6 +34,7 @@ def describe_instances(cloud: Cloud, request: DescribeInstances) -> Reply:
         cloud.store.all(Instance),
         ids_of(request.instance_ids, "InstanceIds"),
         request.tags,
+        resource_group=request.resource_group_id,
         name=request.instance_name,
         image=request.image_id,
         vpc=request.vpc_id,
@@ -231,5 +232,6 @@ def _instance(cloud: Cloud, instance: Instance) -> Mapping[str, object]:
         },
         "SecurityGroupIds": {"SecurityGroupId": list(instance.groups)},
         "OperationLocks": {"LockReason": []},
+        "ResourceGroupId": instance.resource_group,
         "Tags": ecs_tags(instance),
     }

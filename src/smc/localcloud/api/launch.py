@@ -20,6 +20,7 @@ from smc.localcloud.things import (
     ImageStatus,
     Instance,
     InstanceStatus,
+    LaunchTemplate,
     SecurityGroup,
     VSwitch,
     new_id,
@@ -52,9 +53,11 @@ class DataDisk(Request, frozen=True, kw_only=True):
 
 
 class RunInstances(Tagged, frozen=True, kw_only=True):
-    image_id: str
-    instance_type: str
-    v_switch_id: str
+    launch_template_id: str = ""
+    launch_template_version: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    image_id: str = ""
+    instance_type: str = ""
+    v_switch_id: str = ""
     security_group_id: str = ""
     security_group_ids: tuple[str, ...] = ()
     instance_name: Name = ""
@@ -71,13 +74,36 @@ class RunInstances(Tagged, frozen=True, kw_only=True):
 
 
 def run_instances(cloud: Cloud, request: RunInstances) -> Reply:
-    _check(request)
-
     def make() -> Reply:
-        made = [_make(cloud, request) for _ in range(request.amount)]
+        complete = filled(cloud, request)
+        _check(complete)
+        made = [_make(cloud, complete) for _ in range(complete.amount)]
         return {"InstanceIdSets": {"InstanceIdSet": made}}
 
     return once(cloud, request, request.client_token, make)
+
+
+def filled(cloud: Cloud, request: RunInstances) -> RunInstances:
+    """With what its launch template says and it does not. Raises `UserError` (`InvalidLaunchTemplate*`)."""
+    if not request.launch_template_id:
+        return request
+    template = get(cloud, LaunchTemplate, request.launch_template_id)
+    if request.launch_template_version not in (None, 1):
+        raise UserError(
+            f"Launch template {template.id} has no version {request.launch_template_version}.",
+            code="InvalidLaunchTemplateVersion.NotFound",
+            hint="Those of the local cloud have version 1 alone.",
+        )
+    group = "" if request.security_group_ids else request.security_group_id or template.security_group
+    return msgspec.structs.replace(
+        request,
+        image_id=request.image_id or template.image,
+        instance_type=request.instance_type or template.instance_type,
+        v_switch_id=request.v_switch_id or template.vswitch,
+        security_group_id=group,
+        host_name=request.host_name or template.host_name,
+        user_data=request.user_data or template.user_data,
+    )
 
 
 def check_user_data(text: str) -> None:
@@ -94,6 +120,13 @@ def check_user_data(text: str) -> None:
 
 
 def _check(request: RunInstances) -> None:
+    for parameter, given in (
+        ("ImageId", request.image_id),
+        ("InstanceType", request.instance_type),
+        ("VSwitchId", request.v_switch_id),
+    ):
+        if not given:
+            raise UserError(f"The parameter {parameter} is missing.", code=f"MissingParameter.{parameter}")
     check_user_data(request.user_data)
     if len(request.data_disks) > MOST_DATA_DISKS:
         raise UserError(
@@ -124,6 +157,7 @@ def _make(cloud: Cloud, request: RunInstances) -> str:
         description=request.description,
         created=stamp(cloud.now()),
         tags=tags_of(request),
+        resource_group=request.resource_group_id,
         status=InstanceStatus.PENDING,
         image=image.id,
         instance_type=kind.id,
@@ -230,6 +264,7 @@ def _disks(cloud: Cloud, request: RunInstances, image: Image, instance: Instance
         msgspec.structs.replace(
             disk,
             tags=instance.tags,
+            resource_group=instance.resource_group,
             instance=instance.id,
             device=f"/dev/xvd{chr(ord('a') + index)}",
             attached=instance.created,

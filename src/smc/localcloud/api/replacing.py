@@ -53,6 +53,7 @@ def replace_system_disk(cloud: Cloud, request: ReplaceSystemDisk) -> Reply:
                 tags=old.tags,
                 delete_with_instance=old.delete_with_instance,
             ),
+            resource_group=old.resource_group,
             instance=instance.id,
             device=DEVICES[0],
             attached=stamp(cloud.now()),

@@ -37,6 +37,7 @@ def create_vpc(cloud: Cloud, request: CreateVpc) -> Reply:
             description=request.description,
             created=stamp(cloud.now()),
             tags=tags_of(request),
+            resource_group=request.resource_group_id,
             cidr=str(cidr),
         )
         cloud.store.put(vpc)
@@ -44,7 +45,7 @@ def create_vpc(cloud: Cloud, request: CreateVpc) -> Reply:
             "VpcId": vpc.id,
             "VRouterId": _router(vpc),
             "RouteTableId": _table(vpc),
-            "ResourceGroupId": "",
+            "ResourceGroupId": vpc.resource_group,
         }
 
     return once(cloud, request, request.client_token, make)
@@ -56,7 +57,13 @@ class DescribeVpcs(Paged, frozen=True, kw_only=True):
 
 
 def describe_vpcs(cloud: Cloud, request: DescribeVpcs) -> Reply:
-    found = choose(cloud.store.all(Vpc), _ids(request.vpc_id), request.tags, name=request.vpc_name)
+    found = choose(
+        cloud.store.all(Vpc),
+        _ids(request.vpc_id),
+        request.tags,
+        name=request.vpc_name,
+        resource_group=request.resource_group_id,
+    )
     counters, vpcs = page(found, request, lambda vpc: _vpc(cloud, vpc))
     return {**counters, "Vpcs": {"Vpc": vpcs}}
 
@@ -110,6 +117,7 @@ def create_v_switch(cloud: Cloud, request: CreateVSwitch) -> Reply:
             description=request.description,
             created=stamp(cloud.now()),
             tags=tags_of(request),
+            resource_group=request.resource_group_id,
             vpc=vpc.id,
             zone=request.zone_id,
             cidr=str(cidr),
@@ -132,6 +140,7 @@ def describe_v_switches(cloud: Cloud, request: DescribeVSwitches) -> Reply:
         cloud.store.all(VSwitch),
         _ids(request.v_switch_id),
         request.tags,
+        resource_group=request.resource_group_id,
         name=request.v_switch_name,
         vpc=request.vpc_id,
         zone=request.zone_id,
@@ -201,6 +210,7 @@ def _vpc(cloud: Cloud, vpc: Vpc) -> Reply:
         "VRouterId": _router(vpc),
         "RouterTableIds": {"RouterTableIds": [_table(vpc)]},
         "VSwitchIds": {"VSwitchId": [item.id for item in cloud.store.all(VSwitch) if item.vpc == vpc.id]},
+        "ResourceGroupId": vpc.resource_group,
         "Tags": _tags(vpc),
     }
 
@@ -218,6 +228,7 @@ def _vswitch(cloud: Cloud, vswitch: VSwitch) -> Reply:
         "AvailableIpAddressCount": network.free_addresses(vswitch, [item.id for item in taken]),
         "CreationTime": vswitch.created,
         "IsDefault": False,
+        "ResourceGroupId": vswitch.resource_group,
         "Tags": _tags(vswitch),
     }
 

@@ -77,7 +77,7 @@ def _temp_disk(work: Work, run: str, job: Job, taken: Takeover) -> str:
     disk = disks[0] if disks else ""
     if not disk:
         size = target_gib(job.plan.disks[0])
-        disk = work.driver.alterations.create_disk(
+        disk = work.grouped(run).alterations.create_disk(
             taken.zone, TEMP_DISK, size, tags(run), token(run, "temp-disk")
         )
         work.store.log.add(job.id, f"Made the disk {disk} ({TEMP_DISK}).")

@@ -110,8 +110,10 @@ def launch_there(work: Work, run: str, image: str, snapshots: list[str]) -> str:
     what = f"Making the instance in {job.request.zone_id}"
     work.store.jobs.reach(now, BusinessStatus.PROCESSING, note=what, progress=86.0)
     spec = _like(work, job, image, snapshots)
-    marks = own_tags(_old(work, job)) | tags(run, MOVED)
-    moved = work.wait_for(run, lambda: work.driver.launch(spec, marks, token(run, "cross")), what)
+    old = _old(work, job)
+    marks = own_tags(old) | tags(run, MOVED)
+    cloud = work.driver.grouped(job.resource_group or old.resource_group)
+    moved = work.wait_for(run, lambda: cloud.launch(spec, marks, token(run, "cross")), what)
     work.record(run, Kind.INSTANCE, moved, spec.name, purpose=MOVED)
     work.store.log.add(job.id, f"Made the instance {moved} in {job.request.zone_id}.")
     return moved

@@ -126,7 +126,9 @@ def create_image(
     """
     image = work.wait_for(
         run,
-        lambda: work.driver.create_image(spec, {**tags(run, purpose), **(more or {})}, token(run, what)),
+        lambda: work.grouped(run).create_image(
+            spec, {**tags(run, purpose), **(more or {})}, token(run, what)
+        ),
         f"making the image {spec.name}",
     )
     work.record(run, Kind.IMAGE, image, spec.name, purpose=purpose)
@@ -148,9 +150,8 @@ def deliver(work: Work, run: str, image: str) -> None:
     work.store.jobs.deliver(now, image)
     work.store.log.add(job.id, f"The image {image} is there.")
     if template := job.request.launch_template_id:  # no call of the Driver changes one
-        work.store.log.add(
-            job.id, f"The launch template {template} was not changed: choose {image} in it for new instances."
-        )
+        told = f"Instances made here from {image} take the rest from the launch template {template}"
+        work.store.log.add(job.id, f"{told}, which was not changed: choose the image in it for others.")
 
 
 def _cut(name: str, suffix: str) -> str:
@@ -161,7 +162,7 @@ def take_snapshot(work: Work, run: str, disk: str, name: str, what: str, purpose
     """Asked for, and not yet ready. `what` makes the token."""
     snapshot = work.wait_for(
         run,
-        lambda: work.driver.create_snapshot(disk, name, tags(run, purpose), token(run, what)),
+        lambda: work.grouped(run).create_snapshot(disk, name, tags(run, purpose), token(run, what)),
         f"taking a snapshot of {disk}",
     )
     work.record(run, Kind.SNAPSHOT, snapshot, name, purpose=purpose)

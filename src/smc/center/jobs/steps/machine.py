@@ -126,7 +126,7 @@ def _make(work: Work, run: str, network: Network, group: str) -> str:
     )
     instance = work.wait_for(
         run,
-        lambda: work.driver.launch(spec, tags(run), token(run, "instance")),
+        lambda: work.grouped(run).launch(spec, tags(run), token(run, "instance")),
         "making the intermediate instance",
     )
     work.record(run, Kind.INSTANCE, instance, NAME)

@@ -49,7 +49,9 @@ def make_group(work: Work, run: str, network: Network) -> str:
     if not group:
         group = work.wait_for(
             run,
-            lambda: work.driver.create_security_group(network.vpc, name, tags(run), token(run, "group")),
+            lambda: work.grouped(run).create_security_group(
+                network.vpc, name, tags(run), token(run, "group")
+            ),
             "making the security group",
         )
         work.record(run, Kind.SECURITY_GROUP, group, name)
@@ -78,7 +80,7 @@ def _make_vpc(work: Work, run: str) -> str:
     name = f"smc-{work.current(run)[0].id}"
     vpc = work.wait_for(
         run,
-        lambda: work.driver.create_vpc(name, CIDR, tags(run), token(run, "vpc")),
+        lambda: work.grouped(run).create_vpc(name, CIDR, tags(run), token(run, "vpc")),
         "making the VPC",
     )
     work.record(run, Kind.VPC, vpc, name)
