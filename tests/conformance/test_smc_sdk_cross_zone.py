@@ -175,6 +175,8 @@ def test_it_is_named_timed_and_kept_longer_and_no_more(here: Living, before: Bef
         call(here.sdk, "ModifyReplicationJobAttribute", JobId=job, ImageName="x1", Name="y1")
     with refused("JobType.NotSupported", match="migration test"):
         call(here.sdk, "RetryDrill", JobId=job)
+    with refused("JobType.NotSupported", match="A plan"):
+        call(here.sdk, "DescribePlan", JobId=job)
     (seen,) = told(here, job_id=[job])
     assert (seen.name, seen.description, seen.tags.tag[0].value) == ("move-shop", "by-night", "shop")
 

@@ -1,6 +1,5 @@
 """A real machine goes into the other zone of the local cloud: it boots there with what was on its disks."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,15 +33,6 @@ sync
 touch /root/ready
 """
 MARKS = "test -e /root/ready && cat /root/mark && mount -L shop /mnt && cat /mnt/mark; umount /mnt"
-
-
-@pytest.fixture
-def center(tmp_path: Path) -> Iterator[Center]:
-    started = Center(tmp_path / "data")
-    started.start()
-    yield started
-    started.stop()
-    print(started.last_lines())
 
 
 class Shop:

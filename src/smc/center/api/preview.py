@@ -8,6 +8,7 @@ from smc.center.api import layout
 from smc.center.api.asked.disks import check_disks
 from smc.center.api.asked.draft import Asking, Draft, draft_of, plan_of
 from smc.center.api.context import Context
+from smc.center.api.cross_zone import require_server_job
 from smc.center.api.job_parameters import (
     DataDisk,
     ModifyReplicationJobAttribute,
@@ -56,7 +57,8 @@ class PlanActions:
             data_disk=request.data_disk,
             disks=request.disks,
         )
-        draft = check_disks(Asking(self._context, source, sent, is_new=not request.job_id), before)
+        asking = Asking(context=self._context, source=source, sent=sent, is_new=not request.job_id)
+        draft = check_disks(asking, before)
         plan = plan_of(source, draft)
         wishes = Wishes(parts=draft.request.parts, lvm=draft.request.lvm)
         smallest = smallest_gib(source.server, Limits(), wishes)
@@ -70,6 +72,7 @@ class PlanActions:
     def _before(self, request: DescribePlan) -> tuple[Source, Draft]:
         if request.job_id:
             job = self._context.job(request.job_id)
+            require_server_job(job.moved_instance, "A plan")
             return self._context.source(job.source_id), draft_of(job)
         if not request.source_id:
             raise UserError(
