@@ -251,7 +251,7 @@ def test_a_job_whose_time_is_over_expires_and_is_deleted_a_week_later(life: Livi
     assert (found["Status"], found["NextStartTime"]) == ("Expired", "")
     until(lambda: life.job(job)["KeptResources"]["KeptResource"] == [])
     until(lambda: kinds(life) <= {Kind.IMAGE, Kind.SNAPSHOT})
-    assert life.job(job)["TransitionInstanceId"] == ""
+    until(lambda: life.job(job)["TransitionInstanceId"] == "")
     for call_it in (life.start, life.stop):
         with refused("ReplicationJob.InvalidStatus"):
             call_it(job)
@@ -284,6 +284,18 @@ def told(life: Living, job: str) -> list[str]:
     """The kinds of its newest two events, the older one first."""
     found = call(life.sdk, "DescribeEvents", JobId=[job], PageSize=2)["Events"]["Event"]
     return [event["Kind"] for event in reversed(found)]
+
+
+def test_a_center_that_died_before_it_released_what_had_expired_does_so_at_its_next_look(
+    life: Living,
+) -> None:
+    job = life.create(ValidTime=at(life, 10 * DAY))
+    bring_to(life, job, "InError")
+    life.clock.jump(10 * DAY)
+    assert life.center.store.times.expire(job)
+    assert life.left
+    life.pass_time()
+    until(lambda: not life.left)
 
 
 def test_what_an_expired_job_cannot_release_is_named_and_goes_when_it_is_deleted(life: Living) -> None:

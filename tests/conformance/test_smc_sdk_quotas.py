@@ -11,6 +11,7 @@ from tests.conformance.test_smc_sdk_jobs import create as create_job
 from tests.conformance.test_smc_sdk_jobs import described
 from tests.unit.center.running import Center, center
 from tests.unit.center.servers import server
+from tests.unit.jobs.crossing import THERE, traveller, vswitch_there
 
 from smc.base.errors import UserError
 from smc.center.quotas import Quotas, with_changes
@@ -40,6 +41,20 @@ def test_sources_jobs_and_running_jobs_are_limited(running: Center, sdk: Client)
     with refused("QuotaExceeded.ConcurrentReplicationJob"):
         sdk.start_replication_job(models.StartReplicationJobRequest(job_id=two))
     assert described(sdk, two).status == "Ready"
+
+
+def test_a_move_into_another_zone_counts_as_a_job(running: Center, sdk: Client) -> None:
+    instance, vswitch = traveller(running.cloud), vswitch_there(running.cloud)
+    asked = models.CreateCrossZoneMigrationJobRequest(
+        region_id="local", instance_id=instance, target_zone_id=THERE, target_vswitch_id=vswitch
+    )
+    create_job(sdk, source(running, "a"))
+    job = sdk.create_cross_zone_migration_job(asked).body.job_id
+    other = source(running, "b")
+    with refused("QuotaExceeded.ReplicationJob"):
+        create_job(sdk, other)
+    sdk.start_replication_job(models.StartReplicationJobRequest(job_id=job))
+    assert running.jobs.calls == [("start", job)]
 
 
 def test_limits_are_given_by_name() -> None:
