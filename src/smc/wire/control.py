@@ -12,7 +12,7 @@ import msgspec
 from smc.base.errors import Broken, SmcError, Transient, UserError, WireError
 from smc.model.codec import decode, encode
 from smc.wire.backoff import delays
-from smc.wire.dial import dial, parse_address
+from smc.wire.dial import dial, has_ended, parse_address
 from smc.wire.orders import ORDERS_SECONDS, Refusal
 from smc.wire.trust import pinned_context
 
@@ -119,7 +119,9 @@ class Control:
 
     def _connected(self) -> http.client.HTTPConnection:
         if self._connection is not None and self._connection.sock is not None:
-            return self._connection
+            if not has_ended(self._connection.sock):
+                return self._connection
+            self._connection.close()
         if self._ended:
             raise Transient("the connection to the center was given up", code="Center.Unreachable")
         plain = dial(self.host, self.port, proxy=self._proxy)

@@ -6,6 +6,7 @@ machine of the center there.
 
 import base64
 import ipaddress
+import select
 import socket
 import struct
 from pathlib import Path
@@ -51,6 +52,16 @@ def dial(
     if not via:
         return _connect(address, port, timeout)
     return _connect_through(via, address, port, timeout)
+
+
+def has_ended(connection: socket.socket) -> bool:
+    """Whether the other end has closed it while it idled, as servers do; for one on which nothing is awaited.
+
+    What is sent there is lost, and behind some gateways not even an error comes back.
+    """
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def resolve(host: str, routes: Path = ROUTES) -> str:

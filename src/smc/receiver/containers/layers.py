@@ -7,6 +7,7 @@ import hashlib
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -49,7 +50,8 @@ def write_layers(
 ) -> Iterator[Layer]:
     """Each layer when its blob is kept; those of `done` are not written again.
 
-    `check` is told how many plain bytes were read so far, of all layers; what it raises ends the work. A
+    `check` is told how many plain bytes were read so far, of all layers, also within a file, where a hole is
+    as long as it looks; what it raises ends the work. A
     tree that changed since `done` was written gives an image of neither state: nobody may touch the copy.
     """
     skip = bytes.fromhex(done[-1].last) if done else None
@@ -63,11 +65,10 @@ def write_layers(
             continue
         try:
             if writing is None:
-                writing = _Writing(begin())
+                writing = _Writing(begin(), partial(_told, check, read))
             writing.add(member)
         finally:
             member.close()
-        check(read + writing.plain)
         if writing.plain >= most:
             layer = writing.end()
             read += layer.plain
@@ -77,11 +78,16 @@ def write_layers(
         yield writing.end()
 
 
+def _told(check: Callable[[int], None], before: int, plain: int) -> None:
+    check(before + plain)
+
+
 class _Writing:
     """The tar stream of one layer: hashed, compressed, hashed again and handed on."""
 
-    def __init__(self, upload: Upload) -> None:
+    def __init__(self, upload: Upload, check: Callable[[int], None]) -> None:
         self.plain = 0
+        self._check = check
         self._upload = upload
         self._size = 0
         self._inner, self._outer = hashlib.sha256(), hashlib.sha256()
@@ -107,6 +113,7 @@ class _Writing:
         self.plain += len(data)
         self._inner.update(data)
         self._put(self._compress.compress(data))
+        self._check(self.plain)
         return len(data)
 
     def end(self) -> Layer:

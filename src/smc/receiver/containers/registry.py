@@ -7,12 +7,16 @@ from urllib.parse import urljoin, urlsplit
 
 from smc.base.errors import Broken, SmcError, Transient, UserError
 from smc.receiver.containers.tokens import Credentials, authorization
-from smc.wire.dial import dial
+from smc.wire.dial import dial, has_ended
 
 CHUNK = 8 << 20  # bytes in one request; registries refuse chunks below 5 MiB, but for the last
 ANSWER_SECONDS = 300.0  # a registry may hash a large blob before it answers
 LARGEST_ANSWER = 1 << 20
-PASSING = frozenset({408, 429, 500, 502, 503, 504})
+CLOSED = (
+    *(http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError),
+    *(ssl.SSLEOFError, ssl.SSLZeroReturnError),
+)
+PASSING = frozenset({408, 416, 429, 500, 502, 503, 504})
 TELLING = 300  # characters of a refusal that are told
 
 
@@ -130,10 +134,18 @@ class Registry:
         if self._authorization and here and not bare:  # where blobs are stored elsewhere the URL is enough
             sent["Authorization"] = self._authorization
         path = parts.path + (f"?{parts.query}" if parts.query else "")
+        sent["Content-Length"] = str(len(body))
+        known = len(self._connections)
         connection = self._connected(parts.scheme, parts.hostname or "", parts.port)
         try:
-            connection.request(method, path, body or None, {"Content-Length": str(len(body)), **sent})
-            return Answer(connection.getresponse())
+            try:
+                return _once(connection, method, path, body, sent)
+            except CLOSED:
+                if len(self._connections) > known:
+                    raise  # it was new
+            self.close()  # it was closed in the very moment
+            connection = self._connected(parts.scheme, parts.hostname or "", parts.port)
+            return _once(connection, method, path, body, sent)
         except ssl.SSLCertVerificationError as e:
             self.close()
             raise UserError(
@@ -152,8 +164,11 @@ class Registry:
     def _connected(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         at = port or (443 if scheme == "https" else 80)
         known = self._connections.get((scheme, host, at))
-        if known is not None and known.sock is not None:
+        if known is not None and known.sock is not None and not has_ended(known.sock):
             return known
+        if known is not None:
+            known.close()
+            del self._connections[scheme, host, at]
         connection = http.client.HTTPConnection(host, at)
         connection.auto_open = 0  # only this method opens one
         plain = dial(host, at)
@@ -222,6 +237,13 @@ class BlobUpload:
         answer = self._registry.ask("PATCH", self._place, chunk, headers, fine=(202,))
         self._sent += len(chunk)
         self._place = urljoin(self._place, answer.headers.get("Location") or self._place)
+
+
+def _once(
+    connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: Mapping[str, str]
+) -> Answer:
+    connection.request(method, path, body or None, dict(headers))
+    return Answer(connection.getresponse())
 
 
 def _trusting(ca: str) -> ssl.SSLContext:
