@@ -34,6 +34,9 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
 
 
+NO_TEMPLATE = Template()
+
+
 def create_instance(
     store: Store,
     driver: Driver,
@@ -43,7 +46,7 @@ def create_instance(
     openings: Sequence[Opening],
     cidr: str,
     instance_type: str,
-    template: Template,
+    template: Template = NO_TEMPLATE,
 ) -> str:
     """Make network, group and instance; what was made is released when one of them fails.
 
