@@ -32,8 +32,8 @@ class Registry:
 
     `url` is `https://HOST[:PORT][/PREFIX]`, or `http://` where the operator trusts the line; `ca` is the PEM
     of the authority to trust instead of the system's. Over https nothing is sent where a registry leads by
-    http: not a password to its token server, not a token to its uploads. Raises `Transient` for what may work later,
-    `UserError` for what the operator must change.
+    http: not a password to its token server, not a token to its uploads. Raises `Transient` for what may work
+    later, `UserError` for what the operator must change.
     """
 
     def __init__(
