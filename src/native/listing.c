@@ -33,7 +33,9 @@ struct described {
 };
 
 static PyObject *listing(PyObject *module, PyObject *arguments, PyObject *keywords);
+static PyObject *described(PyObject *module, PyObject *arguments);
 static void describe(int folder, const struct name *name, struct described *entry);
+static int describe_handle(int handle, struct described *entry);
 static int describe_open(int folder, const struct name *name, struct described *entry);
 static int describe_by_name(int folder, const struct name *name, struct described *entry);
 static int read_target(int folder, const struct name *name, struct described *entry);
@@ -43,6 +45,7 @@ static PyObject *xattrs_tuple(const struct xattrs *xattrs);
 
 PyMethodDef listing_methods[] = {
     {"listing", (PyCFunction)(void (*)(void))listing, METH_VARARGS | METH_KEYWORDS, "All metadata of names."},
+    {"described", described, METH_VARARGS, "All metadata of what is open."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -81,6 +84,31 @@ listing(PyObject *Py_UNUSED(module), PyObject *arguments, PyObject *keywords)
     return list;
 }
 
+static PyObject *
+described(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    struct described entry = {0};
+    int handle;
+    if (!PyArg_ParseTuple(arguments, "O&:described", to_handle, &handle))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    if (fstat(handle, &entry.state) < 0)
+        entry.error = errno;
+    else if ((entry.kind = kind_of(entry.state.st_mode)) == UNKNOWN)
+        entry.error = EUCLEAN;
+    else
+        entry.error = describe_handle(handle, &entry);
+    Py_END_ALLOW_THREADS
+    if (entry.error != 0)
+        return raise_errno(entry.error, NULL, 0);
+    entry.stated = true;
+    PyObject *name = bytes_of(NULL, 0);
+    PyObject *tuple = name == NULL ? NULL : described_tuple(name, &entry);
+    Py_XDECREF(name);
+    free_xattrs(&entry.xattrs);
+    return tuple;
+}
+
 /* What cannot be opened is still described by its state alone, so that it is not taken for deleted. */
 static void
 describe(int folder, const struct name *name, struct described *entry)
@@ -109,11 +137,16 @@ describe_open(int folder, const struct name *name, struct described *entry)
     int handle = open_quietly(folder, name->bytes, entry->kind == FOLDER_KIND ? O_DIRECTORY : 0);
     if (handle < 0)
         return -handle;
-    int error = read_flags(handle, &entry->flags);
-    if (error == 0)
-        error = read_xattrs((struct place){handle, NULL}, &entry->xattrs);
+    int error = describe_handle(handle, entry);
     close(handle);
     return error;
+}
+
+static int
+describe_handle(int handle, struct described *entry)
+{
+    int error = read_flags(handle, &entry->flags);
+    return error != 0 ? error : read_xattrs((struct place){handle, NULL}, &entry->xattrs);
 }
 
 /* A path for the calls on attributes, which know no folder handle; as short as the name. */

@@ -17,6 +17,7 @@ extern PyMethodDef write_methods[];
 extern PyMethodDef delta_methods[];
 extern PyMethodDef sync_methods[];
 extern PyMethodDef hash_methods[];
+extern PyMethodDef step_methods[];
 extern PyType_Spec matcher_spec;
 
 #endif

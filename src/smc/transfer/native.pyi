@@ -60,6 +60,12 @@ def listing(folder: int, names: Sequence[bytes]) -> list[Listed]:
     stem from two files when one replaces the other meanwhile: the ctime of the next listing tells.
     """
 
+def described(fd: int, /) -> Listed:
+    """All metadata of an open file or folder, without its name. Raises OSError."""
+
+def step(folder: int, name: bytes, /) -> tuple[int, int]:
+    """A folder below, opened as it is itself (no symlink), and its device. Raises OSError with the name."""
+
 def names(folder: int, /) -> list[bytes]:
     """All names of a folder but `.` and `..`, in byte order. Raises OSError."""
 

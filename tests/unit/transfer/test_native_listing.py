@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smc.transfer import native
-from smc.transfer.files.entry import read_entry
+from smc.transfer.files.entry import entry_of, read_entry
 from smc.wire.messages import Entry, Kind
 
 if TYPE_CHECKING:
@@ -85,6 +85,37 @@ def test_what_is_no_folder_fails_each_name(folder: int, tmp_path: Path) -> None:
         ]
     finally:
         os.close(handle)
+
+
+def test_what_is_open_is_described_as_by_its_name(folder: int, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 5000)
+    (tmp_path / "folder").mkdir(mode=0o2710)
+    os.setxattr(tmp_path / "file", "user.note", b"\0value")
+    for name in (b"file", b"folder"):
+        handle = os.open(name, os.O_RDONLY, dir_fd=folder)
+        assert native.described(handle) == (b"", *one_after_the_other(folder, [name])[0][1:])
+        assert entry_of(handle, name) == read_entry(folder, name)[0]
+        os.close(handle)
+    with pytest.raises(OSError) as raised:
+        native.described(handle)
+    assert raised.value.errno == errno.EBADF
+
+
+def test_a_step_leads_into_folders_alone(folder: int, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("below")
+    handle, device = native.step(folder, b"below")
+    assert os.path.samestat(os.fstat(handle), (tmp_path / "below").stat())
+    assert not os.get_inheritable(handle)
+    assert device == (tmp_path / "below").stat().st_dev
+    os.close(handle)
+    for name, wrong in ((b"file", errno.ENOTDIR), (b"link", errno.ENOTDIR), (b"gone", errno.ENOENT)):
+        with pytest.raises(OSError) as raised:
+            native.step(folder, name)
+        assert (raised.value.errno, raised.value.filename) == (wrong, name)
+    with pytest.raises(ValueError, match="NUL"):
+        native.step(folder, b"below\0")
 
 
 def test_nothing_is_listed_of_no_names(folder: int) -> None:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable
 
 from smc.base.errors import WireError
+from smc.transfer import native
 from smc.wire.messages import Entry, Kind
 
 KINDS = {
@@ -19,6 +20,7 @@ KINDS = {
     stat.S_IFIFO: Kind.FIFO,
     stat.S_IFSOCK: Kind.SOCKET,
 }
+NUMBERED = tuple(Kind)  # by the number that native.listing gives
 FORMATS = {kind: mode for mode, kind in KINDS.items()}
 DEVICES = frozenset({Kind.CHARACTER, Kind.BLOCK})
 OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -70,8 +72,31 @@ def read_bare_entry(folder: int, name: bytes) -> tuple[Entry, os.stat_result]:
 
 def entry_of(handle: int, name: bytes, state: os.stat_result | None = None) -> Entry:
     """The entry of an open file or folder."""
-    state = state or os.fstat(handle)
+    if state is None:
+        return entry_from(native.described(handle), name)
     return _entry(name, KINDS[stat.S_IFMT(state.st_mode)], state, read_flags(handle), read_xattrs(handle))
+
+
+def entry_from(found: "native.Listed", name: bytes, link: bytes = b"") -> Entry:
+    """What the extension tells of one entry."""
+    _, _, _, kind, mode, uid, gid, mtime, size, stored, ctime, rdev, target, flags, xattrs, inode, *_ = found
+    return Entry(
+        name,
+        NUMBERED[kind],
+        mode,
+        uid,
+        gid,
+        sayable(mtime),
+        size,
+        stored,
+        sayable(ctime),
+        rdev,
+        target,
+        link,
+        flags,
+        xattrs,
+        inode,
+    )
 
 
 def sayable(time_ns: int) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smc.base.errors import WireError
+from smc.transfer import native
 from smc.transfer.files.stamps import tell_changes
 
 FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -85,8 +86,8 @@ class Folders:
             self._root = -1
 
     def _step(self, parent: int, name: bytes) -> int:
-        handle = os.open(name, FLAGS, dir_fd=parent)
-        if os.fstat(handle).st_dev != self._device:
+        handle, device = native.step(parent, name)
+        if device != self._device:
             os.close(handle)
             raise OSError(errno.EXDEV, "another filesystem is mounted here", name)
         return handle

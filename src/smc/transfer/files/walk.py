@@ -15,11 +15,11 @@ from typing import NamedTuple
 import xxhash
 
 from smc.transfer import native
-from smc.transfer.files.entry import EARLIEST, LATEST, entry_of, read_bare_entry, sayable
+from smc.transfer.files.entry import EARLIEST, LATEST, NUMBERED, entry_from, entry_of, read_bare_entry
 from smc.transfer.files.folders import Folders, join, split
 from smc.transfer.files.links import Later, Links, pack, unpack
 from smc.transfer.files.patterns import Excludes
-from smc.wire.messages import Entry, Folder, Kind
+from smc.wire.messages import Entry, Folder
 
 MOST_ENTRIES = 256  # entries of a folder handed on at once
 MOST_WEIGHT = 512 * 1024  # and their weight: attributes can be 64 KiB each
@@ -28,7 +28,6 @@ NO_HANDLES = frozenset({errno.EMFILE, errno.ENFILE})  # our failure, not the fol
 FRESH_NS = 100_000_000  # a change so short before the reading may share its time stamp with a later one
 COARSE_NS = 2_000_000_000  # where a filesystem keeps whole seconds
 SECOND_NS = 1_000_000_000
-KINDS = tuple(Kind)  # by the number that native.listing gives
 
 Unreadable = Callable[[bytes, OSError], None]
 
@@ -227,7 +226,9 @@ def _plain(described: "list[native.Listed]") -> tuple[list[Entry], int] | None:
     ):
         return None
     entries = [
-        Entry(name, KINDS[k], mode, uid, gid, mtime, size, held, ctime, rdev, to, b"", flags, xattrs, inode)
+        Entry(
+            name, NUMBERED[k], mode, uid, gid, mtime, size, held, ctime, rdev, to, b"", flags, xattrs, inode
+        )
         for name, _, _, k, mode, uid, gid, mtime, size, held, ctime, rdev, to, flags, xattrs, inode, _, _ in (
             described
         )
@@ -239,47 +240,13 @@ def _plain(described: "list[native.Listed]") -> tuple[list[Entry], int] | None:
 
 def _entry(found: "native.Listed", links: Later | None) -> Entry | None:
     """None for what cannot even be described."""
-    (
-        name,
-        error,
-        bare,
-        kind,
-        mode,
-        uid,
-        gid,
-        mtime,
-        size,
-        stored,
-        ctime,
-        rdev,
-        target,
-        flags,
-        xattrs,
-        inode,
-        *_,
-    ) = found
+    name, error, bare, inode = found[0], found[1], found[2], found[15]
     if error and not bare:
         return None
     link = b""
     if links is not None and name in links and links[name][0] == inode:
         link = links[name][1]
-    return Entry(
-        name,
-        KINDS[kind],
-        mode,
-        uid,
-        gid,
-        sayable(mtime),
-        size,
-        stored,
-        sayable(ctime),
-        rdev,
-        target,
-        link,
-        flags,
-        xattrs,
-        inode,
-    )
+    return entry_from(found, name, link)
 
 
 def _wanted(handle: int, path: bytes, excludes: Excludes) -> list[bytes] | None:
