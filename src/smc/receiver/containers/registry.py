@@ -126,7 +126,7 @@ class Registry:
         if self._url.startswith("https:") and parts.scheme != "https":
             raise Broken(
                 f"the registry {self.host} leads from https to {parts.scheme}://{parts.hostname}",
-                code="Registry.NotTrusted",
+                code="Registry.NotPrivate",
                 hint="Tell the registry, or the proxy before it, that it is reached by https.",
             )
         here = parts.hostname == self.host

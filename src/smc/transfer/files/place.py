@@ -50,11 +50,18 @@ def apply_by_name(folder: int, name: bytes, entry: Entry) -> None:
     os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=folder, follow_symlinks=False)
 
 
-def apply(handle: int, entry: Entry) -> None:
-    """Metadata of an open file or folder, without its flags."""
-    os.fchown(handle, entry.uid, entry.gid)
-    os.fchmod(handle, entry.mode)
-    write_xattrs(handle, entry.xattrs)
+def apply(handle: int, entry: Entry, ours: Entry | None = None) -> None:
+    """Metadata of an open file or folder, without its flags; `ours` is how it is now.
+
+    An owner or mode that it has is not set again, and neither changes attributes where there are none.
+    """
+    moved = ours is None or (ours.uid, ours.gid) != (entry.uid, entry.gid)
+    if moved:
+        os.fchown(handle, entry.uid, entry.gid)
+    if moved or ours is None or ours.mode != entry.mode:
+        os.fchmod(handle, entry.mode)
+    if ours is None or ours.xattrs or entry.xattrs:
+        write_xattrs(handle, entry.xattrs)
     os.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
 
 
@@ -77,7 +84,7 @@ def change_open(handle: int, entry: Entry) -> bool:
         return False
     if ours.flags & LOCKING_FLAGS:
         write_flags(handle, ours.flags & ~LOCKING_FLAGS)
-    apply(handle, entry)
+    apply(handle, entry, ours)
     if entry.flags or ours.flags:
         write_flags(handle, entry.flags)
     return True
