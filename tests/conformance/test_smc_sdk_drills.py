@@ -8,10 +8,15 @@ from tests.conformance.test_smc_sdk_jobs import create
 from tests.unit.center.running import Center
 from tests.unit.center.servers import server
 
+from smc.center.agents.work import task_for
+from smc.center.store.values import Receiver
 from smc.model.disk import Filesystem, Volume, VolumeKind
 from smc.model.drill import DrillReport, DrillStatus, Group, Item
 from smc.model.job import JobStatus, RunAim
+from smc.model.progress import Phase, Progress
 from smc.model.report import Level
+from smc.wire.orders import TaskKind
+from smc.wire.trust import Key
 
 
 def report(run: str, speed: float = 0.0) -> DrillReport:
@@ -104,6 +109,24 @@ def test_a_job_that_is_to_be_tested_begins_with_its_test(
     assert run.aim is RunAim.DRILL
     (told,) = call(sdk, "DescribeReplicationJobs", JobId=[job])["ReplicationJobs"]["ReplicationJob"]
     assert (told["Status"], told["DrillStatus"]) == ("Running", "NotRun")
+
+
+@pytest.mark.parametrize("drill", [True, False])
+def test_only_the_copy_of_a_drill_is_made_another_machine(
+    running: Center, sdk: Client, source: str, drill: bool
+) -> None:
+    job = create(sdk, source)
+    call(sdk, "RetryDrill" if drill else "StartReplicationJob", JobId=job)
+    store = running.parts.store
+    run = store.runs.current(job)
+    assert run is not None
+    store.runs.set_endpoint(run, "127.0.0.1", 18700)
+    store.runs.order_receiver(run, TaskKind.CONVERT)
+    csr = Key.generate().request("receiver")
+    receiver = Receiver(job=job, ticket_expires=0.0, csr=csr, last_seen=None)
+    said = Progress(run=run.id, phase=Phase.SYNCED)
+    task = task_for(store, store.jobs.find(job), store.runs.current(job), receiver, said)
+    assert (task.kind, task.fresh) == (TaskKind.CONVERT, drill)
 
 
 def test_any_job_can_be_tested_until_its_migration_begins(running: Center, sdk: Client, source: str) -> None:

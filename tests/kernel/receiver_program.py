@@ -37,6 +37,7 @@ def convert(
     run: Run,
     journal: Journal | None = None,
     image_check: bool = True,
+    fresh: bool = False,
 ) -> Converted:
     assert journal is not None
     name = copy.root / "etc" / "hostname"

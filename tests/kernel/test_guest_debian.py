@@ -66,8 +66,8 @@ class Machine:
             partitions={f"0_{n}": Path(f"{self.disk}p{n}") for n in (2, 3, 4)},
         )
 
-    def convert(self, journal: Journal | None = None) -> Converted:
-        return convert(self.copy, self.plan, note=print, journal=journal)
+    def convert(self, journal: Journal | None = None, *, fresh: bool = False) -> Converted:
+        return convert(self.copy, self.plan, note=print, journal=journal, fresh=fresh)
 
     def read(self, path: str) -> str:
         return (self.root / path.lstrip("/")).read_text()
@@ -293,3 +293,16 @@ def wait_until(true: Callable[[], bool], limit: float = 20) -> None:
     while not true():
         assert time.monotonic() < end, "it did not come true"
         time.sleep(0.05)
+
+
+def test_a_debian_that_is_tried_has_host_keys_of_its_own_made_by_its_own_program(one: Machine) -> None:
+    keys = sorted((one.root / "etc/ssh").glob("ssh_host_*_key"))
+    assert keys
+    old = {key: sh("ssh-keygen", "-lf", key) for key in keys}
+    modes = {key: key.stat().st_mode for key in keys}
+    result = one.convert(fresh=True)
+    assert [check.level for check in result.checks if check.item == "Identity"] == [Level.INFORMATION]
+    for key in keys:
+        assert sh("ssh-keygen", "-lf", key) != old[key]
+        assert sh("ssh-keygen", "-yf", key).split()[1] == key.with_suffix(".pub").read_text().split()[1]
+        assert key.stat().st_mode == modes[key]

@@ -16,6 +16,7 @@ from smc.guest import (
     cleanup,
     cloudinit,
     fstab,
+    identity,
     initramfs,
     network,
     old_devices,
@@ -47,11 +48,13 @@ def convert(
     run: Run = run,
     journal: Journal | None = None,
     image_check: bool = True,
+    fresh: bool = False,
 ) -> Converted:
     """Make the copy bootable from `copy.boot_disk`, by the plan's firmware, on a machine with virtio devices.
 
     `note` is told in a sentence what is going on. Hand in the `journal` of earlier attempts to have their
     changes in the result too; it is up to date also when this raises.
+    With `fresh` it is another machine than its source, beside which it is tried.
     With `image_check` the result is looked at as an image is (check.py), which hinders nothing.
     Raises `UserError` (`Guest.*`) for a system that is not known here, `Broken` for a copy that cannot be
     used. What does not hinder the next step is a check, critical where the copy would not boot.
@@ -59,14 +62,21 @@ def convert(
     journal = journal if journal is not None else Journal()
     root = Root(copy.root, journal)
     try:
-        checks = _convert(copy, plan, root, note, run, image_check=image_check)
+        checks = _convert(copy, plan, root, note, run, image_check=image_check, fresh=fresh)
     except OSError as e:
         raise TargetWriteError(f"the copy cannot be changed: {e}", code="Guest.Unusable") from e
     return Converted(changes=journal.changes, checks=tuple(checks))
 
 
 def _convert(
-    copy: Copy, plan: Plan, root: Root, note: Callable[[str], None], run: Run, *, image_check: bool
+    copy: Copy,
+    plan: Plan,
+    root: Root,
+    note: Callable[[str], None],
+    run: Run,
+    *,
+    image_check: bool,
+    fresh: bool,
 ) -> list[Check]:
     note("Looking at the copied system")
     volumes = read_volumes(copy, plan, run)
@@ -89,6 +99,7 @@ def _convert(
 
     note("Setting up the boot loader")
     checks += boot.set_up(root, loader, guest, volumes=volumes, resumes=resumes, instead=prepared.instead)
+    checks += identity.freshen(root, guest) if fresh else []
     selinux.label(root, [change.path for change in root.journal.changes if change.after])
     if not image_check:
         return checks

@@ -45,7 +45,8 @@ class Conversion(Reporting):
         journal = Journal(kept.changes)
 
         def note(sentence: str) -> None:
-            self.bench.home.keep(msgspec.structs.replace(kept, changes=journal.changes))
+            begun = msgspec.structs.replace(kept, changes=journal.changes, fresh=self.task.fresh)
+            self.bench.home.keep(begun)
             self.note(sentence)
 
         try:
@@ -58,6 +59,7 @@ class Conversion(Reporting):
                     run=self.bench.run,
                     journal=journal,
                     image_check=self.task.image_check,
+                    fresh=self.task.fresh,
                 )
         finally:
             note("unmounting the copy")
@@ -75,7 +77,7 @@ class Conversion(Reporting):
             seconds={stage: round(spent, 1) for stage, spent in seconds.items()},
             resent=kept.resent,
         )
-        done = msgspec.structs.replace(kept, changes=(), report=report)
+        done = msgspec.structs.replace(kept, changes=(), report=report, fresh=self.task.fresh)
         self.bench.home.keep(done)
         return done
 

@@ -47,6 +47,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     resent: int = 0  # bytes of content that were sent again after a cut
     report: Report | None = None
     layers: tuple[Layer, ...] = ()
+    fresh: bool = False  # made another machine than its source, for a drill: never delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,9 @@ class Home:
         return kept if kept is not None and kept.run == run else Kept(run=run)
 
     def carried_over(self, run: str) -> Kept:
-        """What the disks hold since an earlier run, as that of `run`."""
+        """What the disks hold since an earlier run, as that of `run`; nothing when that was a drill."""
         last = _read(self.root / "run.json", Kept)
-        if last is None or not last.proof:
+        if last is None or not last.proof or last.fresh:
             return Kept(run=run)
         report = msgspec.structs.replace(last.report, run=run) if last.report else None
         return msgspec.structs.replace(last, run=run, report=report)

@@ -191,6 +191,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     container: ContainerTarget | None = None  # with CONTAIN
     earlier: bool = False  # with CONVERT: the copy that an earlier run completed is converted as it is
     image_check: bool = True  # with CONVERT: whether the converted copy is checked as an image
+    fresh: bool = False  # with CONVERT: the copy is tried beside its source, as another machine
 
 
 class ReceiverReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -144,6 +144,8 @@ class FakeGuest:
             case "grub-install" | "grub2-install":
                 self.disk.write_bytes(b"GRUB".ljust(510, b"\0") + b"\x55\xaa" + bytes(512))
                 self.write("/boot/grub/i386-pc/core.img", "core")
+            case "sh":  # ssh-keygen with its answer
+                self.write(program[-1], "another key")
             case "update-initramfs":
                 extra = self.read("/etc/initramfs-tools/modules").split()
                 (self.root / IMAGE).write_bytes(initramfs(*NEEDED, *extra))

@@ -10,6 +10,7 @@ from tests.unit.agent.fake_center import serving
 from tests.unit.receiver.fake_center import TICKET, ReceiverCenter
 
 from smc.base.errors import Broken, UserError
+from smc.model.report import Proof
 from smc.receiver.enrol import enrol
 from smc.receiver.home import Home, Kept
 from smc.receiver.main import parse, receive
@@ -119,3 +120,11 @@ def test_the_ticket_file_is_gone_when_it_was_used(center: ReceiverCenter, tmp_pa
         receive(parse(words), stop)
         assert not ticket.exists()
     assert center.csr
+
+
+def test_what_a_drill_made_another_machine_is_never_released(home: Home) -> None:
+    proof = (Proof(disk=0, partition=1, files=1, bytes=1, sent="a", written="a"),)
+    home.keep(Kept(run="j-1.1", proof=proof, fresh=True))
+    assert home.carried_over("j-1.2") == Kept(run="j-1.2")
+    home.keep(Kept(run="j-1.1", proof=proof))
+    assert home.carried_over("j-1.2").proof == proof

@@ -83,6 +83,7 @@ def task_for(
         container=_container(store, job, registry) if run.receiver_task is TaskKind.CONTAIN else None,
         earlier=run.aim is RunAim.RELEASE,
         image_check=job.request.image_check,
+        fresh=run.aim is RunAim.DRILL,
     )
 
 
