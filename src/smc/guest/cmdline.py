@@ -13,7 +13,10 @@ from smc.model.disk import Role
 
 CONSOLES = ("console=tty0", "console=ttyS0,115200")  # the last one is /dev/console
 NAMED = re.compile(r"(?P<key>root|resume)=(?P<name>\S+)")
-STACKED = re.compile(r"rd\.(?:lvm\.(?:lv|vg)|luks\.(?:uuid|name|key|options)|md\.uuid)=\S+|cryptdevice=\S+")
+STACKED = re.compile(
+    r"rd\.(?:lvm\.(?:lv|vg)|luks\.(?:uuid|name|key|options)|md\.uuid)=\S+|cryptdevice=\S+"
+    r"|netroot=\S+|rd\.iscsi\.\w+(?:=\S+)?"  # dracut.cmdline(7): a root that came over the network
+)
 LOGICAL_VOLUME = re.compile(r"rd\.lvm\.(?:lv=(?P<lv>[^/\s]+/\S+)|vg=(?P<vg>\S+))")
 
 

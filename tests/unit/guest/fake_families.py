@@ -47,6 +47,10 @@ SHAPES = {
     "rhel-8": Shape(("redhat-bls", "rhel-8"), "4.18.0-553.el8_10.x86_64", BLS),
     "oracle-8": Shape(("redhat-bls", "oracle-8"), "5.15.0-206.el8uek.x86_64", BLS),
     "alinux-3": Shape(("redhat-bls", "alinux-3"), "5.10.134-16.al8.x86_64", BLS),
+    "anolis-8": Shape(("redhat-bls", "anolis-8"), "5.10.134-16.an8.x86_64", BLS),
+    "tencentos-3": Shape(("redhat-bls", "tencentos-3"), "5.4.119-19.0009.tl3", BLS),
+    "rocky-9": Shape(("redhat-bls", "rocky-9"), "5.14.0-427.16.1.el9_4.x86_64", BLS),
+    "centos-stream-9": Shape(("redhat-bls", "centos-stream-9"), "5.14.0-452.el9.x86_64", BLS),
     "fedora-40": Shape(("redhat-bls", "fedora-40"), "6.8.5-301.fc40.x86_64", BLS),
     "amazon-2023": Shape(("redhat-bls", "amazon-2023"), "6.1.84-99.169.amzn2023.x86_64", BLS),
     "centos-7": Shape(
@@ -55,6 +59,11 @@ SHAPES = {
     ),
     "opensuse-leap-15": Shape(
         ("opensuse-leap-15",), "5.14.21-150500.55-default", "/boot/initrd-{}", Firmware.UEFI,
+        loaders=("opensuse/shim.efi", "opensuse/grub.efi", "opensuse/MokManager.efi", "boot/bootx64.efi",
+                 "boot/fallback.efi"),
+    ),
+    "sles-15": Shape(
+        ("opensuse-leap-15", "sles-15"), "5.14.21-150500.55-default", "/boot/initrd-{}", Firmware.UEFI,
         loaders=("opensuse/shim.efi", "opensuse/grub.efi", "opensuse/MokManager.efi", "boot/bootx64.efi",
                  "boot/fallback.efi"),
     ),
