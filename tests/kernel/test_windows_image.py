@@ -14,6 +14,7 @@ from tests.kernel.debian_root import sh
 from tests.kernel.loop_disks import loop_disk, tool
 from tests.unit.guest.fake_windows import CURRENT, SERVICES, bcd, files
 
+from smc.agent.superblock import recognise
 from smc.cli.main import main
 from smc.guest.windows.hive import Hive
 from smc.guest.windows.ntfs import Damaged, Ntfs
@@ -184,6 +185,17 @@ def test_whatever_an_ntfs_has_for_a_byte_it_is_read_or_called_damaged(tmp_path: 
                 file.write(sound[at : at + 1])
 
     spoil()
+
+
+def test_the_agent_tells_an_ntfs_as_libblkid_does(tmp_path: Path) -> None:
+    ntfs = tmp_path / "ntfs.raw"
+    with mounted(ntfs, tmp_path / "mounted"):
+        pass
+    with ntfs.open("rb") as disk:
+        found = recognise(lambda at, size: os.pread(disk.fileno(), size, at), NTFS_MIB * MIB)
+    assert found
+    told = dict(line.split("=", 1) for line in sh("blkid", "-p", "-o", "export", ntfs).splitlines())
+    assert (found.type, found.uuid) == (told["TYPE"], told["UUID"])
 
 
 def test_a_hive_reads_as_hivex_has_it_and_as_hivex_changes_it(tmp_path: Path) -> None:

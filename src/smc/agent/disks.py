@@ -26,7 +26,7 @@ ROLES = {
     "0xef": Role.ESP,
     **{f"0x{kind:x}": Role.OTHER for kind in EXTENDED},
 }
-CONTAINERS = frozenset({"LVM2_member", "linux_raid_member", "crypto_LUKS"})
+CONTAINERS = frozenset({"LVM2_member", "linux_raid_member", "crypto_LUKS", "BitLocker"})
 
 log = logging.getLogger(__name__)
 

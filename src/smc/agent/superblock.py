@@ -81,7 +81,7 @@ def recognise(read: Read, size: int) -> Found | None:
 
     Containers first: what was a filesystem before often still shows inside them.
     """
-    for look in (_luks, _lvm, _md, _ext, _swap, _xfs, _btrfs, _fat):
+    for look in (_luks, _bitlocker, _lvm, _md, _ext, _swap, _xfs, _btrfs, _ntfs, _fat):
         if found := look(read, size):
             return found
     return None
@@ -113,6 +113,19 @@ def _ext(read: Read, _size: int) -> Found | None:
         block_size=1024 << min(log_block_size, 6),
         inode_size=inode_size,
     )
+
+
+def _ntfs(read: Read, _size: int) -> Found | None:
+    """Its boot sector: the name at 3, the serial number at 72 (ntfs-3g, layout.h). The label is a file."""
+    block = read(0, 512)
+    if block[3:11] != b"NTFS    " or len(block) < 512:
+        return None
+    return Found(type="ntfs", uuid=f"{int.from_bytes(block[72:80], 'little'):016X}")
+
+
+def _bitlocker(read: Read, _size: int) -> Found | None:
+    """Where NTFS has its name (libblkid, superblocks/bitlocker.c)."""
+    return Found(type="BitLocker") if read(3, 8) == b"-FVE-FS-" else None
 
 
 def _swap(read: Read, _size: int) -> Found | None:

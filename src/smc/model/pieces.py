@@ -29,7 +29,13 @@ NEEDED = (
 )  # a system without them does not boot as it was
 FIXED = (*NEEDED, "/boot/efi", "/efi")  # these stay on the disk that they are on
 EXTENDED = ("0x5", "0x05", "0xf", "0x0f", "0x85")  # MBR: only the frame around logical partitions
-CONTAINERS = {"LVM2_member": "LVM", "linux_raid_member": "software RAID", "crypto_LUKS": "LUKS encryption"}
+CONTAINERS = {
+    "LVM2_member": "LVM",
+    "linux_raid_member": "software RAID",
+    "crypto_LUKS": "LUKS encryption",
+    "BitLocker": "BitLocker encryption",
+}
+RESERVED = "e3c9e316-0b5c-4db8-817d-f92df00215ae"  # GPT: on each disk of a Windows, and no files in it
 
 
 class Want(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,12 +104,18 @@ def missing_pieces(server: Server, found: Sequence[Piece], table: Table) -> list
 def unreadable(server: Server, disk: Disk) -> list[LeftBehind]:
     """What is no piece although there may be files on it."""
     return [
-        LeftBehind(what=place.title, why=f"{_described(part)}: not mounted, so its files cannot be read")
+        LeftBehind(what=place.title, why=_why_unreadable(part))
         for place in places(server, disk)
         for part in [place.part]
         if not mounted(part) and not _is_made(server, disk, part) and part.role is not Role.BIOS_BOOT
         if part.type_code not in EXTENDED
     ]
+
+
+def _why_unreadable(part: Partition) -> str:
+    if part.type_code == RESERVED:
+        return "reserved by Windows: it holds no files"
+    return f"{_described(part)}: not mounted, so its files cannot be read"
 
 
 def why_unusable(server: Server, disk: Disk) -> str:

@@ -170,6 +170,7 @@ MD = bytes(4096) + bytes.fromhex("fc4e2ba9 01000000") + bytes(8) + bytes(range(1
         (LUKS, "crypto_LUKS", "0f0f0f0f-0000-4000-8000-00000000000f"),
         (LVM, "LVM2_member", "abcdef-GHIJ-klmn-OPQR-stuv-WXYZ-012345"),
         (MD, "linux_raid_member", "00010203-0405-0607-0809-0a0b0c0d0e0f"),
+        (b"\xeb\x58\x90-FVE-FS-" + bytes(501), "BitLocker", ""),
     ],
 )
 def test_containers_are_named_as_libblkid_names_them(content: bytes, kind: str, uuid: str) -> None:
