@@ -1,13 +1,14 @@
 """XFS on real block devices: no newer than the source's, judged by xfs_repair, the kernel and rsync."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.kernel.copying import Ends, differences
 from tests.kernel.laid_out import described, planned, source_disk, target
-from tests.kernel.loop_disks import tool
+from tests.kernel.loop_disks import loop_disk, tool
 from tests.kernel.nasty_tree import make_nasty_tree, release
 from tests.unit.model.sources import filesystem
 
@@ -16,7 +17,8 @@ from smc.base.run import run
 from smc.base.units import GIB, MIB
 from smc.model import xfs
 from smc.model.disk import Filesystem, Role
-from smc.model.plan import TargetPartition
+from smc.model.plan import Plan, TargetDisk, TargetPartition
+from smc.model.server import Architecture, Firmware
 from smc.receiver import filesystems, mounts
 
 pytestmark = pytest.mark.kernel
@@ -122,3 +124,18 @@ def test_damage_is_found_without_touching_it(tmp_path: Path) -> None:
     found = filesystems.check(part, image, run)
     assert "root inode" in found
     assert filesystems.check(part, image, run) == found
+
+
+def test_two_copies_of_one_source_are_mounted_beside_each_other(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        for name in ("one", "two"):
+            image = tmp_path / f"{name}.img"
+            part = made(image, like(KNOWN["debian12"]), 400 * MIB)
+            device = stack.enter_context(loop_disk(image, 400 * MIB))
+            disk = TargetDisk(index=1, size=400 * MIB, partitions=(part,))
+            plan = Plan(architecture=Architecture.X86_64, firmware=Firmware.BIOS, disks=(disk,))
+            nodes = {part.source: device}
+            places = stack.enter_context(mounts.trees(plan, nodes, tmp_path / name, run))
+            (places[part.source] / name).touch()
+        for name in ("one", "two"):
+            assert [path.name for path in (tmp_path / name / "1_1").iterdir()] == [name]
