@@ -75,6 +75,8 @@ TOOLS = (  # a program that shows it, and the name by which it is known
     ("cloud-init", "cloud-init"),
     ("dracut", "dracut"),
     ("update-initramfs", "initramfs-tools"),
+    ("mkinitcpio", "mkinitcpio"),
+    ("mkinitrd", "mkinitrd"),
     ("docker", "docker"),
     ("NetworkManager", "network-manager"),
     ("netplan", "netplan"),

@@ -57,6 +57,7 @@ def server(*, fingerprint: str = "f1", hostname: str = "web-1", used: int = 2 * 
         nics=(Nic(name="eth0", mac="52:54:00:12:34:56", addresses=("10.0.2.15/24",), up=True),),
         agent_version="0.1.0",
         boot_loader="grub2",
+        tools=("initramfs-tools",),
     )
 
 

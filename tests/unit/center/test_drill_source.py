@@ -74,6 +74,7 @@ CASES = (
     Wrong("Kernel", Level.WARNING, with_facts(kernels=(GOOD, BARE)), ("5.0",)),
     Wrong("Kernel", Level.WARNING, with_facts(kernels=())),
     Wrong("Initramfs", Level.WARNING, with_facts(kernels=(GOOD, BARE)), ("5.0",)),
+    Wrong("InitramfsTool", Level.WARNING, subject(tools=("lvm2",)), ("no program",)),
     Wrong("Virtio", Level.CRITICAL, with_facts(kernels=(BARE,))),
     Wrong("Virtio", Level.WARNING, with_facts(kernels=())),
     Wrong(

@@ -24,6 +24,9 @@ STABLE = re.compile(
     r"(UUID|LABEL|PARTUUID|PARTLABEL)=|/dev/(disk/by-(uuid|label|partuuid|partlabel|id)|mapper)/"
 )
 KNOWN_LOADERS = {"grub2": frozenset(Firmware), "systemd-boot": frozenset({Firmware.UEFI})}
+MAKERS = frozenset(
+    {"dracut", "initramfs-tools", "mkinitcpio", "mkinitrd"}
+)  # of an initramfs; agent/machine.py
 DEPRECATED_XFS = {  # mount options that newer kernels refuse, with the version that dropped them
     **dict.fromkeys(
         ("nodelaylog", "delaylog", "ihashsize", "irixsgid", "osyncisdsync", "osyncisosync"), "4.0"
@@ -169,6 +172,14 @@ def _files(subject: Subject, file: Callable[[Kernel], str], what: str, cure: str
     return Level.WARNING, f"no {what} in /boot for {named}", cure
 
 
+def _initramfs_tool(subject: Subject) -> Verdict:
+    found = MAKERS & {*subject.server.tools}
+    if found:
+        return _fine(f"{', '.join(sorted(found))} can make an initramfs")
+    cure = "Install dracut or initramfs-tools: a copy whose initramfs lacks drivers cannot be mended without."
+    return Level.WARNING, "no program that makes an initramfs was found", cure
+
+
 def _virtio(subject: Subject) -> Verdict:
     kernels = subject.facts.kernels
     if not kernels:
@@ -268,6 +279,7 @@ ITEMS: dict[str, Judge] = {
     ),
     "Kernel": _kernel_file,
     "Initramfs": _initramfs_file,
+    "InitramfsTool": _initramfs_tool,
     "Virtio": _virtio,
     "BootLoader": _boot_loader,
     "BootSpace": _boot_space,
