@@ -39,6 +39,8 @@ def why_left(subvolume: Subvolume, filesystem: Filesystem) -> str:
         return ""
     if subvolume.is_snapshot:
         return "a read-only snapshot"
+    if "," in subvolume.path:
+        return "a comma in its name would end the mount option that it stands in"
     if subvolume.is_clone:
         return "a writable snapshot: it would take the room of all files that it shares"
     holder = _holder(subvolume, filesystem)

@@ -78,6 +78,8 @@ def test_writable_snapshots_stay_behind_with_what_lies_in_them() -> None:
         Subvolume(path="@", mount_point="/"),
         Subvolume(path="@/copy", is_clone=True),
         Subvolume(path="@/copy/inside"),
+        Subvolume(path="@/a,b"),
     )
+    assert "comma" in why_left(fs.subvolumes[4], fs), "it would not be mounted"
     assert "writable snapshot" in why_left(fs.subvolumes[2], fs)
     assert why_left(fs.subvolumes[3], fs) == "it lies in @/copy, which stays behind"
