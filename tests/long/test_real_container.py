@@ -19,7 +19,7 @@ from tests.machines.test_migration import BOOT_SECONDS, Sdk, finish, import_sour
 
 from smc.cloud.driver import TAG_JOB
 
-pytestmark = mark.machines
+pytestmark = [mark.machines, mark.timeout(3600)]
 
 NAMES, VERSION = "team/sample", "v1"
 FACTS = {name: command for name, command in judge_boot.FACTS.items() if name != "mounted disks"}
@@ -27,7 +27,10 @@ SUMS = (
     "cd / && find usr srv/data/www srv/data/bulk srv/data/small -xdev -type f -print0"
     " | sort -z | xargs -0 sha256sum | sha256sum"
 )
-SERVE = "nginx && curl -s http://127.0.0.1/"
+SERVE = (  # in one process: the few capabilities of the container do not let it become another user
+    "nginx -g 'daemon off; master_process off;' &"
+    " curl -s --retry 20 --retry-connrefused --retry-delay 1 --max-time 60 http://127.0.0.1/"
+)
 
 
 def test_a_running_server_becomes_a_container_image_that_runs(
