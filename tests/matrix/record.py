@@ -20,7 +20,7 @@ from that image is the same server by host name, machine id, a marker file and a
 product refuses is `{FAILED}`, with the product's code. boots.json has the whole record of each row.
 
     make test-machines                    rows that have not booted at this commit, one after the other
-    make test-machines ONLY=ID,ID         these; `ONLY=ci`: the three of the continuous integration
+    make test-machines ONLY=ID,ID         these; `ONLY=ci`: the three that `make test` migrates too
     make test-machines AGAIN=1            those that have booted too
 
 Every pair of two values stands in some row, but for what cannot be:
