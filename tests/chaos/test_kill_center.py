@@ -1,12 +1,10 @@
 """`kill -9` of the center at any moment loses nothing and makes nothing twice."""
 
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.chaos.program import Program, left
 
 from smc.center.jobs.migrate import STORY
 from smc.cloud.driver import Kind
@@ -14,7 +12,7 @@ from smc.cloud.memory import MemoryCloud
 
 pytestmark = pytest.mark.chaos
 
-ROOT = Path(__file__).parents[2]
+CENTER = Program("tests.chaos.center", story=STORY)
 MOMENTS: Sequence[str] = (  # in the order of the story: each start gets one further
     "before create_vpc 1",
     "after create_vpc 1",
@@ -46,31 +44,10 @@ MADE = {
 }
 
 
-def center(folder: Path, story: str = STORY, moment: str = "") -> "subprocess.CompletedProcess[str]":
-    words = [sys.executable, "-m", "tests.chaos.center", str(folder), story, *moment.split()]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-
-
-def killed(folder: Path, moment: str, story: str = STORY) -> None:
-    ended = center(folder, story, moment)
-    assert ended.returncode == -signal.SIGKILL, f"{moment}: {ended.stdout}{ended.stderr[-2000:]}"
-
-
-def finished(folder: Path, story: str = STORY) -> str:
-    ended = center(folder, story)
-    assert ended.stdout.startswith("finished m-"), ended.stdout + ended.stderr[-2000:]
-    return ended.stdout.split()[1]
-
-
-def left(folder: Path) -> dict[Kind, int]:
-    kinds = [resource.kind for resource in MemoryCloud(folder / "cloud.json").left]
-    return {kind: kinds.count(kind) for kind in set(kinds)}
-
-
 def test_a_center_killed_at_every_call_of_the_cloud_makes_nothing_twice(tmp_path: Path) -> None:
     for moment in MOMENTS:
-        killed(tmp_path, moment)
-    finished(tmp_path)
+        CENTER.killed(tmp_path, moment)
+    CENTER.finished(tmp_path, says="finished m-")
     assert MemoryCloud(tmp_path / "cloud.json").made == MADE
     assert left(tmp_path) == {Kind.IMAGE: 1, Kind.SNAPSHOT: 2}
 
@@ -79,8 +56,8 @@ def test_a_center_killed_at_every_call_of_the_cloud_makes_nothing_twice(tmp_path
     "moment", ["after create_vpc 1", "after launch 1", "copied 300", "after create_snapshot 1"]
 )
 def test_a_center_of_another_story_continues_what_was_killed(tmp_path: Path, moment: str) -> None:
-    killed(tmp_path, moment)
-    finished(tmp_path, story="another")
+    CENTER.killed(tmp_path, moment)
+    CENTER.finished(tmp_path, story="another", says="finished m-")
     made = MemoryCloud(tmp_path / "cloud.json").made
     temporary = (Kind.VPC, Kind.VSWITCH, Kind.SECURITY_GROUP, Kind.INSTANCE, Kind.DISK)
     assert {kind: made[kind] for kind in temporary} == {kind: MADE[kind] for kind in temporary}
@@ -89,8 +66,8 @@ def test_a_center_of_another_story_continues_what_was_killed(tmp_path: Path, mom
 
 
 def test_an_image_of_an_interrupted_run_is_not_left_beside_the_delivered_one(tmp_path: Path) -> None:
-    killed(tmp_path, "after create_image 1")
-    image = finished(tmp_path, story="another")
+    CENTER.killed(tmp_path, "after create_image 1")
+    image = CENTER.finished(tmp_path, story="another", says="finished m-")[1]
     found = MemoryCloud(tmp_path / "cloud.json").image(image)
     assert found
     assert found.name == "web-image"

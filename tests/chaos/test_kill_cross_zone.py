@@ -1,12 +1,10 @@
 """`kill -9` of the center while it moves an instance into another zone: nothing is made twice or lost."""
 
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.chaos.program import Program
 from tests.chaos.taking_over import before
 from tests.unit.jobs.center import Center, until
 from tests.unit.jobs.crossing import MADE, has_moved, is_at_home
@@ -18,7 +16,7 @@ from smc.model.job import JobStatus
 
 pytestmark = pytest.mark.chaos
 
-ROOT = Path(__file__).parents[2]
+CENTER = Program("tests.chaos.moving_zone", story="1")
 MOMENTS: Sequence[str] = (  # in the order of the story: each start gets one further
     "before instance 1",
     "before stop 1",
@@ -38,21 +36,6 @@ MOMENTS: Sequence[str] = (  # in the order of the story: each start gets one fur
 )
 
 
-def center(folder: Path, story: str = "1", moment: str = "") -> "subprocess.CompletedProcess[str]":
-    words = [sys.executable, "-m", "tests.chaos.moving_zone", str(folder), story, *moment.split()]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-
-
-def killed(folder: Path, moment: str, story: str = "1") -> None:
-    ended = center(folder, story, moment)
-    assert ended.returncode == -signal.SIGKILL, f"{moment}: {ended.stdout}{ended.stderr[-2000:]}"
-
-
-def finished(folder: Path, story: str = "1") -> None:
-    ended = center(folder, story)
-    assert ended.stdout.startswith("finished"), ended.stdout + ended.stderr[-2000:]
-
-
 def job_of(folder: Path) -> str:
     """Its id, from the tags of what it made."""
     cloud = MemoryCloud(folder / "cloud.json")
@@ -61,8 +44,8 @@ def job_of(folder: Path) -> str:
 
 def test_a_center_killed_at_every_call_of_the_cloud_makes_nothing_twice(tmp_path: Path) -> None:
     for moment in MOMENTS:
-        killed(tmp_path, moment)
-    finished(tmp_path)
+        CENTER.killed(tmp_path, moment)
+    CENTER.finished(tmp_path)
     cloud = MemoryCloud(tmp_path / "cloud.json")
     assert {kind: cloud.made[kind] for kind in MADE} == MADE
     has_moved(cloud, job_of(tmp_path), before(tmp_path))
@@ -72,14 +55,14 @@ def test_a_center_killed_at_every_call_of_the_cloud_makes_nothing_twice(tmp_path
     "moment", ["after stop 1", "after create_snapshot 2", "after create_image 1", "after launch 1"]
 )
 def test_a_center_of_another_story_begins_anew_and_drops_what_was_made(tmp_path: Path, moment: str) -> None:
-    killed(tmp_path, moment)
-    finished(tmp_path, story="2")
+    CENTER.killed(tmp_path, moment)
+    CENTER.finished(tmp_path, story="2")
     has_moved(MemoryCloud(tmp_path / "cloud.json"), job_of(tmp_path), before(tmp_path))
 
 
 def test_a_center_of_another_story_does_not_move_it_again_when_it_has_arrived(tmp_path: Path) -> None:
-    killed(tmp_path, "after delete 1")
-    finished(tmp_path, story="2")
+    CENTER.killed(tmp_path, "after delete 1")
+    CENTER.finished(tmp_path, story="2")
     cloud = MemoryCloud(tmp_path / "cloud.json")
     assert {kind: cloud.made[kind] for kind in MADE} == MADE
     has_moved(cloud, job_of(tmp_path), before(tmp_path))
@@ -88,7 +71,7 @@ def test_a_center_of_another_story_does_not_move_it_again_when_it_has_arrived(tm
 @pytest.mark.parametrize("moment", ["after stop 1", "after create_snapshot 2", "after launch 1"])
 def test_a_job_that_was_killed_and_is_given_up_brings_the_instance_back(tmp_path: Path, moment: str) -> None:
     """The center that comes next is of another story, and its cloud says no at once."""
-    killed(tmp_path, moment)
+    CENTER.killed(tmp_path, moment)
     cloud = MemoryCloud(tmp_path / "cloud.json")
     cloud.hook = failing("launch", UserError("no", code="Forbidden.RAM"))
     again = Center(tmp_path, cloud, story="2")

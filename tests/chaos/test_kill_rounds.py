@@ -1,19 +1,17 @@
 """`kill -9` of a center at any moment of an incremental job loses no round and makes none twice."""
 
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.chaos.test_kill_center import ROOT, left
+from tests.chaos.program import Program, left
 
 from smc.cloud.driver import Kind
 from smc.cloud.memory import MemoryCloud
 
 pytestmark = pytest.mark.chaos
 
+CENTER = Program("tests.chaos.rounds")
 MOMENTS: Sequence[str] = (  # in the order of the story: each start gets one further
     "begun 1",  # its time has come
     "after launch 1",
@@ -47,16 +45,9 @@ MADE = {
 }
 
 
-def center(folder: Path, moment: str = "") -> "subprocess.CompletedProcess[str]":
-    words = [sys.executable, "-m", "tests.chaos.rounds", str(folder), *moment.split()]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-
-
 def test_a_center_killed_at_every_step_of_its_rounds_makes_each_image_once(tmp_path: Path) -> None:
     for moment in MOMENTS:
-        ended = center(tmp_path, moment)
-        assert ended.returncode == -signal.SIGKILL, f"{moment}: {ended.stdout}{ended.stderr[-2000:]}"
-    ended = center(tmp_path)
-    assert ended.stdout.startswith("finished [1, 2, 3, 4]"), ended.stdout + ended.stderr[-2000:]
+        CENTER.killed(tmp_path, moment)
+    CENTER.finished(tmp_path, says="finished [1, 2, 3, 4]")
     assert MemoryCloud(tmp_path / "cloud.json").made == MADE
     assert left(tmp_path) == {Kind.IMAGE: 1, Kind.SNAPSHOT: 2}

@@ -1,12 +1,10 @@
 """`kill -9` of the center while it takes an instance over: nothing is made twice, and it can go back."""
 
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.chaos.program import Program
 from tests.chaos.taking_over import before
 from tests.unit.jobs.center import Center, until
 from tests.unit.jobs.onto_instance import is_as_it_was, is_the_source_now
@@ -19,7 +17,7 @@ from smc.model.job import JobStatus
 
 pytestmark = pytest.mark.chaos
 
-ROOT = Path(__file__).parents[2]
+CENTER = Program("tests.chaos.taking_over", story="1")
 MOMENTS: Sequence[str] = (  # in the order of the story: each start gets one further
     "before stop 1",
     "after stop 1",
@@ -54,25 +52,10 @@ MOMENTS: Sequence[str] = (  # in the order of the story: each start gets one fur
 MADE = {Kind.DISK: 6, Kind.SNAPSHOT: 4, Kind.IMAGE: 2, Kind.INSTANCE: 1, Kind.SECURITY_GROUP: 2}
 
 
-def center(folder: Path, story: str = "1", moment: str = "") -> "subprocess.CompletedProcess[str]":
-    words = [sys.executable, "-m", "tests.chaos.taking_over", str(folder), story, *moment.split()]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-
-
-def killed(folder: Path, moment: str, story: str = "1") -> None:
-    ended = center(folder, story, moment)
-    assert ended.returncode == -signal.SIGKILL, f"{moment}: {ended.stdout}{ended.stderr[-2000:]}"
-
-
-def finished(folder: Path, story: str = "1") -> None:
-    ended = center(folder, story)
-    assert ended.stdout.startswith("finished"), ended.stdout + ended.stderr[-2000:]
-
-
 def test_a_center_killed_at_every_call_of_the_cloud_makes_nothing_twice(tmp_path: Path) -> None:
     for moment in MOMENTS:
-        killed(tmp_path, moment)
-    finished(tmp_path)
+        CENTER.killed(tmp_path, moment)
+    CENTER.finished(tmp_path)
     cloud = MemoryCloud(tmp_path / "cloud.json")
     assert {kind: cloud.made[kind] for kind in MADE} == MADE
     is_the_source_now(cloud, before(tmp_path))
@@ -89,8 +72,8 @@ def test_a_center_killed_at_every_call_of_the_cloud_makes_nothing_twice(tmp_path
     ],
 )
 def test_a_center_of_another_story_continues_what_was_killed(tmp_path: Path, moment: str) -> None:
-    killed(tmp_path, moment)
-    finished(tmp_path, story="2")
+    CENTER.killed(tmp_path, moment)
+    CENTER.finished(tmp_path, story="2")
     cloud = MemoryCloud(tmp_path / "cloud.json")
     assert cloud.made[Kind.DISK] == MADE[Kind.DISK]
     is_the_source_now(cloud, before(tmp_path))
@@ -107,7 +90,7 @@ def test_a_center_of_another_story_continues_what_was_killed(tmp_path: Path, mom
 )
 def test_a_job_that_was_killed_and_is_given_up_brings_the_instance_back(tmp_path: Path, moment: str) -> None:
     """The center that comes next is of another story, and its cloud says no at once."""
-    killed(tmp_path, moment)
+    CENTER.killed(tmp_path, moment)
     cloud = MemoryCloud(tmp_path / "cloud.json")
     cloud.hook = failing("instance", UserError("no", code="Forbidden.RAM"))
     again = Center(tmp_path, cloud, story="2")
