@@ -1,6 +1,7 @@
 """The partitions of a job as the official SDK sends them, in both generations of parameters."""
 
 import msgspec
+import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 from tests.conformance.smc_sdk import call, refused
@@ -228,6 +229,26 @@ def test_lvm_is_refused_for_a_system_disk_without_boot_partition(running: Center
     asked = running.import_server(source()).source_id
     with refused("UnsupportedParameter.LVM", match="no boot partition"):
         create(sdk, asked, disks=Disks(system=System(lvm=True)))
+
+
+@pytest.mark.parametrize(
+    "disks",
+    [
+        {"System": {"Encrypted": True}},
+        {"Data": [{}, {"Encrypted": True}]},
+        {"Data": [{"KMSKeyId": "0e478b7a-4262-4802-b8cb-00d3fb408***"}]},
+    ],
+)
+def test_an_encrypted_target_is_refused_with_another_way_to_it(
+    running: Center, sdk: Client, disks: dict[str, object]
+) -> None:
+    asked = running.import_server(with_boot()).source_id
+    with refused("UnsupportedParameter.Encrypted", match="LUKS"):
+        call(sdk, "CreateReplicationJob", RegionId="local", SourceId=asked, Disks=disks)
+    job = create(sdk, asked, disks=Disks(system=System(lvm=True)))
+    with refused("UnsupportedParameter.Encrypted", match="are not encrypted here"):
+        call(sdk, "ModifyReplicationJobAttribute", JobId=job, Disks=disks)
+    call(sdk, "ModifyReplicationJobAttribute", JobId=job, Disks={"System": {"Encrypted": False}})
 
 
 def test_a_plan_is_shown_without_a_job_and_refused_as_one(running: Center, sdk: Client) -> None:

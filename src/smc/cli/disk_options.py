@@ -6,7 +6,7 @@ is as the source, or the job, has it.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated
 
 import typer
@@ -30,6 +30,9 @@ Lvm = Annotated[
     list[str] | None,
     typer.Option(metavar="DISK", help="Logical volumes instead of partitions on this disk (0: system disk)."),
 ]
+Encrypt = Annotated[  # hidden, as it is only answered: with what to do instead
+    list[str] | None, typer.Option(metavar="DISK", help="An encrypted disk.", hidden=True)
+]
 NoLvm = Annotated[list[str] | None, typer.Option(metavar="DISK", help="Plain partitions on this disk.")]
 
 UNITS = {"": 1, "K": 1 << 10, "M": MIB, "G": GIB, "T": 1 << 40}
@@ -47,10 +50,11 @@ class Edits:
     leave_out: Sequence[str] = ()
     lvm: Sequence[str] = ()
     no_lvm: Sequence[str] = ()
+    encrypt: Sequence[str] = ()
     disk_ids: Mapping[int, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return any((self.resize, self.move, self.leave_out, self.lvm, self.no_lvm, self.disk_ids))
+        return any(getattr(self, edit.name) for edit in fields(self))
 
 
 @dataclass
@@ -115,6 +119,8 @@ def disks(layout: Layout, edits: Edits) -> Json | None:
     entries: dict[int, Json] = {index: {"LVM": index in lvm} for index in now}
     for index, parts in lists.items():
         entries[index]["Part"] = parts or [{"Path": ""}]
+    for index in _disks(edits.encrypt, layout, "--encrypt"):
+        entries[index]["Encrypted"] = True
     for index, disk_id in edits.disk_ids.items():
         entries[index]["DiskId"] = disk_id
     return {"System": entries.pop(0), "Data": list(entries.values())}

@@ -11,7 +11,7 @@ from smc.base.errors import UserError
 from smc.cli.connection import AsJson, connect
 from smc.cli.container_option import Container, target
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
-from smc.cli.disk_options import Edits, LeaveOut, Lvm, Move, Resize, disks, of_source
+from smc.cli.disk_options import Edits, Encrypt, LeaveOut, Lvm, Move, Resize, disks, of_source
 from smc.cli.instance_options import (
     Private,
     PrivateIp,
@@ -80,6 +80,7 @@ def create(
     move: Move = None,
     leave_out: LeaveOut = None,
     lvm: Lvm = None,
+    encrypt: Encrypt = None,
     exclude: Exclude = None,
     disk_exclude: DiskExclude = None,
     bandwidth_limit: BandwidthLimit = None,
@@ -131,7 +132,9 @@ def create(
         private_ip=private_ip,
         private=private,
     )
-    edits = Edits(resize=resize or (), move=move or (), leave_out=leave_out or (), lvm=lvm or ())
+    edits = Edits(
+        resize=resize or (), move=move or (), leave_out=leave_out or (), lvm=lvm or (), encrypt=encrypt or ()
+    )
     wanted: Json = {
         "SystemDiskSize": system_disk_gib or None,
         "DataDisk": sized(data_disk or []) or None,

@@ -8,7 +8,7 @@ import typer
 from smc.base.errors import UserError
 from smc.cli.connection import AsJson, connect
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
-from smc.cli.disk_options import Edits, LeaveOut, Lvm, Move, NoLvm, Resize, disks, of_job
+from smc.cli.disk_options import Edits, Encrypt, LeaveOut, Lvm, Move, NoLvm, Resize, disks, of_job
 from smc.cli.job_options import (
     SOONEST_SECONDS,
     At,
@@ -53,6 +53,7 @@ def modify(
     leave_out: LeaveOut = None,
     lvm: Lvm = None,
     no_lvm: NoLvm = None,
+    encrypt: Encrypt = None,
     ip_mode: Annotated[str | None, typer.Option(help="dhcp, or keep the source's addresses.")] = None,
     bandwidth_limit: BandwidthLimit = None,
     compress_level: CompressLevel = None,
@@ -73,7 +74,12 @@ def modify(
     api = connect(data_dir)
     told = job_as_told(api, job)
     edits = Edits(
-        resize=resize or (), move=move or (), leave_out=leave_out or (), lvm=lvm or (), no_lvm=no_lvm or ()
+        resize=resize or (),
+        move=move or (),
+        leave_out=leave_out or (),
+        lvm=lvm or (),
+        no_lvm=no_lvm or (),
+        encrypt=encrypt or (),
     )
     layout: Json = {
         "SystemDiskSize": system_disk_gib or None,

@@ -110,6 +110,8 @@ def test_a_new_job_shows_its_plan_first(smc: Smc, running: Center) -> None:
         (("--resize", "/backup=0"), "InvalidParameter.Disks", "500M"),
         (("--lvm", "2"), "Disk.NotFound", "There are 0, 1, 3"),
         (("--lvm", "0"), "UnsupportedParameter.LVM", "/boot"),
+        (("--encrypt", "1"), "UnsupportedParameter.Encrypted", "CopyImage with Encrypted=true"),
+        (("--encrypt", "2"), "Disk.NotFound", "There are 0, 1, 3"),
         (("--resize", "/srv/data=1M"), "Part.TooSmall", "Ask for at least"),
         (("--leave-out", "/"), "Disk.Needed", "Keep /"),
         (

@@ -46,9 +46,13 @@ class DataDisk(Request, frozen=True, kw_only=True):
 
 
 class NewDisk(Request, frozen=True, kw_only=True):
+    """The fields of encryption are named as in ECS, to be refused: nothing is encrypted at the target."""
+
     disk_id: str = ""
     size: Gib | None = None
     lvm: bool | None = msgspec.field(default=None, name="LVM")
+    encrypted: bool | None = None
+    kms_key_id: Short = msgspec.field(default="", name="KMSKeyId")
     part: tuple[Part, ...] = ()
 
 

@@ -13,6 +13,7 @@ from smc.model.server import Server
 def check_disks(asking: Asking, draft: Draft) -> Draft:
     sent, server = asking.sent, asking.source.server
     refuse_blocks(sent)
+    refuse_encryption(sent.disks or NewDisks())
     sizes, parts = sizes_sent(sent, server), parts_sent(sent, server)
     asked = replace(
         draft.request,
@@ -24,6 +25,18 @@ def check_disks(asking: Asking, draft: Draft) -> Draft:
     others = bool(parts) or asked.lvm != draft.request.lvm
     before = asked.sizes_gib if others else draft.sizes_gib
     return replace(draft, request=asked, sizes_gib=before | sizes)
+
+
+def refuse_encryption(new: NewDisks) -> None:
+    """An instance would wait for a passphrase at its start; what encrypts without one is the cloud."""
+    if any(disk.encrypted or disk.kms_key_id for disk in (new.system, *new.data) if disk is not None):
+        raise UserError(
+            "Disks of the target are not encrypted here: neither with LUKS, as a source may have it, "
+            "nor with a key of the cloud.",
+            code="UnsupportedParameter.Encrypted",
+            hint="Leave it out; when the job has made its image, make an encrypted copy of that in the cloud "
+            "(CopyImage with Encrypted=true), and instances from the copy.",
+        )
 
 
 def lvm_sent(sent: JobParameters, server: Server, before: frozenset[int]) -> frozenset[int]:
