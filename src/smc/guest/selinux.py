@@ -2,8 +2,9 @@
 
 Files that are edited keep their labels (root.py). What the guest's own programs make, and new files, would
 have none, because the intermediate instance runs without SELinux. The policy's own list of contexts is read
-(file_contexts(5)): of several lines that fit a path the last counts. Only where that cannot be done the copy
-labels itself at its first start, which takes minutes to hours.
+(file_contexts(5)): of several lines that fit a path the last counts, and lists beside it name folders that
+are labelled as others are (Debian has /lib as /usr/lib, /etc/systemd/system as /usr/lib/systemd/system).
+Only where that cannot be done the copy labels itself at its first start, which takes minutes to hours.
 """
 
 import re
@@ -20,6 +21,7 @@ AUTORELABEL = "/.autorelabel"
 LABELLED = ("/etc/passwd", "/etc/shadow", "/usr/bin/bash", "/usr/lib/systemd/systemd")
 KINDS = {"--": stat.S_ISREG, "-d": stat.S_ISDIR, "-l": stat.S_ISLNK}
 LISTS = ("file_contexts", "file_contexts.homedirs", "file_contexts.local")
+LIKENED = ("file_contexts.subs", "file_contexts.subs_dist")  # in the order in which libselinux asks them
 LINE = re.compile(r"^(?P<path>\S+)\s+(?:(?P<kind>-[-dlbcps])\s+)?(?P<label>\S+)\s*$")
 UNLABELLED = "<<none>>"
 
@@ -37,10 +39,10 @@ def label(root: Root, paths: Iterable[str]) -> None:
     bare = [path for path in paths if root.exists(path) and root.label(path) == ""]
     if not bare:
         return
-    rules = _rules(root)
+    rules, likened = _rules(root), [likened_of(text) for text in _lists(root, LIKENED)]
     for path in bare:
         found = root.stat(path)
-        wanted = label_of(rules, path, found.st_mode) if found else ""
+        wanted = label_of(rules, liken(likened, path), found.st_mode) if found else ""
         if wanted == UNLABELLED or path == AUTORELABEL:
             continue
         if not wanted or not root.set_label(path, wanted):
@@ -91,7 +93,28 @@ def rules_of(text: str) -> list[Rule]:
     return found
 
 
+Likened = list[tuple[str, str]]
+
+
+def liken(lists: list[Likened], path: str) -> str:
+    """The path whose label `path` gets: each list changes its beginning once at most."""
+    for likened in lists:
+        for folder, other in likened:
+            if path == folder or path.startswith(f"{folder}/"):
+                path = other + path.removeprefix(folder)
+                break
+    return path
+
+
+def likened_of(text: str) -> Likened:
+    words = [line.split() for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return [(pair[0], pair[1]) for pair in words if len(pair) == 2]
+
+
 def _rules(root: Root) -> list[Rule]:
+    return [rule for text in _lists(root, LISTS) for rule in rules_of(text)]
+
+
+def _lists(root: Root, names: Iterable[str]) -> list[str]:
     kind = parse(root.read(SETTINGS) or "").get("SELINUXTYPE", "targeted")
-    base = f"/etc/selinux/{kind}/contexts/files"
-    return [rule for name in LISTS for rule in rules_of(root.read(f"{base}/{name}") or "")]
+    return [root.read(f"/etc/selinux/{kind}/contexts/files/{name}") or "" for name in names]

@@ -124,6 +124,22 @@ def test_the_last_line_of_the_policy_that_fits_gives_the_label(path: str, mode: 
     assert label in selinux.label_of(selinux.rules_of(CONTEXTS), path, mode)
 
 
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("/lib/modules/6.1/modules.dep", "/usr/lib/modules/6.1/modules.dep"),
+        ("/etc/systemd/system", "/usr/lib/systemd/system"),
+        ("/opt/of/site", "/usr/share/site"),
+        ("/library/x", "/library/x"),
+        ("/srv/lib/x", "/srv/lib/x"),
+    ],
+)
+def test_a_folder_that_the_policy_likens_to_another_has_that_one_s_labels(path: str, other: str) -> None:
+    own = selinux.likened_of("/opt/of /usr/share\n")
+    dist = selinux.likened_of("# /etc /usr\n\n/lib /usr/lib\n/etc/systemd/system /usr/lib/systemd/system\n")
+    assert selinux.liken([own, dist], path) == other
+
+
 def test_a_policy_without_a_label_for_a_new_file_makes_the_copy_label_itself(tmp_path: Path) -> None:
     guest = FakeFamily(tmp_path, "almalinux-9")
     guest.convert()
