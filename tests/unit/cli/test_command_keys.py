@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.center.running import Center
-from tests.unit.cli.test_command_line import Smc, running, smc
-
-__all__ = ["running", "smc"]
+from tests.unit.cli.conftest import Smc
 
 
 def test_a_key_file_of_a_reader_is_written_and_used(

@@ -9,12 +9,12 @@ from alibabacloud_smc20190601.client import Client
 from tests.conformance.smc_sdk import client_of
 from tests.conformance.test_smc_sdk_verifications import job
 from tests.unit.center.running import Center
-from tests.unit.cli.test_command_line import Smc, running, smc
+from tests.unit.cli.conftest import Smc
 from tests.unit.jobs.center import until
 
 from smc.center.store.verifications import Outcome, VerificationState
 
-__all__ = ["job", "running", "smc"]
+__all__ = ["job"]
 
 
 @pytest.fixture

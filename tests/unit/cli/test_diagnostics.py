@@ -9,9 +9,9 @@ from alibabacloud_smc20190601.client import Client
 from tests.conformance.smc_sdk import client_of
 from tests.conformance.test_smc_sdk_diagnostics import job
 from tests.unit.center.running import Center
-from tests.unit.cli.test_command_line import Smc, running, smc
+from tests.unit.cli.conftest import Smc
 
-__all__ = ["job", "running", "smc"]
+__all__ = ["job"]
 
 
 @pytest.fixture

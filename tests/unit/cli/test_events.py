@@ -5,14 +5,12 @@ import threading
 
 from tests.conformance.listeners import web_server
 from tests.unit.center.running import Center
-from tests.unit.cli.test_command_line import Smc, running, smc
+from tests.unit.cli.conftest import Smc
 
 from smc.center.store.events import EventKind, EventLevel, NewEvent
 from smc.cli.connection import connect
 from smc.cli.events import _followed
 from smc.client.api import Json
-
-__all__ = ["running", "smc"]
 
 
 def test_events_are_listed_oldest_first_and_filtered(smc: Smc, running: Center) -> None:

@@ -6,13 +6,11 @@ import sys
 
 import pytest
 from tests.unit.center.running import Center
-from tests.unit.cli.test_command_line import Smc, running, smc
+from tests.unit.cli.conftest import Smc
 from tests.unit.jobs.crossing import THERE, traveller, vswitch_there
 
 from smc.center.store.values import Job
 from smc.model.job import JobStatus
-
-__all__ = ["running", "smc"]
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ import msgspec
 import pytest
 from tests.conformance.test_smc_sdk_disks import plan_of, shape, source, with_boot
 from tests.unit.center.running import Center
-from tests.unit.cli.test_command_line import Smc, running, smc
+from tests.unit.cli.conftest import Smc
 
 from smc.base.units import GIB, MIB
 from smc.model.plan import Plan
-
-__all__ = ["running", "smc"]
 
 PLAN = ("job", "plan")
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from tests.conformance.test_smc_sdk_jobs import run_of
 from tests.unit.center.running import Center
-from tests.unit.cli.test_command_line import Smc, running, smc
+from tests.unit.cli.conftest import Smc
 
 from smc.base.errors import UserError
 from smc.center.store.resources import TEMPORARY
@@ -16,8 +16,6 @@ from smc.cli.job_options import moment
 from smc.cloud.driver import Kind
 from smc.model.job import JobStatus
 from smc.model.progress import Failure
-
-__all__ = ["running", "smc"]
 
 
 def create(smc: Smc, running: Center, *options: str) -> str:

@@ -3,9 +3,7 @@
 import json
 
 from tests.unit.center.running import Center
-from tests.unit.cli.test_command_line import Smc, running, smc
-
-__all__ = ["running", "smc"]
+from tests.unit.cli.conftest import Smc
 
 
 def test_a_template_is_made_shown_changed_used_and_deleted(smc: Smc, running: Center) -> None:

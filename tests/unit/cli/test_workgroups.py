@@ -4,9 +4,7 @@ import json
 
 from tests.unit.center.running import Center
 from tests.unit.center.servers import server
-from tests.unit.cli.test_command_line import Smc, running, smc
-
-__all__ = ["running", "smc"]
+from tests.unit.cli.conftest import Smc
 
 
 def source(running: Center, name: str) -> str:
