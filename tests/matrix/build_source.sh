@@ -1,7 +1,8 @@
 # Runs in the builder machine: makes the disks of one source from the tar of its tree.
 #
-# Set before it: START ROOT BOOT FSTAB NETWORK BUS NAME KEY. The disks are blank; the last line on the console
-# says that the source was built. Other host kernels may lack vfat, device-mapper and md; this one has them.
+# Set before it: START ROOT BOOT FSTAB NETWORK BUS NAME KEY BELOW_UUID BELOW_KEY. The disks are blank; the last
+# line on the console says that the source was built. Other host kernels may lack vfat, device-mapper and md;
+# this one has them.
 # A getty that starts meanwhile would take the console away: what is written there then fails.
 systemctl mask --quiet --runtime --now serial-getty@ttyS0.service
 exec > /dev/ttyS0 2>&1
@@ -57,12 +58,13 @@ case $ROOT in
     mdraid)
         modprobe raid1
         mdadm --create /dev/md0 --run --level=1 --raid-devices=2 --metadata=1.2 --homehost=any --name=0 \
-            --assume-clean "$part" "$(readlink -f "$mirror-part$number")"
+            --uuid="$BELOW_UUID" --assume-clean "$part" "$(readlink -f "$mirror-part$number")"
         root=/dev/md0 root_named=$root ;;
     luks)
         modprobe dm-crypt
-        head -c 64 /dev/urandom > /run/root.key
-        cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$part" /run/root.key
+        printf %s "$BELOW_KEY" > /run/root.key
+        cryptsetup luksFormat -q --type luks2 --uuid "$BELOW_UUID" \
+            --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$part" /run/root.key
         cryptsetup open --key-file /run/root.key "$part" root
         root=/dev/mapper/root root_named=$root ;;
     *) root=$part ;;
@@ -156,17 +158,6 @@ esac
 # ---- how it starts
 for place in dev dev/pts proc sys run; do mount --bind /$place /mnt/$place; done
 version=$(basename "$(ls -d /mnt/lib/modules/* | sort -V | tail -n 1)")
-case $ROOT in
-    mdraid)
-        mdadm --detail --scan | tee -a /mnt/etc/mdadm/mdadm.conf
-        inside update-initramfs -u -k "$version" ;;
-    luks)
-        install -D -m 0400 /run/root.key /mnt/etc/cryptsetup-keys.d/root.key
-        echo "root UUID=$(uuid_of "$part") /etc/cryptsetup-keys.d/root.key luks,initramfs" > /mnt/etc/crypttab
-        echo 'KEYFILE_PATTERN="/etc/cryptsetup-keys.d/*.key"' >> /mnt/etc/cryptsetup-initramfs/conf-hook
-        echo 'UMASK=0077' >> /mnt/etc/initramfs-tools/initramfs.conf
-        inside update-initramfs -u -k "$version" ;;
-esac
 if [ "${START#*-}" = grub ]; then
     sed -i -e 's/^GRUB_TIMEOUT=.*/GRUB_TIMEOUT=1/' \
         -e "s/^GRUB_CMDLINE_LINUX=.*/GRUB_CMDLINE_LINUX=\"$console\"/" /mnt/etc/default/grub

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from demo.ssh import make_key
 from demo.stages import Failed, say
+from tests.matrix import below_root
 from tests.matrix.tree import SHELF, free_space, make_tree, packages
 
 from smc.base.lock import exclusively
@@ -46,7 +47,7 @@ def build(row: dict[str, str], name: str) -> Built:
     key = make_key(SHELF)
     builder = bake(_recipe(row), say=lambda line: say(f"    {name}: {line}"))
     seed = _user_data(row, name, key.with_suffix(".pub").read_text().strip())
-    inputs = [VERSION, DISK_GIB, row["suite"], packages(row), seed]
+    inputs = [VERSION, DISK_GIB, row["suite"], packages(row), below_root.hooks(row, name), seed]
     finished = SHELF / "sources" / sha256(msgspec.json.encode(inputs)).hexdigest()[:16]
     finished.parent.mkdir(parents=True, exist_ok=True)
     if not finished.exists():
@@ -81,6 +82,7 @@ def _with_every_tool() -> Recipe:
 
 def _user_data(row: dict[str, str], name: str, public_key: str) -> str:
     told = {**{word.upper(): row[word] for word in WORDS}, "NAME": name, "KEY": public_key}
+    told |= {"BELOW_UUID": below_root.uuid_of(name), "BELOW_KEY": below_root.key_of(name)}
     heads = [f"{key}={shlex.quote(value)}" for key, value in told.items()]
     return "\n".join(["#!/bin/bash", *heads, SCRIPT.read_text()])
 
@@ -92,7 +94,7 @@ def _make(row: dict[str, str], name: str, seed: str, builder: Baked, finished: P
         work = Path(tempfile.mkdtemp(prefix="source-", dir=SHELF))
         undo.callback(shutil.rmtree, work, ignore_errors=True)
         began = time.monotonic()
-        make_tree(row, work / "tree.tar")
+        make_tree(row, work / "tree.tar", hooks=below_root.hooks(row, name))
         blanks = [work / f"{number}.blank" for number in range(_disks(row))]
         for blank in blanks:
             run("qemu-img", "create", "-q", "-f", "qcow2", blank, f"{DISK_GIB}G", timeout=60)

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -54,8 +55,11 @@ def packages(row: dict[str, str]) -> tuple[str, ...]:
     return (*chosen, *row.get("with", "").split())
 
 
-def make_tree(row: dict[str, str], tar: Path) -> None:
-    """Write the tree of the row to `tar`. Raises `Failed` where this host names no mirror of Debian."""
+def make_tree(row: dict[str, str], tar: Path, *, hooks: Sequence[str] = ()) -> None:
+    """Write the tree of the row to `tar`; `hooks` change it when it has its packages.
+
+    Raises `Failed` where this host names no mirror of Debian.
+    """
     own = apt.host_distribution()
     mirror = next((source for source in own.sources if source.suite == own.codename), None)
     if own.id != "debian" or mirror is None:
@@ -69,11 +73,13 @@ def make_tree(row: dict[str, str], tar: Path) -> None:
             "HOME": str(Path.home()),
             "TMPDIR": work,
         }
-        words = _mmdebstrap(row, msgspec.structs.replace(mirror, suite=row["suite"]), kept, tar)
+        words = _mmdebstrap(row, msgspec.structs.replace(mirror, suite=row["suite"]), kept, hooks, tar)
         run(*words, timeout=TREE_SECONDS, env=environment)
 
 
-def _mmdebstrap(row: dict[str, str], mirror: apt.Source, kept: Path, tar: Path) -> list[str]:
+def _mmdebstrap(
+    row: dict[str, str], mirror: apt.Source, kept: Path, hooks: Sequence[str], tar: Path
+) -> list[str]:
     return [
         *("setpriv", "--pdeathsig=TERM", "mmdebstrap", "--mode=auto", "--variant=minbase", "--format=tar"),
         f"--include={','.join(packages(row))}",
@@ -85,6 +91,7 @@ def _mmdebstrap(row: dict[str, str], mirror: apt.Source, kept: Path, tar: Path) 
         *("--skip=download/empty", "--skip=essential/unlink"),  # or it refuses and removes kept packages
         f'--setup-hook=mkdir -p "$1{ARCHIVES}"',
         f"--setup-hook=sync-in {kept} {ARCHIVES}",
+        *(f"--customize-hook={hook}" for hook in hooks),
         f"--customize-hook=sync-out {ARCHIVES} {kept}",
         f'--customize-hook=rm -rf "$1{ARCHIVES}" && mkdir -p "$1{ARCHIVES}/partial"',
         '--customize-hook=truncate --size=0 "$1/etc/machine-id"',
