@@ -59,11 +59,15 @@ class Edits:
 
 @dataclass
 class Layout:
-    """Mount points by disk, in their order, and the disks with LVM. `homes`: where the source has each."""
+    """Mount points by disk, in their order, and the disks with LVM. `homes`: where the source has each.
+
+    `sizes`: bytes that were asked for before, by mount point.
+    """
 
     mounts: dict[int, list[str]]
     homes: dict[str, int]
     lvm: set[int] = field(default_factory=set)
+    sizes: dict[str, int] = field(default_factory=dict)
 
 
 def of_source(api: Api, source: str) -> Layout:
@@ -88,11 +92,14 @@ def of_job(api: Api, told: Json) -> Layout:
     indexes = [0, *(disk["Index"] for disk in told["DataDisks"]["DataDisk"])]
     planned = [told["Disks"]["System"], *told["Disks"]["Data"]["Data"]]
     mounts: dict[int, list[str]] = {index: [] for index in source.mounts}
-    lvm = set()
+    lvm: set[int] = set()
+    sizes: dict[str, int] = {}
     for index, disk in zip(indexes, planned, strict=True):
-        mounts[index] = [path for part in disk["Parts"]["Part"] if (path := part["Path"]) in source.homes]
+        parts = [part for part in disk["Parts"]["Part"] if part["Path"] in source.homes]
+        mounts[index] = [part["Path"] for part in parts]
+        sizes |= {part["Path"]: part["AskedBytes"] for part in parts}
         lvm |= {index} if disk["LVM"] else set()
-    return Layout(mounts=mounts, homes=source.homes, lvm=lvm)
+    return Layout(mounts=mounts, homes=source.homes, lvm=lvm, sizes=sizes)
 
 
 def disks(layout: Layout, edits: Edits) -> Json | None:
@@ -111,7 +118,7 @@ def disks(layout: Layout, edits: Edits) -> Json | None:
             raise _unknown(path, "--resize", layout)
     lvm = (layout.lvm | _disks(edits.lvm, layout, "--lvm")) - _disks(edits.no_lvm, layout, "--no-lvm")
     lists = {
-        index: [_part(path, sizes.get(path)) for path in paths]
+        index: [_part(path, sizes.get(path) or layout.sizes.get(path)) for path in paths]
         for index, paths in now.items()
         if paths != layout.mounts[index] or any(path in sizes for path in paths)
     }

@@ -63,6 +63,17 @@ def test_a_job_is_laid_out_anew_from_what_it_has(smc: Smc, running: Center) -> N
     assert [path for path, _ in shape(plan_of(running, job))[0]] == ["/"]
 
 
+def test_a_size_that_was_asked_for_is_kept_when_the_disk_is_changed_again(smc: Smc, running: Center) -> None:
+    asked = running.import_server(source()).source_id
+    job, _ = created(smc, running, asked, "--resize", "/srv/data=2560M", "--resize", "/backup=3G")
+    ok(smc, "job", "modify", job, "--leave-out", "/srv/logs")
+    assert shape(plan_of(running, job))[1] == [("/srv/data", 2560)]
+    ok(smc, "job", "modify", job, "--move", "/backup=1")
+    assert shape(plan_of(running, job))[1] == [("/srv/data", 2560), ("/backup", 3 * 1024)]
+    ok(smc, "job", "modify", job, "--resize", "/backup=2G")
+    assert shape(plan_of(running, job))[1] == [("/srv/data", 2560), ("/backup", 2 * 1024)]
+
+
 def test_the_plan_is_shown_with_every_move_and_nothing_is_made(smc: Smc, running: Center) -> None:
     asked = running.import_server(with_boot()).source_id
     options = ("--move", "/backup=1", "--lvm", "1", "--leave-out", "/srv/logs", "--system-disk-gib", "40")

@@ -92,7 +92,7 @@ def _described(job: Job, runs: Sequence[Run], image_name: str) -> dict[str, obje
         "ResourceGroupId": job.resource_group,
         **layout.planned_system_disk(job.plan),
         "DataDisks": {"DataDisk": layout.planned_data_disks(job.plan)},
-        "Disks": layout.planned_disks(job.plan, asked.target_disks),
+        "Disks": layout.planned_disks(job.plan, asked),
         **layout.beside_the_plan(job.plan),
         "ReplicationJobRuns": {"ReplicationJobRun": [_run(run) for run in runs]},
     }

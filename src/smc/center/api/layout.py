@@ -6,6 +6,7 @@ The older one names a partition `<disk>_<partition>`, the newer one by its mount
 from collections.abc import Mapping
 
 from smc.base.units import GIB, gib_rounded_up
+from smc.center.store.values import JobRequest
 from smc.model.disk import Disk, Partition
 from smc.model.pieces import NEEDED
 from smc.model.places import Place, mounts
@@ -71,11 +72,17 @@ def planned_data_disks(plan: Plan) -> list[Fields]:
     ]
 
 
-def planned_disks(plan: Plan, disk_ids: Mapping[int, str]) -> Fields:
-    """`disk_ids`: the target instance's disks that take data disks of the source, by their index."""
+def planned_disks(plan: Plan, asked: JobRequest) -> Fields:
+    """With the target instance's disks that take data disks of the source.
+
+    Of a part `AskedBytes` is ours: the size that was wished, 0 where it is the planner's. A later request
+    that tells a disk's parts anew repeats it.
+    """
+    ids = asked.target_disks
+    wished = {wish.source: wish.size for parts in asked.parts.values() for wish in parts}
     return {
-        "System": _planned_disk(plan.disks[0], ""),
-        "Data": {"Data": [_planned_disk(disk, disk_ids.get(disk.index, "")) for disk in plan.disks[1:]]},
+        "System": _planned_disk(plan.disks[0], "", wished),
+        "Data": {"Data": [_planned_disk(disk, ids.get(disk.index, ""), wished) for disk in plan.disks[1:]]},
     }
 
 
@@ -133,14 +140,20 @@ def _planned_part(part: TargetPartition) -> Fields:
     return {"Device": part.source, "SizeBytes": part.size, "Block": False}
 
 
-def _planned_disk(disk: TargetDisk, disk_id: str) -> Fields:
+def _planned_disk(disk: TargetDisk, disk_id: str, wished: Mapping[str, int]) -> Fields:
     return {
         "DiskId": disk_id,
         "Size": disk.size // GIB,
         "LVM": disk.group is not None,
         "Parts": {
             "Part": [
-                {"Path": part.mount_point, "SizeBytes": part.size, "Block": False} for part in _filled(disk)
+                {
+                    "Path": part.mount_point,
+                    "SizeBytes": part.size,
+                    "AskedBytes": wished.get(part.source, 0),
+                    "Block": False,
+                }
+                for part in _filled(disk)
             ]
         },
     }
