@@ -15,6 +15,7 @@ from smc.guest.detect import SYSTEMD_BOOT, System, detect
 from smc.guest.enter import Guest
 from smc.guest.fstab import Entry
 from smc.guest.journal import Journal
+from smc.guest.networks import way_out
 from smc.guest.root import Root
 from smc.guest.volumes import Copy, Volume
 from smc.model.report import Check, Level
@@ -104,8 +105,8 @@ def _grub(root: Root, system: System, volumes: Sequence[Volume]) -> Check:
 
 
 def _dhcp(root: Root) -> Check:
-    cards = [(style, card) for style in network.STYLES for card in style.interfaces(root)]
-    fixed = sorted({card.name or card.file for _, card in cards if not card.dhcp})
+    cards = way_out.alone(root, network.STYLES)
+    fixed = sorted({card.name or card.file for card in cards if not card.dhcp})
     item = "GUESTOS.Dhcp"
     if not cards:
         cure = "Set a network card to DHCP if nothing else does it (cloud-init does)."

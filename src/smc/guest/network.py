@@ -9,16 +9,17 @@ are freed of it. IpMode.DHCP then turns static addresses of the card into DHCP, 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from smc.guest.detect import System
-from smc.guest.networks import ifcfg
+from smc.guest.networks import ifcfg, way_out
 from smc.guest.networks.ifcfg import Ifcfg
 from smc.guest.networks.ifupdown import Ifupdown
 from smc.guest.networks.netplan import Netplan
 from smc.guest.networks.networkd import Networkd
 from smc.guest.networks.networkmanager import NetworkManager
-from smc.guest.networks.style import DRIVER, Interface, Style
+from smc.guest.networks.style import DRIVER, Interface, Kind, Style
+from smc.guest.networks.way_out import Found, WayOut
 from smc.guest.root import Root
 from smc.model.plan import IpMode
 from smc.model.report import Check, Level
@@ -50,23 +51,16 @@ ITEM = "GUESTOS.Dhcp"
 def adapt(root: Root, system: System, mode: IpMode) -> list[Check]:
     """Make the network come up on the new card; raises nothing, what cannot be done is a check."""
     _forget_old_cards(root)
-    cards = [(style, card) for style in STYLES for card in style.interfaces(root)]
-    if not cards:
+    way = way_out.find(root, STYLES, tags_pass=mode is IpMode.KEEP)
+    if way is None:
         return [_nothing_known(root)]
-    style, primary = _primary(cards)
-    style.free(root, primary)
+    for style, interface in dict.fromkeys((way.card, way.leader)):
+        style.free(root, interface)
     if mode is IpMode.DHCP:
-        style.use_dhcp(root, primary)
-    others = [(other, card) for other, card in cards if card is not primary and card.name != primary.name]
-    for other, card in others:
-        other.let_go(root, card)
-    checks = [*_pin(root, system, primary), *_stacked(root, style, mode)]
-    if others:
-        names = ", ".join(card.name or card.file for _, card in others)
-        finding = f"{names} stay unconfigured: the new machine has one network card, which is {primary.name}"
-        cure = "Add network cards to the new machine and configure them there."
-        checks.append(Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure))
-    return [_judge(style, primary, mode), *checks]
+        way.leader.style.use_dhcp(root, way.leader.interface)
+    for style, interface in (*way.tagged, *way.absent):
+        style.let_go(root, interface)
+    return [_judge(way, mode), *_pin(root, system, way.card.interface), *_told(way, mode)]
 
 
 def names_stale(root: Root, system: System) -> bool:
@@ -82,11 +76,6 @@ def _forget_old_cards(root: Root) -> None:
         for name in root.names(folder):
             if LEASE.search(name):
                 root.remove(f"{folder}/{name}", "a lease of the old machine's network")
-
-
-def _primary(cards: Sequence[tuple[Style, Interface]]) -> tuple[Style, Interface]:
-    """The card through which the way out leads, else the first."""
-    return next(((style, card) for style, card in cards if card.gateway), cards[0])
 
 
 def _pin(root: Root, system: System, card: Interface) -> list[Check]:
@@ -106,25 +95,57 @@ def _pin(root: Root, system: System, card: Interface) -> list[Check]:
     return []
 
 
-def _stacked(root: Root, style: Style, mode: IpMode) -> list[Check]:
-    names = style.stacked(root)
-    if not names:
-        return []
-    if mode is IpMode.KEEP:
-        finding = f"{', '.join(names)} keep their configuration"
-        return [Check(item=ITEM, level=Level.INFORMATION, finding=finding)]
-    finding = f"{', '.join(names)} keep their configuration; only the network card was set to DHCP"
-    cure = "Set them to DHCP on the source, or create the job with IpMode keep."
-    return [Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure)]
-
-
-def _judge(style: Style, card: Interface, mode: IpMode) -> Check:
-    name = card.name or "the network card"
+def _judge(way: WayOut, mode: IpMode) -> Check:
+    leader, style = way.leader.interface, way.leader.style.name
+    name = _name(leader) or "the network card"
+    if leader.kind is not Kind.CARD:
+        name = f"{name} on {_name(way.card.interface)}"
     if mode is IpMode.DHCP:
-        return Check(item=ITEM, level=Level.PASSED, finding=f"{name} gets its address by DHCP ({style.name})")
-    addresses = "by DHCP as before" if card.dhcp else "as on the source"
-    finding = f"{name} has its addresses {addresses} ({style.name})"
-    return Check(item=ITEM, level=Level.INFORMATION, finding=finding)
+        return Check(item=ITEM, level=Level.PASSED, finding=f"{name} gets its address by DHCP ({style})")
+    addresses = "by DHCP as before" if leader.dhcp else "as on the source"
+    return Check(
+        item=ITEM, level=Level.INFORMATION, finding=f"{name} has its addresses {addresses} ({style})"
+    )
+
+
+def _told(way: WayOut, mode: IpMode) -> Iterator[Check]:
+    """What the owner has to know of the rest of the network."""
+    card, leader = _name(way.card.interface), way.leader.interface
+    if way.absent:
+        finding = (
+            f"{_names(way.absent)} stay unconfigured: the new machine has one network card, which is {card}"
+        )
+        cure = "Add network cards to the new machine and configure them there."
+        yield Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure)
+    if way.tagged:
+        finding = (
+            f"{_names(way.tagged)} led to the outside and does not come up by itself: the new network"
+            f" carries no VLANs, so {_name(leader)} is in it directly"
+        )
+        cure = (
+            f"Remove {_names(way.tagged)} on the new machine; to keep VLANs, create the job with IpMode keep."
+        )
+        yield Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure)
+    if way.kept:
+        finding = f"{_names(way.kept)} keep their configuration"
+        if mode is IpMode.KEEP or all(_name(found.interface) in leader.on for found in way.kept):
+            yield Check(item=ITEM, level=Level.INFORMATION, finding=finding)
+        else:
+            cure = "Set them to DHCP on the source, or create the job with IpMode keep."
+            finding += f"; only {_name(leader)} was set to DHCP"
+            yield Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure)
+    if mode is IpMode.DHCP and leader.routes and not leader.dhcp:
+        finding = f"routes and rules of {_name(leader)} that led through the old network are taken out"
+        cure = "Add the routes that the new network needs there."
+        yield Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure)
+
+
+def _names(found: Sequence[Found]) -> str:
+    return ", ".join(_name(each.interface) for each in found)
+
+
+def _name(interface: Interface) -> str:
+    return interface.name or interface.file
 
 
 def _nothing_known(root: Root) -> Check:

@@ -110,7 +110,7 @@ def test_eth0_by_the_kernels_own_naming_needs_no_link_file(tmp_path: Path) -> No
     assert not (guest.root / LINK).exists()
 
 
-def test_a_bridge_is_kept_and_warned_of(tmp_path: Path) -> None:
+def test_a_bridge_asks_dhcp_in_place_of_its_card(tmp_path: Path) -> None:
     guest = FakeGuest(tmp_path)
     guest.write(
         INTERFACES,
@@ -118,7 +118,9 @@ def test_a_bridge_is_kept_and_warned_of(tmp_path: Path) -> None:
         "iface br0 inet static\n  address 192.0.2.1/24\n  bridge_ports ens3\n",
     )
     checks = adapt(guest)
-    assert any(check.level is Level.WARNING and "br0" in check.finding for check in checks)
+    assert checks[0].finding == "br0 on ens3 gets its address by DHCP (ifupdown)"
+    assert "iface ens3 inet manual\niface br0 inet dhcp\n#  address" in guest.read(INTERFACES)
+    assert "Name=ens3" in guest.read(LINK)
 
 
 def test_a_style_that_is_not_known_here_is_said_and_left_alone(tmp_path: Path) -> None:

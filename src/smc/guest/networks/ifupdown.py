@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from smc.guest.networks.style import WHY_DHCP, WHY_MAC, WHY_OTHERS, Interface, is_physical
+from smc.guest.networks.style import WHY_DHCP, WHY_MAC, WHY_OTHERS, Interface, Kind, is_physical
 from smc.guest.root import Root
 
 MAIN = "/etc/network/interfaces"
@@ -14,16 +14,22 @@ STATIC_OPTIONS = (  # of the method static, and what resolvconf takes from a sta
     "address", "netmask", "network", "broadcast", "gateway", "pointopoint", "scope", "dns-nameserver",
     "dns-nameservers", "dns-search", "dns-domain",
 )  # fmt: skip
-HARDWARE_OPTIONS = ("hwaddress",)
-MEMBERS = (
-    "bridge_ports",
-    "bridge-ports",
-    "bond-slaves",
-    "bond_slaves",
-    "slaves",
-    "vlan-raw-device",
-    "vlan_raw_device",
-)
+HARDWARE_OPTIONS = ("hwaddress", "bridge_hw", "bridge-hw")
+MEMBERS = {
+    "bridge_ports": Kind.BUNDLE,
+    "bridge-ports": Kind.BUNDLE,
+    "bond-slaves": Kind.BUNDLE,
+    "bond_slaves": Kind.BUNDLE,
+    "slaves": Kind.BUNDLE,
+    "vlan-raw-device": Kind.VLAN,
+    "vlan_raw_device": Kind.VLAN,
+}
+MASTERS = ("bond-master", "bond_master")
+NO_NAMES = ("none", "all", "regex", "noregex")
+TAGGED = re.compile(r"^(?P<card>.+)\.\d+$|^vlan\d+$")
+COMMANDS = ("up", "post-up", "pre-up", "down", "post-down", "pre-down")
+ROUTING = re.compile(r"\b(?:ip\s+(?:-\S+\s+)*(?:route|rule|ro|ru)|route\s+(?:-\S+\s+)*(?:add|del))\b")
+WAY_OUT = re.compile(r"\broute\s+(?:add|replace)\s+default\b")
 
 Edit = Callable[
     [list[str], list[str]], str | None
@@ -34,50 +40,23 @@ class Ifupdown:
     name = "ifupdown"
 
     def interfaces(self, root: Root) -> list[Interface]:
-        found: dict[str, Interface] = {}
-        if not any(root.exists(program) for program in PROGRAMS):
-            return []
-        for file in _files(root):
-            for stanza in _stanzas(root.read(file) or ""):
-                words = stanza[0].split()
-                if words[0] != "iface" or len(words) < 4 or not is_physical(words[1]) or words[2] != "inet":
-                    continue
-                options = {line.split()[0] for line in stanza[1:]}
-                found.setdefault(
-                    words[1],
-                    Interface(
-                        file=file,
-                        name=words[1],
-                        dhcp=words[3] == "dhcp",
-                        gateway="gateway" in options or words[3] == "dhcp",
-                        by_hardware=bool(options & {*HARDWARE_OPTIONS}),
-                    ),
-                )
-        return list(found.values())
+        return [found for found in _all(root) if found.kind is Kind.CARD and is_physical(found.name)]
 
-    def stacked(self, root: Root) -> list[str]:
-        found = []
-        for file in _files(root):
-            for stanza in _stanzas(root.read(file) or ""):
-                words = stanza[0].split()
-                if words[0] == "iface" and len(words) > 1:
-                    members = any(line.split()[0] in MEMBERS for line in stanza[1:])
-                    if members or re.match(r"(?:.+\.\d+|vlan\d+)$", words[1]):
-                        found.append(words[1])
-        return sorted(set(found))
+    def stacks(self, root: Root) -> list[Interface]:
+        return [found for found in _all(root) if found.kind is not Kind.CARD]
 
     def use_dhcp(self, root: Root, interface: Interface) -> None:
         def edit(stanza: list[str], words: list[str]) -> str | None:
-            if (
-                stanza[0] != "iface"
-                or stanza[1:2] != [interface.name]
-                or len(stanza) < 4
-                or stanza[3] != "static"
-            ):
+            if stanza[0] != "iface":
+                return _not_started(stanza, words, lambda name: name.startswith(f"{interface.name}:"))
+            if stanza[1:2] != [interface.name] or len(stanza) < 4:
+                return None
+            if stanza[3] not in {"static", "manual"} or stanza[2:4] == ["inet6", "manual"]:
                 return None
             if words is stanza:
                 return f"iface {interface.name} {stanza[2]} {'dhcp' if stanza[2] == 'inet' else 'auto'}"
-            return "#" if words[0] in STATIC_OPTIONS else None
+            routing = words[0] in COMMANDS and ROUTING.search(" ".join(words))
+            return "#" if routing or words[0] in STATIC_OPTIONS else None
 
         for file in _files(root):
             _edit(root, file, edit, WHY_DHCP)
@@ -92,17 +71,67 @@ class Ifupdown:
 
     def let_go(self, root: Root, interface: Interface) -> None:
         def edit(stanza: list[str], words: list[str]) -> str | None:
-            if (
-                words is not stanza
-                or stanza[0] not in {"auto", "allow-auto"}
-                or interface.name not in stanza[1:]
-            ):
-                return None
-            rest = [word for word in stanza[1:] if word != interface.name]
-            return " ".join([stanza[0], *rest]) if rest else "#"
+            alias = f"{interface.name}:"  # a second address of it
+            return _not_started(stanza, words, lambda name: f"{name}:".startswith(alias))
 
         for file in _files(root):
             _edit(root, file, edit, WHY_OTHERS)
+
+
+def _not_started(stanza: list[str], words: list[str], unwanted: Callable[[str], bool]) -> str | None:
+    """The line of what comes up at the start without what is unwanted."""
+    if words is not stanza or stanza[0] not in {"auto", "allow-auto"}:
+        return None
+    rest = [name for name in stanza[1:] if not unwanted(name)]
+    if rest == stanza[1:]:
+        return None
+    return " ".join([stanza[0], *rest]) if rest else "#"
+
+
+def _all(root: Root) -> list[Interface]:
+    """Each `iface` with the file where it is first spoken of: for IPv4, else for IPv6."""
+    if not any(root.exists(program) for program in PROGRAMS):
+        return []
+    stanzas = [(file, stanza) for file in _files(root) for stanza in _stanzas(root.read(file) or "")]
+    found: dict[str, Interface] = {}
+    for family in ("inet", "inet6"):
+        for file, stanza in stanzas:
+            words = stanza[0].split()
+            if words[0] == "iface" and len(words) > 3 and words[2] == family and ":" not in words[1]:
+                found.setdefault(words[1], _interface(file, words, stanza[1:], stanzas))
+    return list(found.values())
+
+
+def _interface(
+    file: str, words: list[str], lines: list[str], stanzas: list[tuple[str, list[str]]]
+) -> Interface:
+    name, dhcp = words[1], words[3] == "dhcp"
+    options = {line.split()[0] for line in lines}
+    commands = [line for line in lines if line.split()[0] in COMMANDS and ROUTING.search(line)]
+    members = [words for line in lines for words in (line.split(),) if words[0] in MEMBERS]
+    masters = [
+        stanza[0].split()[1]
+        for _, stanza in stanzas
+        if any(line.split()[0] in MASTERS and line.split()[1:2] == [name] for line in stanza[1:])
+    ]
+    tagged = TAGGED.match(name)
+    kind = MEMBERS[members[0][0]] if members else Kind.VLAN if tagged else Kind.CARD
+    kind = Kind.BUNDLE if masters else kind
+    on = dict.fromkeys(word for words in members for word in words[1:] if word not in NO_NAMES)
+    on |= dict.fromkeys(masters)
+    if tagged and tagged["card"] and not on:
+        on[tagged["card"]] = None
+    out = [line for line in commands if WAY_OUT.search(line)]
+    return Interface(
+        file=file,
+        name=name,
+        dhcp=dhcp,
+        gateway=dhcp or "gateway" in options or bool(out),
+        by_hardware=bool(options & {*HARDWARE_OPTIONS}),
+        kind=kind,
+        on=tuple(on),
+        routes=len(commands) > len(out),
+    )
 
 
 def _files(root: Root) -> list[str]:

@@ -2,13 +2,23 @@
 
 import re
 
-from smc.guest.networks.sections import added, edited, sections, values
-from smc.guest.networks.style import WHY_DHCP, WHY_MAC, Interface
+from smc.guest.networks.sections import added, assignments, edited, sections, values
+from smc.guest.networks.style import WHY_DHCP, WHY_MAC, WHY_OTHERS, Interface, Kind
 from smc.guest.root import Root
 
 FOLDER = "/etc/NetworkManager/system-connections"
 ETHERNET = ("ethernet", "802-3-ethernet")
-STATIC_KEYS = re.compile(r"^(?:address\d*|addresses\d*|gateway|dns|dns-search|routes?\d*)$")
+KINDS = {
+    "ethernet": Kind.CARD,
+    "802-3-ethernet": Kind.CARD,
+    "bond": Kind.BUNDLE,
+    "bridge": Kind.BUNDLE,
+    "team": Kind.BUNDLE,
+    "vlan": Kind.VLAN,
+}
+ROUTES = re.compile(r"^(?:routes?\d*|route\d+_options|routing-rules?\d*)$")
+STATIC_KEYS = re.compile(rf"^(?:address\d*|addresses\d*|gateway|dns|dns-search)$|{ROUTES.pattern}")
+MASTER_KEYS = ("master", "controller")
 HARDWARE_KEYS = ("mac-address", "cloned-mac-address")
 
 
@@ -16,37 +26,15 @@ class NetworkManager:
     name = "NetworkManager"
 
     def interfaces(self, root: Root) -> list[Interface]:
-        found = []
-        for file in root.files(FOLDER, suffix=".nmconnection"):
-            text = root.read(file) or ""
-            if not {*ETHERNET} & {*values(text, "connection", "type")} or values(
-                text, "connection", "master"
-            ):
-                continue
-            method = "".join(values(text, "ipv4", "method"))
-            address = "".join(values(text, "ipv4", "address1") + values(text, "ipv4", "addresses"))
-            found.append(
-                Interface(
-                    file=file,
-                    name="".join(values(text, "connection", "interface-name")),
-                    dhcp=method == "auto",
-                    gateway=method == "auto" or "," in address or bool(values(text, "ipv4", "gateway")),
-                    by_hardware=any(values(text, part, key) for part in ETHERNET for key in HARDWARE_KEYS),
-                )
-            )
-        return found
+        return [found for found in _all(root) if found.kind is Kind.CARD]
 
-    def stacked(self, root: Root) -> list[str]:
-        return sorted(
-            "".join(values(text, "connection", "id")) or file
-            for file in root.files(FOLDER, suffix=".nmconnection")
-            if (text := root.read(file) or "")
-            and {"bridge", "bond", "vlan", "team"} & {*values(text, "connection", "type")}
-        )
+    def stacks(self, root: Root) -> list[Interface]:
+        return [found for found in _all(root) if found.kind is not Kind.CARD and found.on]
 
     def use_dhcp(self, root: Root, interface: Interface) -> None:
         def edit(section: str, key: str, _value: str) -> str | None:
-            if section not in {"ipv4", "ipv6"} or "manual" not in values(text, section, "method"):
+            methods = ("manual", "disabled") if section == "ipv4" else ("manual",)
+            if section not in {"ipv4", "ipv6"} or not {*methods} & {*values(text, section, "method")}:
                 return None
             return "method=auto" if key == "method" else "#" if STATIC_KEYS.match(key) else None
 
@@ -59,7 +47,7 @@ class NetworkManager:
 
     def free(self, root: Root, interface: Interface) -> None:
         def edit(section: str, key: str, _value: str) -> str | None:
-            return "#" if section in ETHERNET and key in HARDWARE_KEYS else None
+            return "#" if section in (*ETHERNET, "bridge") and key in HARDWARE_KEYS else None
 
         text = root.read(interface.file) or ""
         new = edited(text, edit)
@@ -67,4 +55,60 @@ class NetworkManager:
             root.write(interface.file, new, WHY_MAC)
 
     def let_go(self, root: Root, interface: Interface) -> None:
-        """NetworkManager waits for no card that is not there."""
+        """A profile of a card that is not there waits for nothing; one for any card takes the new one."""
+        text = root.read(interface.file) or ""
+        if interface.kind is Kind.CARD and (interface.name or interface.by_hardware):
+            return
+        if "false" in values(text, "connection", "autoconnect"):
+            return
+
+        def edit(section: str, key: str, _value: str) -> str | None:
+            return "#" if (section, key) == ("connection", "autoconnect") else None
+
+        root.write(interface.file, added(edited(text, edit), "connection", "autoconnect=false"), WHY_OTHERS)
+
+
+def _all(root: Root) -> list[Interface]:
+    texts = [(file, root.read(file) or "") for file in root.files(FOLDER, suffix=".nmconnection")]
+    return [
+        _interface(file, text, texts)
+        for file, text in texts
+        if {*KINDS} & {*values(text, "connection", "type")}
+    ]
+
+
+def _interface(file: str, text: str, texts: list[tuple[str, str]]) -> Interface:
+    def value(section: str, *keys: str) -> str:
+        return "".join(found for key in keys for found in values(text, section, key))
+
+    kind = KINDS[value("connection", "type")]
+    name = value("connection", "interface-name")
+    address = value("ipv4", "address1", "addresses")
+    method = value("ipv4", "method")
+    gateway = method == "auto" or "," in address or bool(value("ipv4", "gateway"))
+    called = {name, value("connection", "uuid"), value("connection", "id")} - {""}
+    members = (
+        _key(other, there)
+        for other, there in texts
+        if called & {found for key in MASTER_KEYS for found in values(there, "connection", key)}
+    )
+    parent = value("vlan", "parent")
+    below = (_key(other, there) for other, there in texts if parent in values(there, "connection", "uuid"))
+    on = (next(below, parent),) if parent else tuple(members)
+    return Interface(
+        file=file,
+        name=name,
+        id=_key(file, text),
+        dhcp=method == "auto",
+        gateway=gateway
+        and value("ipv4", "never-default").lower() != "true"
+        and not value("connection", *MASTER_KEYS),
+        by_hardware=any(values(text, part, key) for part in ETHERNET for key in HARDWARE_KEYS),
+        kind=kind,
+        on=on,
+        routes=any(section == "ipv4" and ROUTES.match(key) for section, key, _ in assignments(text)),
+    )
+
+
+def _key(file: str, text: str) -> str:
+    return "".join(values(text, "connection", "interface-name")) or file

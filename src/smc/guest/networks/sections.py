@@ -8,11 +8,21 @@ Edit = Callable[
 
 
 def values(text: str, section: str, key: str) -> list[str]:
-    return [value for there, name, value in _assignments(text) if (there, name) == (section, key)]
+    return [value for there, name, value in assignments(text) if (there, name) == (section, key)]
 
 
 def sections(text: str) -> set[str]:
-    return {there for there, _, _ in _assignments(text)}
+    return {there for there, _, _ in assignments(text)}
+
+
+def assignments(text: str) -> list[tuple[str, str, str]]:
+    found = []
+
+    def note(section: str, key: str, value: str) -> None:
+        found.append((section, key, value))
+
+    edited(text, note)
+    return found
 
 
 def edited(text: str, edit: Edit) -> str:
@@ -37,13 +47,3 @@ def added(text: str, section: str, line: str) -> str:
         if there.strip() == f"[{section}]":
             return "\n".join([*lines[: number + 1], line, *lines[number + 1 :]]) + "\n"
     return "\n".join([*lines, "", f"[{section}]", line]) + "\n"
-
-
-def _assignments(text: str) -> list[tuple[str, str, str]]:
-    found = []
-
-    def note(section: str, key: str, value: str) -> None:
-        found.append((section, key, value))
-
-    edited(text, note)
-    return found

@@ -1,6 +1,7 @@
 """What a style of network configuration has to tell and to do; each is a row of STYLES in network.py."""
 
 import re
+from enum import Enum, auto
 from typing import Protocol
 
 import msgspec
@@ -14,11 +15,19 @@ WHY_MAC = "the network card of the new machine has another hardware address"
 WHY_OTHERS = "the new machine has one network card; a start does not wait for others"
 
 
+class Kind(Enum):
+    CARD = auto()
+    BUNDLE = auto()  # bond, bridge, team: it takes the place of its cards in their network
+    VLAN = auto()  # another network on the same wire
+    OTHER = auto()  # tunnels and the like
+
+
 class Interface(msgspec.Struct, frozen=True, kw_only=True):
-    """A network card as a configuration file speaks of it.
+    """A network card, or what is built on cards, as a configuration file speaks of it.
 
     `name` is "" when the file finds it by a pattern or hardware address; `by_hardware` when it is bound to
-    the old machine's card; `gateway` when the way to the outside leads through it.
+    the old machine's card; `gateway` when the way to the outside leads through it. `on` has the keys of what
+    it is built on. `routes` when it has routes or rules of its own beside the one to the outside.
     """
 
     file: str
@@ -26,6 +35,14 @@ class Interface(msgspec.Struct, frozen=True, kw_only=True):
     dhcp: bool
     gateway: bool
     by_hardware: bool = False
+    kind: Kind = Kind.CARD
+    id: str = ""  # by which others in the configuration speak of it, where that is not its name
+    on: tuple[str, ...] = ()
+    routes: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.id or self.name
 
 
 class Style(Protocol):
@@ -35,20 +52,23 @@ class Style(Protocol):
         """Physical cards that it configures, in the order of its files; none when it is not in use."""
         ...
 
-    def stacked(self, root: Root) -> list[str]:
-        """Names of bridges, bonds, VLANs and the like that it builds on cards."""
+    def stacks(self, root: Root) -> list[Interface]:
+        """Bridges, bonds, VLANs and the like that it builds on cards; what they are built on is in `on`."""
         ...
 
     def use_dhcp(self, root: Root, interface: Interface) -> None:
-        """Take the card's addresses from DHCP; what was set by hand is commented out."""
+        """Take its addresses from DHCP; addresses, routes and rules set by hand are commented out."""
         ...
 
     def free(self, root: Root, interface: Interface) -> None:
-        """Take off what binds it to the old machine's card."""
+        """Take off what binds it to a hardware address of the old machine."""
         ...
 
     def let_go(self, root: Root, interface: Interface) -> None:
-        """Do not insist that this card, which the new machine lacks, comes up at the start."""
+        """Do not insist that it comes up at the start, for the new machine lacks its card or its network.
+
+        What it configures stays, but for a way to the outside through what is built on cards.
+        """
         ...
 
 
