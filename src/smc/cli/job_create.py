@@ -33,20 +33,12 @@ from smc.cli.job_options import (
     moment,
     sized,
 )
+from smc.cli.option_groups import grouped
 from smc.cli.output import out, show_json
 from smc.cli.plan_shown import print_plan
 from smc.cli.progress import follow
 from smc.cli.tags import TagOption, given
-from smc.cli.transfer_options import (
-    BandwidthLimit,
-    Checksum,
-    CompressLevel,
-    DiskExclude,
-    Exclude,
-    Ssl,
-    excludes,
-    parameters,
-)
+from smc.cli.transfer_options import Transfer
 from smc.client.api import Api, Json
 
 
@@ -70,8 +62,10 @@ API_WORDS = {
 MethodOption = Annotated[Method | None, typer.Option(help="How it begins; schedule needs --at.")]
 
 
+@grouped
 def create(
     source: Annotated[str, typer.Argument(help="Source id: s-...")],
+    *,
     name: Annotated[str, typer.Option(help="A name for the job, unique.")] = "",
     image_name: Annotated[str, typer.Option(help="Name of the image to make.")] = "",
     system_disk_gib: SystemDiskGib = 0,
@@ -81,12 +75,7 @@ def create(
     leave_out: LeaveOut = None,
     lvm: Lvm = None,
     encrypt: Encrypt = None,
-    exclude: Exclude = None,
-    disk_exclude: DiskExclude = None,
-    bandwidth_limit: BandwidthLimit = None,
-    compress_level: CompressLevel = None,
-    checksum: Checksum = None,
-    ssl: Ssl = None,
+    transfer: Transfer,
     ip_mode: Annotated[
         str | None, typer.Option(help="dhcp, or keep the source's addresses; dhcp if never given.")
     ] = None,
@@ -153,14 +142,8 @@ def create(
             "Name": name or None,
             "ImageName": image_name or None,
             **wanted,
-            "Excludes": excludes(exclude, disk_exclude),
-            "ReplicationParameters": parameters(
-                "",
-                bandwidth_limit=bandwidth_limit,
-                compress_level=compress_level,
-                checksum=checksum,
-                ssl=ssl,
-            ),
+            "Excludes": transfer.excludes(),
+            "ReplicationParameters": transfer.parameters(),
             "IpMode": ip_mode,
             "ExecutionMethod": asked,
             "ScheduledStartTime": scheduled or None,

@@ -20,23 +20,17 @@ from smc.cli.job_options import (
     moment,
     sized,
 )
+from smc.cli.option_groups import grouped
 from smc.cli.output import out, show_json
 from smc.cli.plan_shown import print_plan
-from smc.cli.transfer_options import (
-    BandwidthLimit,
-    Checksum,
-    CompressLevel,
-    DiskExclude,
-    Exclude,
-    Ssl,
-    excludes,
-    parameters,
-)
+from smc.cli.transfer_options import Transfer
 from smc.client.api import Json
 
 
+@grouped
 def modify(
     job: JobId,
+    *,
     name: Annotated[str, typer.Option(help="Another name, at any time.")] = "",
     description: Annotated[str, typer.Option(help="Another description, at any time.")] = "",
     valid_until: Annotated[
@@ -55,12 +49,7 @@ def modify(
     no_lvm: NoLvm = None,
     encrypt: Encrypt = None,
     ip_mode: Annotated[str | None, typer.Option(help="dhcp, or keep the source's addresses.")] = None,
-    bandwidth_limit: BandwidthLimit = None,
-    compress_level: CompressLevel = None,
-    checksum: Checksum = None,
-    ssl: Ssl = None,
-    exclude: Exclude = None,
-    disk_exclude: DiskExclude = None,
+    transfer: Transfer,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -86,13 +75,7 @@ def modify(
         "DataDisk": sized(data_disk or []) or None,
         "Disks": disks(of_job(api, told), edits) if edits else None,
     }
-    transfer = parameters(
-        told["ReplicationParameters"],
-        bandwidth_limit=bandwidth_limit,
-        compress_level=compress_level,
-        checksum=checksum,
-        ssl=ssl,
-    )
+    parameters = transfer.parameters(told["ReplicationParameters"])
     wanted = {
         "Name": name or None,
         "Description": description or None,
@@ -103,8 +86,8 @@ def modify(
         "ImageName": image_name or None,
         **layout,
         "IpMode": ip_mode,
-        "ReplicationParameters": transfer,
-        "Excludes": excludes(exclude, disk_exclude),
+        "ReplicationParameters": parameters,
+        "Excludes": transfer.excludes(),
     }
     if all(value is None for value in wanted.values()):
         raise UserError(
@@ -119,5 +102,5 @@ def modify(
         show_json(answer)
         return
     out.print(f"changed {job}")
-    if transfer is not None:
-        out.print(f"  transfer settings: {transfer}", markup=False)
+    if parameters is not None:
+        out.print(f"  transfer settings: {parameters}", markup=False)

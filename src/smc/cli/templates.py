@@ -1,76 +1,73 @@
 """`smc template`: parameters kept for jobs that make images."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from smc.cli.connection import AsJson, connect
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
+from smc.cli.option_groups import grouped
 from smc.cli.output import out, show_json, show_table
 from smc.cli.tags import TagOption, given
-from smc.cli.transfer_options import (
-    BandwidthLimit,
-    Checksum,
-    CompressLevel,
-    DiskExclude,
-    Exclude,
-    Ssl,
-    excludes,
-    parameters,
-)
+from smc.cli.transfer_options import Transfer
 from smc.client.api import Api, Json
 
 app = typer.Typer(no_args_is_help=True, help="Templates: parameters kept for jobs that make images.")
 
 TemplateId = Annotated[str, typer.Argument(help="Template id: t-...")]
-Description = Annotated[str | None, typer.Option(help="What it is for.")]
-ImagePrefix = Annotated[str | None, typer.Option(help="Images are named PREFIX_JOBID.")]
-SystemDisk = Annotated[int | None, typer.Option(help="Size of the target system disk in GiB, 20-2048.")]
-VSwitch = Annotated[str | None, typer.Option("--vswitch", help="vSwitch of the intermediate instance.")]
-Private = Annotated[
-    bool | None, typer.Option("--private/--public", help="Whether data goes over private addresses.")
-]
-InstanceType = Annotated[str | None, typer.Option(help="Type of the intermediate instance.")]
-IpMode = Annotated[str | None, typer.Option(help="dhcp, or keep the source's addresses.")]
-ResourceGroup = Annotated[str | None, typer.Option(help="Resource group of the jobs.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What a template keeps beside how a job transfers."""
+
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None
+    image_prefix: Annotated[str | None, typer.Option(help="Images are named PREFIX_JOBID.")] = None
+    system_disk_gib: Annotated[
+        int | None, typer.Option(help="Size of the target system disk in GiB, 20-2048.")
+    ] = None
+    vswitch: Annotated[
+        str | None, typer.Option("--vswitch", help="vSwitch of the intermediate instance.")
+    ] = None
+    private: Annotated[
+        bool | None, typer.Option("--private/--public", help="Whether data goes over private addresses.")
+    ] = None
+    instance_type: Annotated[str | None, typer.Option(help="Type of the intermediate instance.")] = None
+    ip_mode: Annotated[str | None, typer.Option(help="dhcp, or keep the source's addresses.")] = None
+    resource_group: Annotated[str | None, typer.Option(help="Resource group of the jobs.")] = None
+    tag: TagOption = None
+
+    def parameters(self) -> Json:
+        """As the API takes them; what was not given is None."""
+        return {
+            "Description": self.description,
+            "ImageNamePrefix": self.image_prefix,
+            "SystemDiskSize": self.system_disk_gib,
+            "VSwitchId": self.vswitch,
+            "NetMode": None if self.private is None else 2 if self.private else 0,
+            "InstanceType": self.instance_type,
+            "IpMode": self.ip_mode,
+            "ResourceGroupId": self.resource_group,
+            "Tag": given(self.tag) or None,
+        }
 
 
 @app.command("create")
+@grouped
 def create(
     name: Annotated[str, typer.Argument(help="A name, unique.")],
-    description: Description = None,
-    image_prefix: ImagePrefix = None,
-    system_disk_gib: SystemDisk = None,
-    vswitch: VSwitch = None,
-    private: Private = None,
-    instance_type: InstanceType = None,
-    ip_mode: IpMode = None,
-    resource_group: ResourceGroup = None,
-    tag: TagOption = None,
-    exclude: Exclude = None,
-    disk_exclude: DiskExclude = None,
-    bandwidth_limit: BandwidthLimit = None,
-    compress_level: CompressLevel = None,
-    checksum: Checksum = None,
-    ssl: Ssl = None,
+    kept: Kept,
+    transfer: Transfer,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Keep parameters under a name; `smc job create --template` takes them."""
-    transfer = parameters(
-        "", bandwidth_limit=bandwidth_limit, compress_level=compress_level, checksum=checksum, ssl=ssl
-    )
     wanted: Json = {
         "Name": name,
-        "Description": description,
-        "ImageNamePrefix": image_prefix,
-        "SystemDiskSize": system_disk_gib,
-        **_network(vswitch, instance_type, private=private),
-        "IpMode": ip_mode,
-        "ResourceGroupId": resource_group,
-        "Tag": given(tag) or None,
-        "Excludes": excludes(exclude, disk_exclude),
-        "ReplicationParameters": transfer,
+        **kept.parameters(),
+        "Excludes": transfer.excludes(),
+        "ReplicationParameters": transfer.parameters(),
     }
     made = connect(data_dir).call("CreateTemplate", wanted)
     if as_json:
@@ -101,24 +98,13 @@ def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None
 
 
 @app.command("modify")
+@grouped
 def modify(
     template: TemplateId,
+    *,
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
-    description: Description = None,
-    image_prefix: ImagePrefix = None,
-    system_disk_gib: SystemDisk = None,
-    vswitch: VSwitch = None,
-    private: Private = None,
-    instance_type: InstanceType = None,
-    ip_mode: IpMode = None,
-    resource_group: ResourceGroup = None,
-    tag: TagOption = None,
-    exclude: Exclude = None,
-    disk_exclude: DiskExclude = None,
-    bandwidth_limit: BandwidthLimit = None,
-    compress_level: CompressLevel = None,
-    checksum: Checksum = None,
-    ssl: Ssl = None,
+    kept: Kept,
+    transfer: Transfer,
     clear: Annotated[
         list[str] | None,
         typer.Option(metavar="PARAMETER", help="What it holds no longer, as `smc template list` names it."),
@@ -127,25 +113,12 @@ def modify(
 ) -> None:
     """Change a template; what is not given stays as it is. Jobs that were made with it do not change."""
     api = connect(data_dir)
-    transfer = parameters(
-        _transfer_of(api, template),
-        bandwidth_limit=bandwidth_limit,
-        compress_level=compress_level,
-        checksum=checksum,
-        ssl=ssl,
-    )
     wanted: Json = {
         "TemplateId": template,
         "Name": name,
-        "Description": description,
-        "ImageNamePrefix": image_prefix,
-        "SystemDiskSize": system_disk_gib,
-        **_network(vswitch, instance_type, private=private),
-        "IpMode": ip_mode,
-        "ResourceGroupId": resource_group,
-        "Tag": given(tag) or None,
-        "Excludes": excludes(exclude, disk_exclude),
-        "ReplicationParameters": transfer,
+        **kept.parameters(),
+        "Excludes": transfer.excludes(),
+        "ReplicationParameters": transfer.parameters(_transfer_of(api, template)),
         "Clear": clear or None,
     }
     api.call("ModifyTemplate", wanted)
@@ -157,11 +130,6 @@ def delete(template: TemplateId, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Forget a template; jobs that were made with it stay."""
     connect(data_dir).call("DeleteTemplate", {"TemplateId": template})
     out.print(f"deleted {template}")
-
-
-def _network(vswitch: str | None, instance_type: str | None, *, private: bool | None) -> Json:
-    net_mode = None if private is None else 2 if private else 0
-    return {"VSwitchId": vswitch, "InstanceType": instance_type, "NetMode": net_mode}
 
 
 def _transfer_of(api: Api, template: str) -> str:

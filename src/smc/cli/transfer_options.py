@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -10,65 +10,62 @@ import typer
 from smc.base.errors import UserError
 from smc.client.api import Json
 
-BandwidthLimit = Annotated[
-    int | None, typer.Option(min=0, metavar="MBIT", help="Mbit/s on the wire, all streams together; 0: none.")
-]
-CompressLevel = Annotated[
-    int | None, typer.Option(min=0, max=10, help="0: off, 1: fastest, 10: smallest; 7 if never given.")
-]
-Checksum = Annotated[
-    bool | None,
-    typer.Option("--checksum/--no-checksum", help="Re-read both ends instead of trusting size and time."),
-]
-Ssl = Annotated[
-    str | None,
-    typer.Option(metavar="auto|on|off", help="off: streams of data go in the clear, signed but readable."),
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(metavar="PATTERN", help="rsync pattern of what to leave behind, relative to /."),
-]
-DiskExclude = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="DISK=PATTERN",
-        help="The same for one disk (0: the system disk), relative to where it is mounted.",
-    ),
-]
-
 OF_DISK = re.compile(r"(\d{1,2})=(.+)", re.DOTALL)
 
 
-def parameters(
-    before: str,
-    *,
-    bandwidth_limit: int | None,
-    compress_level: int | None,
-    checksum: bool | None,
-    ssl: str | None,
-) -> str | None:
-    """ReplicationParameters with what was given; None when nothing was. `before`: as they are now, or ""."""
-    given = {
-        "bandwidth_limit": bandwidth_limit,
-        "compress_level": compress_level,
-        "checksum": checksum,
-        "ssl": ssl,
-    }
-    changes = {key: value for key, value in given.items() if value is not None}
-    now: dict[str, object] = json.loads(before) if before else {}
-    return json.dumps({**now, **changes}) if changes else None
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="rsync pattern of what to leave behind, relative to /."),
+    ] = None
+    disk_exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DISK=PATTERN",
+            help="The same for one disk (0: the system disk), relative to where it is mounted.",
+        ),
+    ] = None
+    bandwidth_limit: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="MBIT", help="Mbit/s on the wire, all streams together; 0: none."),
+    ] = None
+    compress_level: Annotated[
+        int | None, typer.Option(min=0, max=10, help="0: off, 1: fastest, 10: smallest; 7 if never given.")
+    ] = None
+    checksum: Annotated[
+        bool | None,
+        typer.Option("--checksum/--no-checksum", help="Re-read both ends instead of trusting size and time."),
+    ] = None
+    ssl: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|on|off", help="off: streams of data go in the clear, signed but readable."
+        ),
+    ] = None
 
+    def parameters(self, before: str = "") -> str | None:
+        """ReplicationParameters with what was given; None when nothing was. `before`: as they are now."""
+        given = {
+            "bandwidth_limit": self.bandwidth_limit,
+            "compress_level": self.compress_level,
+            "checksum": self.checksum,
+            "ssl": self.ssl,
+        }
+        changes = {key: value for key, value in given.items() if value is not None}
+        now: dict[str, object] = json.loads(before) if before else {}
+        return json.dumps({**now, **changes}) if changes else None
 
-def excludes(patterns: Sequence[str] | None, of_disks: Sequence[str] | None) -> list[str | Json] | None:
-    """The parameter Excludes. Raises `UserError` (`InvalidParameter.Excludes`)."""
-    found: list[str | Json] = list(patterns or [])
-    for text in of_disks or []:
-        match = OF_DISK.fullmatch(text)
-        if match is None:
-            raise UserError(
-                f"--disk-exclude {text}: DISK=PATTERN is wanted",
-                code="InvalidParameter.Excludes",
-                hint="For example --disk-exclude 1=/cache/ leaves out the folder cache of data disk 1.",
-            )
-        found.append({"Disk": int(match[1]), "Pattern": [match[2]]})
-    return found or None
+    def excludes(self) -> list[str | Json] | None:
+        """The parameter Excludes. Raises `UserError` (`InvalidParameter.Excludes`)."""
+        found: list[str | Json] = list(self.exclude or [])
+        for text in self.disk_exclude or []:
+            match = OF_DISK.fullmatch(text)
+            if match is None:
+                raise UserError(
+                    f"--disk-exclude {text}: DISK=PATTERN is wanted",
+                    code="InvalidParameter.Excludes",
+                    hint="For example --disk-exclude 1=/cache/ leaves out the folder cache of data disk 1.",
+                )
+            found.append({"Disk": int(match[1]), "Pattern": [match[2]]})
+        return found or None
