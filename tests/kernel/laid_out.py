@@ -1,6 +1,7 @@
 """A real filesystem of a source, its plan, and the target disk that is made by it."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,14 +11,54 @@ from tests.unit.model.sources import server, system_disk
 
 from smc.agent.disks import describe
 from smc.agent.mounts import parse
+from smc.agent.superblock import recognise
 from smc.base.run import run
 from smc.base.units import GIB
-from smc.model.disk import Disk
-from smc.model.plan import Plan
+from smc.model.disk import Disk, Filesystem, Role
+from smc.model.plan import Plan, TargetPartition
 from smc.model.planner import plan
 from smc.model.wishes import Limits, Wishes
-from smc.receiver import mounts
+from smc.receiver import filesystems, mounts
 from smc.receiver.layout import lay_out, partition_nodes
+
+UUID = "6f6b7a9e-0a63-4f2b-9c77-1c3f6f9e2a10"
+
+
+def like_source(fs: Filesystem, size: int, **values: object) -> TargetPartition:
+    """A partition for a filesystem with what `fs` is made like; `values` are fields of it."""
+    part = TargetPartition(
+        number=1,
+        size=size,
+        role=Role.FILESYSTEM,
+        source="1_1",
+        filesystem=fs.type,
+        uuid=UUID,
+        label="data one",
+        mount_point="/srv",
+        features=fs.features,
+        block_size=fs.block_size,
+        inode_size=fs.inode_size,
+    )
+    return msgspec.structs.replace(part, **values)
+
+
+def judge_made(
+    part: TargetPartition, device: Path, features: Collection[str], *others: dict[str, object]
+) -> None:
+    """What was made on `device` is recognised, sound, and kept unless it is to differ by one of `others`."""
+    handle = os.open(device, os.O_RDONLY)
+    try:
+        found = recognise(lambda at, size: os.pread(handle, size, at), part.size)
+    finally:
+        os.close(handle)
+    assert found
+    assert set(found.features) == set(features)
+    assert (found.uuid, found.label) == (UUID, "data one")
+    assert (found.block_size, found.inode_size) == (part.block_size, part.inode_size)
+    assert filesystems.is_made(part, device, run)
+    for change in others:
+        assert not filesystems.is_made(msgspec.structs.replace(part, **change), device, run)
+    assert filesystems.check(part, device, run) == ""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.kernel.copying import Ends, differences
-from tests.kernel.laid_out import planned, target
+from tests.kernel.laid_out import UUID, judge_made, like_source, planned, target
 from tests.kernel.loop_disks import loop_disk, tool
 from tests.kernel.nasty_tree import make_nasty_tree, release
 from tests.unit.model.sources import filesystem
@@ -19,11 +19,10 @@ from smc.agent.disks import describe
 from smc.agent.home import Home
 from smc.agent.mounts import parse
 from smc.agent.replicate import mount_trees
-from smc.agent.superblock import recognise
 from smc.base.run import run
 from smc.base.units import GIB, MIB
 from smc.model import btrfs
-from smc.model.disk import Disk, Filesystem, Role
+from smc.model.disk import Disk, Filesystem
 from smc.model.plan import TargetPartition, TargetSubvolume
 from smc.receiver import filesystems, mounts
 from smc.transfer.sender import SourceTree
@@ -33,26 +32,13 @@ from smc.wire.listener import Listener
 
 pytestmark = pytest.mark.kernel
 
-UUID = "6f6b7a9e-0a63-4f2b-9c77-1c3f6f9e2a10"
 OLD = ("extref", "skinny-metadata", "crc32c")
 NEW = (*OLD[:2], "no-holes", "free-space-tree", "crc32c")
 
 
-def part_of(features: tuple[str, ...], size: int, **values: object) -> TargetPartition:
-    base = TargetPartition(
-        number=1,
-        size=size,
-        role=Role.FILESYSTEM,
-        source="1_1",
-        filesystem="btrfs",
-        uuid=UUID,
-        label="data one",
-        mount_point="/srv",
-        features=features,
-        block_size=4096,
-        inode_size=16384,
-    )
-    return msgspec.structs.replace(base, **values)
+def part_of(features: tuple[str, ...], size: int, inode_size: int = 16384) -> TargetPartition:
+    fs = filesystem("/srv", 0, 0, type="btrfs", features=features, block_size=4096, inode_size=inode_size)
+    return like_source(fs, size)
 
 
 @pytest.mark.parametrize(
@@ -66,20 +52,8 @@ def test_a_copy_has_the_features_of_its_source_and_no_other(
     part = part_of(features, 400 * MIB, inode_size=4096 if "mixed-bg" in features else 16384)
     with loop_disk(tmp_path / "btrfs.img", part.size) as device:
         filesystems.make(part, device, run)
-        handle = os.open(device, os.O_RDONLY)
-        try:
-            found = recognise(lambda at, size: os.pread(handle, size, at), part.size)
-        finally:
-            os.close(handle)
-        assert found
-        assert set(found.features) == set(features)
-        assert (found.uuid, found.label) == (UUID, "data one")
-        assert (found.block_size, found.inode_size) == (4096, part.inode_size)
-        assert filesystems.is_made(part, device, run)
         more = (TargetSubvolume(source="1_1", path=""), TargetSubvolume(source="1_1s1", path="@"))
-        assert not filesystems.is_made(msgspec.structs.replace(part, subvolumes=more), device, run)
-        assert not filesystems.is_made(msgspec.structs.replace(part, label="other"), device, run)
-        assert filesystems.check(part, device, run) == ""
+        judge_made(part, device, features, {"subvolumes": more}, {"label": "other"})
 
 
 @pytest.mark.parametrize("size", [256 * MIB, 600 * MIB, 3 * GIB], ids=["256M", "600M", "3G"])

@@ -4,26 +4,23 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
-import msgspec
 import pytest
 from tests.kernel.copying import Ends, differences
-from tests.kernel.laid_out import described, planned, source_disk, target
+from tests.kernel.laid_out import described, judge_made, like_source, planned, source_disk, target
 from tests.kernel.loop_disks import loop_disk, tool
 from tests.kernel.nasty_tree import make_nasty_tree, release
 from tests.unit.model.sources import filesystem
 
-from smc.agent.superblock import recognise
 from smc.base.run import run
 from smc.base.units import GIB, MIB
 from smc.model import xfs
-from smc.model.disk import Filesystem, Role
+from smc.model.disk import Filesystem
 from smc.model.plan import Plan, TargetDisk, TargetPartition
 from smc.model.server import Architecture, Firmware
 from smc.receiver import filesystems, mounts
 
 pytestmark = pytest.mark.kernel
 
-UUID = "6f6b7a9e-0a63-4f2b-9c77-1c3f6f9e2a10"
 V4 = ("lazy-count", "attr2", "projid32bit")
 OLD = ("crc", "lazy-count", "attr2", "projid32bit", "ftype")  # Linux 3.10
 KNOWN = {
@@ -42,19 +39,7 @@ def like(features: tuple[str, ...], **values: object) -> Filesystem:
 
 
 def made(image: Path, fs: Filesystem, size: int) -> TargetPartition:
-    part = TargetPartition(
-        number=1,
-        size=size,
-        role=Role.FILESYSTEM,
-        source="1_1",
-        filesystem="xfs",
-        uuid=UUID,
-        label="data one",
-        mount_point="/srv",
-        features=xfs.kept_features(fs),
-        block_size=fs.block_size,
-        inode_size=fs.inode_size,
-    )
+    part = like_source(fs, size, features=xfs.kept_features(fs))
     with image.open("wb") as file:
         file.truncate(size)
     filesystems.make(part, image, run)
@@ -67,18 +52,8 @@ def test_a_copy_has_the_features_of_its_source_and_no_other(
 ) -> None:
     image = tmp_path / "xfs.img"
     part = made(image, like(features), 400 * MIB)
-    handle = os.open(image, os.O_RDONLY)
-    try:
-        found = recognise(lambda at, size: os.pread(handle, size, at), 400 * MIB)
-    finally:
-        os.close(handle)
-    assert found
-    assert set(found.features) == set(features)
-    assert (found.uuid, found.label, found.block_size, found.inode_size) == (UUID, "data one", 4096, 512)
-    assert filesystems.is_made(part, image, run)
-    for change in ({"label": "other"}, {"inode_size": 1024}, {"features": (*features, "exchange")}):
-        assert not filesystems.is_made(msgspec.structs.replace(part, **change), image, run)
-    assert filesystems.check(part, image, run) == ""
+    more = (*features, "exchange")
+    judge_made(part, image, features, {"label": "other"}, {"inode_size": 1024}, {"features": more})
 
 
 @pytest.mark.parametrize("features", [OLD, KNOWN["debian12"], KNOWN["everything"]], ids=["old", "new", "all"])
