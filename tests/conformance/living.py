@@ -9,6 +9,7 @@ from typing import Any
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 from tests.conformance.smc_sdk import call, client_of
+from tests.unit.center.made_store import made_store
 from tests.unit.center.running import ANY, NotedJobs
 from tests.unit.center.running import Center as Served
 from tests.unit.jobs.center import Center, until
@@ -102,7 +103,10 @@ def living(folder: Path) -> Iterator[Living]:
     clock, cloud = HandClock(), MemoryCloud()
     agent = folder / "smc-agent"
     agent.write_bytes(b"#!/bin/sh\n")
-    parts = open_parts(Settings(data_dir=folder, listen=ANY, agent_listen=ANY, agent_file=agent), clock)
+    settings = Settings(
+        data_dir=folder, listen=ANY, agent_listen=ANY, agent_file=agent, database_url=made_store(folder)
+    )
+    parts = open_parts(settings, clock)
     center = Center(folder, cloud, clock=clock, store=parts.store)
     try:
         context = context_of(parts, cloud, center.runner)

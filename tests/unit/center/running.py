@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
+from tests.unit.center.made_store import made_store
 from tests.unit.center.servers import server
 
 from smc.center.admin_key import AdminKey, admin_key
@@ -100,7 +101,7 @@ def center(
         agent_listen=ANY,
         agent_file=agent_file,
         quotas=quotas,
-        database_url=database_url,
+        database_url=database_url or made_store(data_dir),
     )
     parts = open_parts(settings, clock)
     cloud, jobs = MemoryCloud(), NotedJobs()

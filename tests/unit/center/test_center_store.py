@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from tests.unit.center.made_store import made_store
 from tests.unit.center.servers import plan, server
 
 from smc.base.errors import UserError
@@ -28,7 +29,7 @@ from smc.wire.orders import Enrol, TaskKind
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(open_database(url_of(tmp_path)), "lcl")
+    store = Store(open_database(made_store(tmp_path)), "lcl")
     yield store
     store.close()
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.center.made_store import made_store
 from tests.unit.center.servers import server
 
 from smc.center.clock import HandClock
-from smc.center.store.database import url_of
 from smc.center.store.sources import OFFLINE_SECONDS, SourceFilter, state_of
 from smc.center.store.store import Store, open_store
 from smc.model.job import SourceState
@@ -21,7 +21,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: HandClock) -> Iterator[Store]:
-    store = open_store(url_of(tmp_path), "lcl", clock)
+    store = open_store(made_store(tmp_path), "lcl", clock)
     yield store
     store.close()
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.unit.center.made_store import made_store
 from tests.unit.center.servers import GIB, server
 from tests.unit.jobs.ends import Ends, new_csr
 
@@ -12,7 +13,6 @@ from smc.center.clock import SYSTEM, Clock
 from smc.center.jobs.migrate import STORY
 from smc.center.jobs.runner import Runner, journal_url
 from smc.center.jobs.work import JobSettings, Work
-from smc.center.store.database import url_of
 from smc.center.store.jobs import NewJob
 from smc.center.store.store import Store, open_store
 from smc.center.store.values import Job, JobRequest
@@ -65,7 +65,7 @@ class Center:
         before_open: Callable[[Ends], None] = lambda ends: None,
     ) -> None:
         self.cloud = cloud
-        self.store = store or open_store(database_url or url_of(folder), "lcl", clock)
+        self.store = store or open_store(database_url or made_store(folder), "lcl", clock)
         self.blobs = Blobs(folder / "blobs")
         self.work = Work(self.store, cloud, Tickets(folder), settings, self.blobs)
         journal = journal_url(folder, database_url)
