@@ -15,6 +15,7 @@ from smc.localcloud.bake import CACHE, LEFT_OUT
 SHELF = CACHE / "matrix"
 TREE_SECONDS = 1800.0  # measured 90 s; a slow mirror takes longer
 ARCHIVES = "/var/cache/apt/archives"
+CONF = "/etc/initramfs-tools/conf.d"  # Debian packs at a level that costs an emulated machine minutes
 DRIVERS_LEFT_OUT = (  # of hardware that no machine of the matrix has: half of a tree
     *("bluetooth", "comedi", "gpu", "hid", "hwmon", "iio", "infiniband", "isdn", "media", "mmc"),
     *("net/can", "net/dsa", "net/ethernet", "net/phy", "net/usb", "net/wireless", "net/wwan"),
@@ -91,6 +92,7 @@ def _mmdebstrap(
         *("--skip=download/empty", "--skip=essential/unlink"),  # or it refuses and removes kept packages
         f'--setup-hook=mkdir -p "$1{ARCHIVES}"',
         f"--setup-hook=sync-in {kept} {ARCHIVES}",
+        f'--essential-hook=mkdir -p "$1{CONF}" && echo COMPRESSLEVEL=1 > "$1{CONF}/level"',
         *(f"--customize-hook={hook}" for hook in hooks),
         f"--customize-hook=sync-out {ARCHIVES} {kept}",
         f'--customize-hook=rm -rf "$1{ARCHIVES}" && mkdir -p "$1{ARCHIVES}/partial"',
