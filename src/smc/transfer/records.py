@@ -11,6 +11,8 @@ from struct import Struct
 import xxhash
 
 RECORD = Struct("<cIQ")  # kind, length, xxh3-64 of kind, length and body
+CHECKED = Struct("<cI")  # what is checked with the body
+TOGETHER = 64 * 1024  # bytes of a body that is put together to be written in one call
 LONGEST = 1 << 28  # bytes of a record's body: some millions of files in one folder
 
 Record = tuple[bytes, bytes]  # kind and body
@@ -51,8 +53,8 @@ class Records:
         """Of a body in parts; returns its offset."""
         offset = self.end
         head = _checked(kind, *body)
-        if len(body) <= 1:  # as nearly always
-            self._write(head + b"".join(body))
+        if sum(map(len, body)) < TOGETHER:  # as nearly always
+            self._write(b"".join((head, *body)))
             return offset
         self._write(head)
         for part in body:
@@ -92,7 +94,7 @@ class Records:
 def _checked(kind: bytes, *body: bytes) -> bytes:
     """The head of a record."""
     length = sum(map(len, body))
-    check = xxhash.xxh3_64(kind + Struct("<I").pack(length))
+    check = xxhash.xxh3_64(CHECKED.pack(kind, length))
     for part in body:
         check.update(part)
     return RECORD.pack(kind, length, check.intdigest())
