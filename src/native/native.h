@@ -18,6 +18,7 @@ extern PyMethodDef delta_methods[];
 extern PyMethodDef sync_methods[];
 extern PyMethodDef hash_methods[];
 extern PyMethodDef step_methods[];
+extern PyMethodDef proved_methods[];
 extern PyType_Spec matcher_spec;
 
 #endif

@@ -33,7 +33,7 @@ WORTH_COMPACTING = 64 << 20
 
 
 class FolderRecord(msgspec.Struct, frozen=True, array_like=True):
-    """A folder as it was when its files were proved equal. `files` is made by `pack`."""
+    """A folder as it was when its files were proved equal. `files`: native.pack_proved."""
 
     path: bytes
     source: bytes  # its survey at the source, empty when it must not be trusted
@@ -300,16 +300,8 @@ def _change(kind: bytes, body: bytes, offset: int, end: int) -> _Change:
     return record.path, None if forgotten else Place(offset, end - offset)
 
 
-def pack(files: list[tuple[bytes, int, int, int, int, bytes]]) -> bytes:
-    """Files as (name, size, mtime ns, ctime ns, inode, hash), by name."""
-    return b"".join(
-        STATE.pack(len(name), size, mtime, ctime, inode, content) + name
-        for name, size, mtime, ctime, inode, content in files
-    )
-
-
 class Recollection:
-    """Reads what `pack` made, for names asked in ascending order."""
+    """Reads what `native.pack_proved` made, for names asked in ascending order."""
 
     def __init__(self, files: bytes | memoryview) -> None:
         self._files = memoryview(files)

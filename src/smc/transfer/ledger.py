@@ -4,11 +4,14 @@ import threading
 from collections.abc import Callable, Iterable
 
 from smc.base.errors import WireError
-from smc.transfer.verify import File, TreeDigest
+from smc.transfer import native
+from smc.transfer.verify import TreeDigest
 from smc.wire import messages as m
 
 Result = tuple[int, bytes]  # size and hash of a content
 Item = tuple[int, bytes, m.Entry]  # index in the listing, folder, entry
+# The ledger, the places in its `files` of those of one folder, how many can be remembered, and these packed.
+Closing = Callable[["Ledger", int, int, int, bytes], None]
 
 
 class Ledger:
@@ -23,9 +26,9 @@ class Ledger:
         tree: int,
         digest: TreeDigest,
         lock: threading.Lock,
-        closing: Callable[["Ledger"], None] | None = None,
+        closing: Closing | None = None,
     ) -> None:
-        """`closing` is called when all is settled, before the tree's digest knows."""
+        """`closing` is called for each folder when all is settled, before the tree's digest knows."""
         self._closing = closing
         self.number = listing.number
         self.tree = tree
@@ -73,28 +76,17 @@ class Ledger:
         self._close()
         return True
 
-    def result(self, index: int) -> Result | None:
-        return self._results.get(index)
-
-    def results_of(self, first: int, end: int) -> list[tuple[m.Entry, Result]]:
-        """Of the files at these places in `files`, without those whose content did not come."""
-        result_of = self._results.get
-        return [
-            (entry, result)
-            for index, _, entry in self.files[first:end]
-            if (result := result_of(index)) is not None
-        ]
-
-    def parts(self) -> list[tuple[int, int]]:
-        """For each folder of the listing, the places of its files in `files`."""
-        return [(first, end) for _, first, end in self._parts]
+    def remembered(self, files: list[Item]) -> tuple[int, bytes]:
+        """How many of these files of the listing can be remembered, and these packed for the index."""
+        return native.pack_proved(files, 0, len(files), self._results, True)[3:]
 
     def _close(self) -> None:
+        closing = self._closing
         with self._lock:
-            if self._closing is not None:
-                self._closing(self)
             for part, first, end in self._parts:
-                files: list[File] = [
-                    (entry.name, size, content) for entry, (size, content) in self.results_of(first, end)
-                ]
-                self._digest.end_part(part, files)
+                files, size, lines, remembered, states = native.pack_proved(
+                    self.files, first, end, self._results, closing is not None
+                )
+                if closing is not None and first < end:
+                    closing(self, first, end, remembered, states)
+                self._digest.end_part(part, (files, size, lines))

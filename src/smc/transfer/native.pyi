@@ -9,6 +9,8 @@ type checkers only.
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from smc.wire.messages import Entry
+
 Xattrs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 Extents: TypeAlias = tuple[tuple[int, int], ...]
 Linked: TypeAlias = tuple[bytes, int, int, int, bool]  # name, ino, nlink, stored, whether it is regular
@@ -95,6 +97,21 @@ def write_files(
     Inode flags, and what is immutable and in the way (EPERM, 7), are the caller's.
     Raises ValueError before anything is written: contents outside of `data`, an owner, mode or time that
     cannot be.
+    """
+
+def pack_proved(
+    files: list[tuple[int, bytes, Entry]],
+    first: int,
+    end: int,
+    results: dict[int, tuple[int, bytes] | None],
+    remember: bool,
+    /,
+) -> tuple[int, int, bytes, int, bytes]:
+    """Of those of `files` (index, folder, entry), from `first` to before `end`, that have a result.
+
+    A result is (size, hash). `(files, size, lines, remembered, states)`: how many, their bytes, what the hash
+    of a folder is over (smc.transfer.verify); with `remember` how many of them the index can hold, and what
+    it holds (`smc.transfer.index.STATE` and name of each): no times before 1678 or after 2262.
     """
 
 def read_piece(fd: int, offset: int, length: int) -> tuple[bytes, Extents]:

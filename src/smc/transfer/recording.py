@@ -6,11 +6,9 @@ from pathlib import Path
 
 from smc.transfer.contents import Contents
 from smc.transfer.files.backlog import Backlog
-from smc.transfer.index import FolderRecord, Index, pack
+from smc.transfer.index import FolderRecord, Index
 from smc.transfer.ledger import Ledger
 from smc.wire.messages import Folder, FolderProof
-
-FAR = 1 << 63  # nanoseconds, of 2262: times beyond are not remembered
 
 
 @dataclass
@@ -39,27 +37,19 @@ class Recorder:
         elif not folder.complete:
             self._gathered[folder.path].clean = False
 
-    def gather(self, ledger: Ledger) -> None:
-        """All contents of a listing are here."""
+    def gather(self, ledger: Ledger, first: int, end: int, remembered: int, states: bytes) -> None:
+        """All contents of a listing are here; this is what came of a folder."""
         unsettled, newer = self._contents.news(ledger)
-        result_of = ledger.result
-        for first, end in ledger.parts():
-            if first == end:
-                continue
-            files = ledger.files[first:end]
-            gathered = self._gathered[files[0][1]]
-            states = [
-                (entry.name, entry.size, entry.mtime_ns, entry.changed_ns, entry.inode, result[1])
-                for index, _, listed in files
-                if (result := result_of(index)) is not None
-                and index not in unsettled
-                and -FAR < (entry := newer.get(index, listed)).mtime_ns < FAR
-                and -FAR < entry.changed_ns < FAR
-            ]
-            if len(states) < len(files):
-                gathered.clean = False
-            if states:
-                gathered.files.append((ledger.number, pack(states)))
+        files = ledger.files[first:end]
+        if unsettled or newer:
+            remembered, states = ledger.remembered(
+                [(i, path, newer.get(i, entry)) for i, path, entry in files if i not in unsettled]
+            )
+        gathered = self._gathered[files[0][1]]
+        if remembered < len(files):
+            gathered.clean = False
+        if states:
+            gathered.files.append((ledger.number, states))
 
     def record(self, path: bytes, proof: FolderProof) -> None:
         """The folder is proved; one that was known already has nothing gathered."""

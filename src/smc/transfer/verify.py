@@ -25,7 +25,8 @@ LENGTH = Struct("<I")
 DIGEST = 32  # bytes of each hash here
 TOGETHER = 256  # folders of a group
 
-File = tuple[bytes, int, bytes]  # name, size, hash
+Files = tuple[int, int, bytes]  # how many, their bytes, and of each by name: length of name, name, hash
+NO_FILES: Files = (0, 0, b"")
 
 
 def hash_bytes(data: bytes | memoryview) -> bytes:
@@ -64,13 +65,13 @@ def compare_proofs(sent: Sequence[TreeProof], written: Sequence[TreeProof]) -> N
 
 
 class _Part:
-    """Files of a part of a folder, in order; None until all are known."""
+    """Files of a part of a folder; None until all are known."""
 
     __slots__ = ("files", "folder")
 
     def __init__(self, folder: "_Folder") -> None:
         self.folder = folder
-        self.files: list[File] | None = None
+        self.files: Files | None = None
 
 
 class _Folder:
@@ -99,17 +100,15 @@ class _Folder:
         assert self.parts is not None
         assert self._hash is not None
         while self.parts and self.parts[0].files is not None:
-            self._add(self._hash, self.parts.popleft().files or [])
+            files, size, lines = self.parts.popleft().files or NO_FILES
+            self._files += files
+            self._size += size
+            self._hash.update(lines)
         if not self.whole or self.parts:
             return None
         self.proof = FolderProof(self._files, self._size, self._hash.digest())
         self.parts = self._hash = None
         return self.proof
-
-    def _add(self, whole: "hashlib._Hash", files: list[File]) -> None:
-        whole.update(b"".join([LENGTH.pack(len(name)) + name + content for name, _, content in files]))
-        self._size += sum([size for _, size, _ in files])
-        self._files += len(files)
 
 
 Proved = tuple[bytes, bytes]  # path and hash of a folder that has files
@@ -198,8 +197,7 @@ class TreeDigest:
             del self._waiting[path]
         return part
 
-    def end_part(self, part: _Part, files: list[File]) -> None:
-        """`files` of the part, by name."""
+    def end_part(self, part: _Part, files: Files) -> None:
         part.files = files
         folder = part.folder
         proof = folder.settle()

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from smc.transfer import index as index_module
 from smc.transfer import records
-from smc.transfer.index import FolderRecord, Index, Recollection, pack
+from smc.transfer.index import STATE, FolderRecord, Index, Recollection
 from smc.wire.messages import Entry, FolderProof, Kind
 
 PATHS = [b"", b"a", b"a/b", b"\xff\n", b"long/" * 30]
@@ -341,7 +341,7 @@ def test_files_are_recalled_by_name_in_their_proved_state() -> None:
         (b"b" * 255, 4, -5, 6, inode, b"d" * 32),
         (b"\xff", 1 << 40, 2, 3, 9, b"e" * 32),
     ]
-    packed = pack(files)
+    packed = b"".join(STATE.pack(len(name), *state) + name for name, *state in files)
 
     def recall(*wanted: tuple[bytes, int, int, int, int]) -> list[bytes | None]:
         known = Recollection(packed)

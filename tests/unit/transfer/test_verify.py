@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from smc.base.errors import WireError
 from smc.transfer import native, verify
 from smc.transfer.ledger import Ledger, Result
-from smc.transfer.verify import TreeDigest, hash_bytes, hash_of_pieces, hash_piece, ranges
+from smc.transfer.verify import NO_FILES, TreeDigest, hash_bytes, hash_of_pieces, hash_piece, ranges
 from smc.wire import messages as m
 from smc.wire.messages import PIECE
 
@@ -223,7 +223,8 @@ def test_folders_behind_one_that_is_not_settled_take_little_memory(*, known: boo
     """One large file, early in the walk, can be on its way while all others are done."""
     count, most = 20_000, 60  # bytes a folder
     paths = [b"srv/some/where/%03d/a-folder-%06d" % (n // 500, n) for n in range(count)]
-    proof, file = m.FolderProof(1, 7, folder_hash({b"a": b"content"})), (b"a", 7, content_hash(b"content"))
+    proof = m.FolderProof(1, 7, folder_hash({b"a": b"content"}))
+    file = 1, 7, pack("<I", 1) + b"a" + content_hash(b"content")
     digest = TreeDigest()
     digest.expect(b"")
     large = digest.begin_part(b"", last=True)
@@ -234,12 +235,12 @@ def test_folders_behind_one_that_is_not_settled_take_little_memory(*, known: boo
             if known:
                 digest.know(path, proof)
             else:
-                digest.end_part(digest.begin_part(path, last=True), [file])
+                digest.end_part(digest.begin_part(path, last=True), file)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert held / count < most
-    digest.end_part(large, [])
+    digest.end_part(large, NO_FILES)
     assert digest.proof().hash == tree_hash({path: {b"a": b"content"} for path in paths})
     assert digest.proof().files == count
 
