@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 from tests.kernel.debian_root import sh
+from tests.kernel.lvm_disk import LvmDisk
 from tests.unit.guest.fake_families import SHAPES, FakeFamily
 from tests.unit.guest.fake_guest import ROOT
+from tests.unit.guest.fake_lvm import group, member, volume
 
 from smc.base.errors import UserError
 from smc.base.run import run
 from smc.cli.main import main
 from smc.guest.image_check import look
 from smc.guest.image_file import open_image, take_out
+from smc.guest.image_parts import parts_of
 from smc.model.report import Check, Level
 from smc.model.server import Firmware
 
@@ -122,3 +125,73 @@ def test_an_image_that_names_other_files_for_its_content_is_refused(
     subprocess.run(["qemu-img", "create", "-q", *words, image, "1M"], check=True, cwd=tmp_path)
     with pytest.raises(UserError, match="not whole by itself"):
         take_out(open_image(image, tmp_path, run), tmp_path, run)
+
+
+def lvm_image(guest: FakeFamily, folder: Path) -> LvmDisk:
+    """`rl/root` in two pieces with the tree, and `rl/swap` between them: as rhel-8's fstab has them."""
+    disk = LvmDisk(folder / "lvm.raw", 160, "rl")
+    disk.create("root", "-L", "40M")
+    disk.create("swap", "-L", "8M")
+    disk.extend("root", "64M")
+    filesystem = folder / "filesystem"
+    sh("mke2fs", "-q", "-t", "ext4", "-U", ROOT, "-d", guest.root, filesystem, "64M")
+    disk.put("root", filesystem)
+    with filesystem.open("wb") as file:
+        file.truncate(8 * MIB)
+    sh("mkswap", "-q", filesystem)
+    disk.put("swap", filesystem)
+    return disk
+
+
+def test_a_root_on_a_logical_volume_is_read_and_found_by_its_name(tmp_path: Path) -> None:
+    guest = FakeFamily(tmp_path / "guest", "rhel-8")
+    disk = lvm_image(guest, tmp_path)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    opened = open_image(disk.image, folder, run)
+    logical = {part.device.name: part for part in opened.parts if not part.number}
+    assert {name: part.filesystem for name, part in logical.items()} == {"rl-root": "ext4", "rl-swap": "swap"}
+    assert list(logical["rl-root"].spans) == list(disk.places("root"))
+    assert len(logical["rl-root"].spans) == 2
+    volumes = take_out(opened, folder, run)
+    seen = {
+        check.item.removeprefix("GUESTOS."): check
+        for check in look(folder / "root", volumes, opened.firmware, run)
+    }
+    assert seen.keys() == ITEMS
+    assert "/dev/mapper/rl-root" not in seen["Fstab"].finding
+    assert "/dev/mapper/rl-swap" not in seen["Fstab"].finding
+    assert SHAPES["rhel-8"].kernel in seen["KernelVersion"].finding
+    assert "dm_mod" in seen["Virtio"].finding, "its kernel cannot switch the volume on"
+
+
+def test_the_volumes_are_where_the_programs_of_lvm_have_them(tmp_path: Path) -> None:
+    disk = LvmDisk(tmp_path / "lvm.raw", 200, "vg-with.odd+name")
+    for number in range(6):
+        disk.create(f"lv-{number}", "-L", f"{4 * (number + 1)}M")
+    for number in (4, 1, 4, 0):
+        disk.extend(f"lv-{number}", "+8M")
+    found = {part.device.name: list(part.spans) for part in parts_of(disk.image, run) if not part.number}
+    assert found == {f"vg--with.odd+name-lv--{n}": list(disk.places(f"lv-{n}")) for n in range(6)}
+
+
+def test_a_root_on_a_volume_of_another_kind_is_refused_with_its_kind(tmp_path: Path) -> None:
+    image = tmp_path / "thin.raw"
+    image.write_bytes(bytes(5 * MIB))
+    subprocess.run(["sfdisk", "-q", image], input="start=1MiB, size=3MiB\n", text=True, check=True)
+    with image.open("r+b") as file:  # lvcreate asks device-mapper before it makes a thin one
+        file.seek(MIB)
+        file.write(member(group(volume("root", 'type = "thin" thin_pool = "pool"'))))
+    with pytest.raises(UserError, match="vg-root: thin, of which only plain ones") as refused:
+        take_out(open_image(image, tmp_path, run), tmp_path, run)
+    assert "--root" in refused.value.hint
+
+
+def test_damaged_metadata_of_lvm_is_told(tmp_path: Path) -> None:
+    disk = LvmDisk(tmp_path / "lvm.raw", 100, "vg0")
+    with disk.image.open("r+b") as file:
+        at = file.read().find(b"vg0 {")
+        file.seek(at)
+        file.write(b"vg1")
+    with pytest.raises(UserError, match="damaged: the checksum"):
+        take_out(open_image(disk.image, tmp_path, run), tmp_path, run)

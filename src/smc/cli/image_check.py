@@ -32,8 +32,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 def check(image: File = None, root: Mounted = None, as_json: AsJson = False) -> None:
     """Look at an image as the cloud's image check does; needs no root, starts nothing, changes nothing.
 
-    Images with ext2, ext3, ext4 or a Windows on partitions are read as files; mount others read-only and give
-    --root.
+    Images with ext2, ext3 or ext4, on partitions or plain volumes of LVM, or with a Windows are read as
+    files; mount others read-only and give --root.
     """
     if (image is None) == (root is None):
         raise UserError("give an image or --root FOLDER", code="Image.NotGiven")
@@ -60,6 +60,7 @@ def _of_file(image: Path) -> list[Check]:
         places = [
             windows.Place(part.start, part.filesystem, starts=part.active or part.role is Role.ESP)
             for part in opened.parts
+            if part.number
         ]
         found = windows.look(opened.raw, places, opened.firmware, run)
         if found is not None:

@@ -1,7 +1,7 @@
 """The files of a disk image that a check looks at, taken out without root and without mounting anything.
 
-Partitions are told by sfdisk and blkid. Of ext2, ext3 and ext4 debugfs reads single files; names and places
-of what is written here are ours, so a hostile image writes nothing elsewhere. Other filesystems need a mount.
+Of ext2, ext3 and ext4 debugfs reads single files; names and places of what is written here are ours, so a
+hostile image writes nothing elsewhere. Other filesystems need a mount.
 """
 
 import json
@@ -12,18 +12,12 @@ from typing import Any, NamedTuple
 
 from smc.base.errors import UserError
 from smc.base.run import Run
+from smc.guest.image_parts import READ_SECONDS, Part, in_one_piece, parts_of
 from smc.guest.volumes import Volume
 from smc.model.disk import Role
 from smc.model.server import Firmware
 
 CONVERT_SECONDS = 3600.0
-READ_SECONDS = 600.0
-TYPES = {
-    "C12A7328-F81F-11D2-BA4B-00A0C93EC93B": Role.ESP,
-    "21686148-6449-6E6F-744E-656564454649": Role.BIOS_BOOT,
-    "EF": Role.ESP,  # by MBR
-    "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F": Role.SWAP,
-}
 FORMATS = ("qcow2", "vmdk", "vdi", "vhdx", "vpc")
 READABLE = ("ext2", "ext3", "ext4")
 FOLDERS = (  # all their files are taken out
@@ -47,31 +41,6 @@ LINKED = re.compile(r'^Fast link dest: "(?P<target>[^"\n]+)"$', re.MULTILINE)
 REGULAR, FOLDER, LINK = "100", "040", "120"  # what a mode in octal starts with
 
 
-class Part(NamedTuple):
-    number: int
-    start: int  # bytes
-    size: int
-    role: Role
-    filesystem: str
-    uuid: str
-    label: str
-    part_uuid: str
-    active: bool = False  # by MBR
-
-    @property
-    def volume(self) -> Volume:
-        return Volume(
-            source=f"0_{self.number}",
-            number=self.number,
-            device=Path(f"/dev/vda{self.number}"),  # an image has no device node
-            role=self.role,
-            filesystem=self.filesystem,
-            uuid=self.uuid,
-            label=self.label,
-            part_uuid=self.part_uuid,
-        )
-
-
 class Opened(NamedTuple):
     """`raw`: the image itself, or its content in a file beside."""
 
@@ -88,26 +57,26 @@ class Opened(NamedTuple):
 def open_image(image: Path, folder: Path, run: Run) -> Opened:
     """Raises `UserError` for what is no image of a known kind, `CommandFailed` without tools."""
     raw = _raw(image, folder, run)
-    return Opened(image, raw, tuple(_parts(raw, run)))
+    return Opened(image, raw, parts_of(raw, run))
 
 
 def take_out(opened: Opened, folder: Path, run: Run) -> tuple[Volume, ...]:
     """Fill `folder`/root. Raises `UserError` for what cannot be read so."""
-    image, raw, parts = opened
     tree = folder / "root"
     tree.mkdir()
-    system = next((part for part in parts if _is_system(raw, part, run)), None)
+    parts = [in_one_piece(part, folder) if part.filesystem in READABLE else part for part in opened.parts]
+    system = next((part for part in parts if _is_system(part, run)), None)
     if system is None:
-        kinds = ", ".join(sorted({part.filesystem or "unknown" for part in parts})) or "no partition"
+        kinds = ", ".join(sorted({part.kind for part in parts})) or "no partition"
         raise UserError(
-            f"{image} has no root filesystem that can be read without mounting it (it holds {kinds})",
+            f"{opened.image} has no root filesystem that can be read without mounting it (it holds {kinds})",
             code="Image.NotReadable",
             hint="Mount it read-only and give the folder: smc image check --root FOLDER",
         )
-    _Reader(raw, system, tree, run).take(FOLDERS)
+    _Reader(system, tree, run).take(FOLDERS)
     for part in parts:
-        if part is not system and part.filesystem in READABLE and _is_boot(raw, part, run):
-            _Reader(raw, part, tree, run, base="/boot").take(BOOT_FOLDERS)
+        if part is not system and part.filesystem in READABLE and _is_boot(part, run):
+            _Reader(part, tree, run, base="/boot").take(BOOT_FOLDERS)
     return tuple(part.volume for part in parts)
 
 
@@ -144,49 +113,16 @@ def others_of(told: Mapping[str, Any]) -> list[str]:  # Any: the JSON of qemu-im
     return [name for name in named if name and name != told.get("filename")]
 
 
-def _parts(raw: Path, run: Run) -> list[Part]:
-    done = run("sfdisk", "--json", raw, timeout=READ_SECONDS, ok=(0, 1))
-    table = json.loads(done.stdout)["partitiontable"] if done.status == 0 else {}
-    sector = table.get("sectorsize", 512)
-    found = []
-    for row in table.get("partitions", ()):
-        start, size = row["start"] * sector, row["size"] * sector
-        told = _probe(raw, start, size, run)
-        role = TYPES.get(
-            str(row["type"]).upper(), Role.SWAP if told.get("TYPE") == "swap" else Role.FILESYSTEM
-        )
-        found.append(
-            Part(
-                number=int(re.search(r"(\d+)$", row["node"])[1]),  # type: ignore[index]  # sfdisk numbers them
-                start=start,
-                size=size,
-                role=role,
-                filesystem=told.get("TYPE", ""),
-                uuid=told.get("UUID", ""),
-                label=told.get("LABEL", ""),
-                part_uuid=str(row.get("uuid", "")).lower(),
-                active=bool(row.get("bootable")),
-            )
-        )
-    return found
+def _is_system(part: Part, run: Run) -> bool:
+    return part.filesystem in READABLE and {"etc", "usr"} <= {n for _, n in _listed(part, "/", run)}
 
 
-def _probe(raw: Path, start: int, size: int, run: Run) -> dict[str, str]:
-    words = ("blkid", "-p", "--offset", str(start), "--size", str(size), "-o", "export", raw)
-    told = run(*words, timeout=READ_SECONDS, ok=(0, 2)).stdout
-    return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+def _is_boot(part: Part, run: Run) -> bool:
+    return any(name.startswith(("vmlinuz", "Image")) for _, name in _listed(part, "/", run))
 
 
-def _is_system(raw: Path, part: Part, run: Run) -> bool:
-    return part.filesystem in READABLE and {"etc", "usr"} <= {n for _, n in _listed(raw, part, "/", run)}
-
-
-def _is_boot(raw: Path, part: Part, run: Run) -> bool:
-    return any(name.startswith(("vmlinuz", "Image")) for _, name in _listed(raw, part, "/", run))
-
-
-def _listed(raw: Path, part: Part, path: str, run: Run) -> list[tuple[str, str]]:
-    return list(_entries(_debugfs(raw, part, [f"ls -p {path}"], run)))
+def _listed(part: Part, path: str, run: Run) -> list[tuple[str, str]]:
+    return list(_entries(_debugfs(part, [f"ls -p {path}"], run)))
 
 
 def _entries(text: str) -> Iterator[tuple[str, str]]:
@@ -197,8 +133,8 @@ def _entries(text: str) -> Iterator[tuple[str, str]]:
             yield match["mode"][:3], match["name"]
 
 
-def _debugfs(raw: Path, part: Part, commands: Sequence[str], run: Run) -> str:
-    device = f"{raw}?offset={part.start}"
+def _debugfs(part: Part, commands: Sequence[str], run: Run) -> str:
+    device = f"{part.file}?offset={part.start}"
     # -c: without reading the bitmaps, as nothing is written; -f -: commands from standard input
     words = ("debugfs", "-c", "-f", "-", device)
     return run(*words, timeout=READ_SECONDS, stdin="".join(f"{line}\n" for line in commands)).stdout
@@ -207,8 +143,8 @@ def _debugfs(raw: Path, part: Part, commands: Sequence[str], run: Run) -> str:
 class _Reader:
     """Files of one ext filesystem; `base` is where the image mounts it."""
 
-    def __init__(self, raw: Path, part: Part, tree: Path, run: Run, base: str = "") -> None:
-        self._raw, self._part, self._tree, self._run, self._base = raw, part, tree, run, base
+    def __init__(self, part: Part, tree: Path, run: Run, base: str = "") -> None:
+        self._part, self._tree, self._run, self._base = part, tree, run, base
 
     def take(self, folders: Iterable[str]) -> None:
         if not self._base:
@@ -243,10 +179,10 @@ class _Reader:
         steps = [part for part in folder.split("/") if part]
         if any(self._tree.joinpath(*steps[: n + 1]).is_symlink() for n in range(len(steps))):
             return []
-        return _listed(self._raw, self._part, self._inside(folder), self._run)
+        return _listed(self._part, self._inside(folder), self._run)
 
     def _link(self, path: str) -> None:
-        told = _debugfs(self._raw, self._part, [f"stat {self._inside(path)}"], self._run)
+        told = _debugfs(self._part, [f"stat {self._inside(path)}"], self._run)
         match = LINKED.search(told)
         place = self._place(path)
         if match and not place.is_symlink() and not place.exists():
@@ -261,7 +197,7 @@ class _Reader:
             ):  # another filesystem's, or a second entry of the name: debugfs would follow
                 place.unlink()
             lines.append(f"dump {self._inside(path)} {place}")
-        _debugfs(self._raw, self._part, lines, self._run)
+        _debugfs(self._part, lines, self._run)
 
     def _inside(self, path: str) -> str:
         return path.removeprefix(self._base) or "/"
