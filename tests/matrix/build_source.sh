@@ -185,6 +185,9 @@ case $START in
         inside kernel-install add "$version" "/boot/vmlinuz-$version" ;;
 esac
 for place in run sys proc dev/pts dev; do umount /mnt/$place; done
+if [ -e /mnt/etc/selinux/default ]; then
+    inside setfiles -F -m /etc/selinux/default/contexts/files/file_contexts /
+fi
 umount -R /mnt
 case $ROOT in
     lvm) vgchange -qq -an source ;;

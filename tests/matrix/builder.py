@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from demo.ssh import make_key
 from demo.stages import Failed, say
-from tests.matrix import below_root
+from tests.matrix import below_root, besides
 from tests.matrix.tree import SHELF, free_space, make_tree, packages
 
 from smc.base.lock import exclusively
@@ -47,7 +47,7 @@ def build(row: dict[str, str], name: str) -> Built:
     key = make_key(SHELF)
     builder = bake(_recipe(row), say=lambda line: say(f"    {name}: {line}"))
     seed = _user_data(row, name, key.with_suffix(".pub").read_text().strip())
-    inputs = [VERSION, DISK_GIB, row["suite"], packages(row), below_root.hooks(row, name), seed]
+    inputs = [VERSION, DISK_GIB, row["suite"], packages(row), _hooks(row, name), seed]
     finished = SHELF / "sources" / sha256(msgspec.json.encode(inputs)).hexdigest()[:16]
     finished.parent.mkdir(parents=True, exist_ok=True)
     if not finished.exists():
@@ -56,6 +56,10 @@ def build(row: dict[str, str], name: str) -> Built:
                 _make(row, name, seed, builder, finished)
     disks = tuple(finished / f"{number}.qcow2" for number in range(_disks(row)))
     return Built(disks=disks, kernel=builder.kernel, key=key)
+
+
+def _hooks(row: dict[str, str], name: str) -> list[str]:
+    return [*below_root.hooks(row, name), *besides.hooks(row)]
 
 
 def _disks(row: dict[str, str]) -> int:
@@ -94,7 +98,7 @@ def _make(row: dict[str, str], name: str, seed: str, builder: Baked, finished: P
         work = Path(tempfile.mkdtemp(prefix="source-", dir=SHELF))
         undo.callback(shutil.rmtree, work, ignore_errors=True)
         began = time.monotonic()
-        make_tree(row, work / "tree.tar", hooks=below_root.hooks(row, name))
+        make_tree(row, work / "tree.tar", hooks=_hooks(row, name))
         blanks = [work / f"{number}.blank" for number in range(_disks(row))]
         for blank in blanks:
             run("qemu-img", "create", "-q", "-f", "qcow2", blank, f"{DISK_GIB}G", timeout=60)

@@ -14,12 +14,13 @@ from demo.operator import Operator
 from demo.run import CENTER_FROM_SOURCE
 from demo.ssh import Shell
 from demo.stages import Failed, Stages, wait_until
-from tests.matrix import source
+from tests.matrix import besides, source
 from tests.matrix.builder import Built
 
 SECONDS_TO_BOOT = 600.0  # 100 s under emulation on an idle machine
 SECONDS_TO_IMPORT = 300.0
 SECONDS_TO_MIGRATE = 2400.0
+SECONDS_TO_SAY = 600.0  # every label of some ten thousand files, emulated
 LAST_LINES = 3  # of a console that go into a cause
 WHO = "cat /etc/hostname /etc/machine-id /etc/marker"
 FILES = (  # every name with what it is, and every content; of the marker tree and of who may log in
@@ -52,6 +53,8 @@ def migrate(row: dict[str, str], source_of: Callable[[], Built], folder: Path, s
             console = folder / "source" / "serial.log"
             wait_for_login(shell, console, "the source")
             who, files = shell.run(WHO, timeout=60), shell.run(FILES, timeout=60)
+            more = besides.of(row)
+            said = shell.run(more.asked, timeout=SECONDS_TO_SAY, ok=(0, 1, 2)) if more else ""
         with stages.stage("import", "the operator's one line"):
             shell.run(operator.import_line(CENTER_FROM_SOURCE), timeout=SECONDS_TO_IMPORT)
             imported = operator.only_source()
@@ -72,6 +75,10 @@ def migrate(row: dict[str, str], source_of: Callable[[], Built], folder: Path, s
             if differ:
                 raise Failed(f"files are others on the copy: {'; '.join(differ[:LAST_LINES])}")
             judge_boot.without_agent(copy)
+            if more:
+                now = copy.run(more.asked, timeout=SECONDS_TO_SAY, ok=(0, 1, 2))
+                if why := besides.different(more, said, now):
+                    raise Failed(f"{row['besides']}: {why}")
 
 
 def image_of(operator: Operator, imported: str, folder: Path) -> str:

@@ -23,7 +23,9 @@ product refuses is `{FAILED}`, with the product's code. boots.json has the whole
     make test-machines ONLY=ID,ID         these; `ONLY=ci`: the three that `make test` migrates too
     make test-machines AGAIN=1            those that have booted too
 
-Every pair of two values stands in some row, but for what cannot be:
+Every pair of two values stands in some row, but for what cannot be. The last rows have something more, which
+Debian has where somebody chose it (`besides`): dracut for the initramfs, whose image lacks the drivers of the
+new machine; SELinux enforcing, with the labels of files the same and the policy's on both.
 
 """
 
@@ -59,7 +61,7 @@ def write(outcomes: Outcomes, table: Mapping[str, Mapping[str, str]], folder: Pa
 
 
 def page(outcomes: Outcomes, table: Mapping[str, Mapping[str, str]]) -> str:
-    columns = [*FACTORS, "date", "commit", "seconds", "cause", "result"]
+    columns = [*FACTORS, "besides", "date", "commit", "seconds", "cause", "result"]
     lines = [
         f"* {', '.join(f'{factor} {value}' for factor, value in values.items())}: {why}."
         for values, why in IMPOSSIBLE
@@ -69,7 +71,8 @@ def page(outcomes: Outcomes, table: Mapping[str, Mapping[str, str]]) -> str:
     for name, row in table.items():
         outcome = outcomes.get(name)
         counted[outcome.result if outcome else NOT_RUN] += 1
-        body.append(_line([*row.values(), *_cells(outcome)]))
+        values = [row.get(column, "") for column in (*FACTORS, "besides")]
+        body.append(_line([*values, *_cells(outcome)]))
     lines += ["", ", ".join(f"{count} {result}" for result, count in counted.items()) + ".", ""]
     lines += [_line(columns), "|" + "---|" * len(columns), *body]
     return HEAD + "\n".join(lines) + "\n"

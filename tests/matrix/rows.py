@@ -27,6 +27,11 @@ CI = (  # in the table whatever the generator finds, and far from each other
     "bullseye-uefi-grub-lvm-separate-path-netplan-nvme",
 )
 
+BESIDES = (  # the word at the end is a key of besides.BESIDES
+    "bookworm-bios-grub-ext4-same-uuid-ifupdown-virtio-selinux",
+    "trixie-uefi-grub-ext4-separate-uuid-networkd-sata-dracut",
+)
+
 Values = Mapping[str, str]
 Pair = frozenset[tuple[str, str]]
 
@@ -41,13 +46,13 @@ def row_id(values: Values) -> str:
 
 
 def rows() -> dict[str, dict[str, str]]:
-    """Every row by its id, those of `CI` first."""
+    """Every row by its id, those of `CI` first, at the end those beside the pairs with a value more."""
     found = [_of_id(name) for name in CI]
     left = possible_pairs() - {pair for row in found for pair in pairs(row)}
     while left:
         found.append(_best(left))
         left -= pairs(found[-1])
-    return {row_id(row): row for row in found}
+    return {row_id(row): row for row in found} | {name: _besides(name) for name in BESIDES}
 
 
 def pairs(values: Values) -> set[Pair]:
@@ -82,6 +87,11 @@ def _completions(part: Values, left: set[Pair]) -> Iterator[dict[str, str]]:
     grown.sort(key=lambda row: -len(pairs(row) & left))
     for row in grown:
         yield from _completions(row, left)
+
+
+def _besides(name: str) -> dict[str, str]:
+    of_factors, _, word = name.rpartition("-")
+    return {**_of_id(of_factors), "besides": word}
 
 
 def _rank(factor: str) -> int:

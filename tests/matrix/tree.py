@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 from demo.stages import Failed
+from tests.matrix import besides
 
 from smc.base.run import run
 from smc.localcloud import apt
@@ -53,6 +54,8 @@ def packages(row: dict[str, str]) -> tuple[str, ...]:
     chosen = (*BASE, *START[row["start"]], *ROOT[row["root"]], *NETWORK[row["network"]])
     if row["network"] == "ifupdown":
         chosen += (DHCP_CLIENT.get(row["suite"], "dhcpcd-base"),)
+    if more := besides.of(row):
+        chosen = (*(name for name in chosen if name not in more.instead_of), *more.packages)
     return (*chosen, *row.get("with", "").split())
 
 
