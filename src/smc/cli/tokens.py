@@ -53,6 +53,7 @@ def create(
         f"Activation code [bold]{made['AccessTokenId']}[/], shown this once. On each source, as root:\n"
     )
     print(command["LinuxCommand"])
+    out.print("\nThere is no agent for Windows; `smc image check FILE` looks at an image of one.")
 
 
 @app.command("list")

@@ -10,7 +10,7 @@ from smc.base.errors import UserError
 from smc.base.units import MIB
 from smc.model.disk import Disk, Role
 from smc.model.places import mounts
-from smc.model.server import Server, platform
+from smc.model.server import Server
 from smc.model.wishes import Wishes
 
 EXTENT = 4 * MIB  # vgcreate's own default, and what the public API rounds to
@@ -24,10 +24,6 @@ def disks_with_group(server: Server, wishes: Wishes) -> frozenset[int]:
     """Raises `UserError` for a source that cannot start from LVM."""
     if not wishes.lvm:
         return frozenset()
-    if platform(server).startswith("Windows"):
-        raise UserError(
-            f"LVM is not for Windows, which {server.hostname} runs", code=CODE, hint="Leave LVM out."
-        )
     if 0 in wishes.lvm and "/boot" not in _mounts(server, server.disks[0]):
         raise UserError(
             f"the system disk of {server.hostname} has no boot partition of its own, so it cannot be on LVM",

@@ -3,6 +3,8 @@
 A volume counts to the disk of the first partition that it lies on, and stands there in that one's place.
 """
 
+import re
+
 import msgspec
 
 from smc.model.disk import Disk, Partition, Role, VolumeKind
@@ -14,6 +16,7 @@ KINDS = {
     VolumeKind.LUKS: "LUKS encryption",
     VolumeKind.MAPPED: "device-mapper",
 }
+MOUNTED = re.compile("/|[A-Z]:")
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +65,8 @@ def places(server: Server, disk: Disk) -> list[Place]:
 
 
 def mounted(partition: Partition) -> bool:
-    return partition.filesystem is not None and partition.filesystem.mount_point.startswith("/")
+    """At a path, or by the letter of a Windows."""
+    return partition.filesystem is not None and MOUNTED.match(partition.filesystem.mount_point) is not None
 
 
 def mounts(server: Server, disk: Disk) -> list[Place]:

@@ -11,6 +11,7 @@ import msgspec
 
 from smc.base.errors import UserError
 from smc.base.units import GIB
+from smc.model import windows
 from smc.model.disk import Disk, Filesystem, Role, Table
 from smc.model.formats import FORMATS
 from smc.model.logical import disks_with_group, group_name
@@ -27,7 +28,7 @@ from smc.model.pieces import (
 from smc.model.placement import Arranged, Shelf, arrange, chosen, needed_gib
 from smc.model.places import KINDS
 from smc.model.plan import LeftBehind, Plan, TargetDisk, TargetPartition, VolumeGroup
-from smc.model.server import Server
+from smc.model.server import Server, runs_windows
 from smc.model.subvolumes import why_left
 from smc.model.tables import frame_bytes, numbers, table_of
 from smc.model.wishes import Limits, Wishes
@@ -36,6 +37,8 @@ from smc.model.wishes import Limits, Wishes
 def plan(server: Server, wishes: Wishes, limits: Limits) -> Plan:
     """Raises `UserError`: `Source.*` the server cannot be laid out, `Disk.*` and `Part.*` a wish is wrong."""
     _check_disks(server, wishes)
+    if runs_windows(server):
+        return windows.kept(server, wishes, limits)
     shelves = _shelves(server, wishes)
     arranged = arrange(shelves, wishes, limits)
     filled = [shelf for shelf in arranged.shelves if shelf.mounts]
@@ -52,6 +55,8 @@ def plan(server: Server, wishes: Wishes, limits: Limits) -> Plan:
 
 def smallest_gib(server: Server, limits: Limits, wishes: Wishes) -> dict[int, int]:
     """By index, of the disks that come along: what each needs at least. Raises as `plan` does."""
+    if runs_windows(server):
+        return windows.smallest(server, limits)
     free = msgspec.structs.replace(wishes, sizes_gib={})
     shelves = [shelf for shelf in _shelves(server, free) if shelf.mounts]
     wants = arrange(shelves, free, limits).wants

@@ -88,7 +88,13 @@ PLATFORMS = {  # os-release ID -> Platform of the public API (service-facts 1.1)
 
 def platform(server: Server) -> str:
     """The public API's Platform of a source."""
+    if runs_windows(server):
+        return f"Windows Server {server.os.version_id}".rstrip()
     return PLATFORMS.get(server.os.id, "Others Linux")
+
+
+def runs_windows(server: Server) -> bool:
+    return server.os.id == "windows"
 
 
 def mounted(server: Server) -> list[Filesystem]:

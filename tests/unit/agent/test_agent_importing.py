@@ -327,3 +327,14 @@ def test_the_import_command_is_one_line_that_quotes_what_it_is_given() -> None:
     assert "\n" not in line
     assert "https://[fd00::1]:8444" in line
     assert "$(id)'" in line.replace("'\"'\"'", "'")
+
+
+@pytest.mark.parametrize("kernel", ["5.15.153.1-microsoft-standard-WSL2", "4.4.0-19041-Microsoft"])
+def test_a_linux_within_a_windows_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: str
+) -> None:
+    (tmp_path / "osrelease").write_text(f"{kernel}\n")
+    monkeypatch.setattr("smc.agent.checks.KERNEL", tmp_path / "osrelease")
+    with pytest.raises(UserError, match="within a Windows") as e:
+        check_source(tmp_path)
+    assert e.value.code == "Agent.WithinWindows"

@@ -17,7 +17,9 @@ from smc.center.store.jobs import NewJob
 from smc.center.store.sources import state_of
 from smc.center.store.values import JobRequest, Source
 from smc.center.store.workgroups import require_image
+from smc.model import windows
 from smc.model.job import JobStatus, SourceState
+from smc.model.server import runs_windows
 from smc.rpc.dispatch import Caller, Reply
 
 
@@ -47,13 +49,16 @@ def _new_job(context: Context, request: CreateReplicationJob, token_hash: str) -
     draft = checked(Asking(context=context, source=source, sent=request, is_new=True), first)
     require_available(source, now)
     require_image(source.id, source.workgroup, draft.request)
+    plan = plan_of(source, draft)
+    if runs_windows(source.server):  # when all else is right: what else is wrong has its own code
+        raise windows.refuse(source.server)
     return NewJob(
         name=draft.name,
         description=draft.description,
         region_id=request.region_id,
         source_id=source.id,
         request=draft.request,
-        plan=plan_of(source, draft),
+        plan=plan,
         valid_until=draft.valid_until,
         resource_group=request.resource_group_id,
         tags=draft.tags or (),

@@ -129,7 +129,7 @@ def _disk(server: Server, disk: Disk) -> Fields:
 
 
 def _type(mount_point: str) -> str:
-    return {"/": "System", "/boot": "Boot", "/boot/efi": "Boot"}.get(mount_point, "Normal")
+    return {"/": "System", "/boot": "Boot", "/boot/efi": "Boot", "C:": "System"}.get(mount_point, "Normal")
 
 
 def _filled(disk: TargetDisk) -> list[TargetPartition]:

@@ -11,9 +11,9 @@ from smc.center.store.tables import sources
 from smc.center.store.tags import Tagged
 
 
-def arrive(connection: Connection, now: float, source: str, name: str, *, again: bool) -> None:
-    """It was imported just now, within the caller's transaction."""
-    message = f"The source {name} was imported{' again' if again else ''}."
+def arrive(connection: Connection, now: float, source: str, name: str, *, again: bool, but: str = "") -> None:
+    """It was imported just now, within the caller's transaction; `but`: what cannot be done with it."""
+    message = f"The source {name} was imported{' again' if again else ''}{f', but {but}' if but else ''}."
     note(connection, now, NewEvent(kind=EventKind.SOURCE_IMPORTED, source=source, message=message))
     here = update(table).where(table.c.source == source).values(online=True, since=now)
     if not connection.execute(here).rowcount:

@@ -26,9 +26,10 @@ from smc.center.store.tables import activation_codes, jobs, workgroup_sources
 from smc.center.store.tables import sources as table
 from smc.center.store.tags import Tagged, Wanted
 from smc.center.store.values import ActivationCode, Source
+from smc.model import windows
 from smc.model.codec import decode, encode
 from smc.model.job import UNFINISHED, SourceState
-from smc.model.server import Server
+from smc.model.server import Server, runs_windows
 from smc.wire.orders import HEARTBEAT_SECONDS, Enrol
 
 OFFLINE_SECONDS = 3 * HEARTBEAT_SECONDS  # three missed beats (contracts, 2)
@@ -131,7 +132,8 @@ class Sources:
             if code.workgroup and not workgroups.workgroup_of(connection, source_id):
                 workgroups.add_members(connection, code.workgroup, [source_id], self._quotas, now)
             row = connection.execute(_query().where(table.c.id == source_id)).one()
-            presence.arrive(connection, now, source_id, row.name, again=known)
+            but = windows.NOT_SENT if runs_windows(request.server) else ""
+            presence.arrive(connection, now, source_id, row.name, again=known, but=but)
         return _value(row), credential
 
     def _refuse_one_more(self, connection: Connection) -> None:

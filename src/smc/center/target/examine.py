@@ -10,7 +10,7 @@ from smc.center.target.place import Placement, Reason, place_disks
 from smc.cloud.catalogue import InstanceType
 from smc.cloud.driver import TAG_JOB, TAG_PURPOSE, CloudDisk, Driver, Instance, Power
 from smc.model.planner import smallest_gib
-from smc.model.server import Architecture, Server, platform
+from smc.model.server import Architecture, Server, runs_windows
 from smc.model.wishes import Limits, PartWish, Wishes
 
 STEADY = (Power.RUNNING, Power.STOPPED)
@@ -96,7 +96,7 @@ class Examiner:
 
     def _system_reasons(self, server: Server, instance: Instance) -> list[Reason]:
         found = []
-        system = "windows" if platform(server).startswith("Windows") else "linux"
+        system = "windows" if runs_windows(server) else "linux"
         if instance.os != system:
             found.append(
                 Reason(

@@ -8,7 +8,7 @@ from smc.base.errors import UserError
 from smc.center.api.asked.draft import Asking, Draft
 from smc.center.api.words import invalid
 from smc.center.containers.pushed import CONTAINER_IMAGE
-from smc.model.server import Architecture, platform
+from smc.model.server import Architecture, platform, runs_windows
 
 NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")  # a component of a name, distribution-spec 1.0
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -57,7 +57,7 @@ def check_container(asking: Asking, draft: Draft) -> Draft:
 
 def _check_source(asking: Asking) -> None:
     server = asking.source.server
-    if platform(server).startswith("Windows") or server.architecture is not Architecture.X86_64:
+    if runs_windows(server) or server.architecture is not Architecture.X86_64:
         raise invalid(
             "TargetType",
             f"A server of {platform(server)} on {server.architecture.value} cannot become a container image.",

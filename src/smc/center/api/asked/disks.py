@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from smc.base.errors import UserError
 from smc.center.api.asked.draft import Asking, Draft
-from smc.center.api.asked.parts import data_targets, parts_sent, refuse_blocks
+from smc.center.api.asked.parts import data_targets, parts_sent, refuse_engine
 from smc.center.api.job_parameters import JobParameters, NewDisks
 from smc.center.api.words import invalid
 from smc.model.server import Server
@@ -12,7 +12,7 @@ from smc.model.server import Server
 
 def check_disks(asking: Asking, draft: Draft) -> Draft:
     sent, server = asking.sent, asking.source.server
-    refuse_blocks(sent)
+    refuse_engine(sent, server)
     refuse_encryption(sent.disks or NewDisks())
     sizes, parts = sizes_sent(sent, server), parts_sent(sent, server)
     asked = replace(

@@ -12,18 +12,20 @@ from smc.center.api.job_parameters import JobParameters, NewDisk, NewDisks, Part
 from smc.center.api.words import invalid, unsupported
 from smc.model.disk import Disk
 from smc.model.places import mounts
-from smc.model.server import Server
+from smc.model.server import Server, runs_windows
 from smc.model.wishes import PartWish
 
 Parts = dict[int, tuple[PartWish, ...]]
 
 
-def refuse_blocks(sent: JobParameters) -> None:
+def refuse_engine(sent: JobParameters, server: Server) -> None:
     new = sent.disks or NewDisks()
     parts = [*sent.system_disk_part]
     parts += [part for disk in sent.data_disk for part in disk.part]
     parts += [part for disk in (new.system, *new.data) if disk is not None for part in disk.part]
-    if any(part.block for part in parts):
+    if runs_windows(server) and any(part.block is False for part in parts):
+        raise unsupported("Block", "of a Windows whole partitions are copied, never files.")
+    if any(part.block for part in parts) and not runs_windows(server):
         raise unsupported("Block", "files are copied, not blocks, so far.")
 
 
