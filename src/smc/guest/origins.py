@@ -66,6 +66,7 @@ ORIGINS = (
         programs=(
             *("/usr/bin/amazon-ssm-agent", "/snap/amazon-ssm-agent", "/usr/bin/ec2-metadata"),
             *("/opt/aws", "/usr/lib/systemd/system/policy-routes@.service"),
+            "/etc/sysconfig/network-scripts/ec2net-functions",  # of Amazon Linux 2
         ),
         ends=("amazon-ssm-agent", "ec2-instance-connect", "hibinit-agent"),
     ),

@@ -53,6 +53,8 @@ SHAPES = {
     "centos-stream-9": Shape(("redhat-bls", "centos-stream-9"), "5.14.0-452.el9.x86_64", BLS),
     "fedora-40": Shape(("redhat-bls", "fedora-40"), "6.8.5-301.fc40.x86_64", BLS),
     "amazon-2023": Shape(("redhat-bls", "amazon-2023"), "6.1.84-99.169.amzn2023.x86_64", BLS),
+    "amazon-2": Shape(("redhat-7", "amazon-2"), "4.14.336-253.554.amzn2.x86_64", BLS),
+    "alinux-2": Shape(("redhat-7", "alinux-2"), "4.19.91-27.al7.x86_64", BLS),
     "centos-7": Shape(
         ("centos-7",), "3.10.0-1160.el7.x86_64", BLS, Firmware.UEFI,
         loaders=("centos/shimx64.efi", "centos/grubx64.efi"),

@@ -138,7 +138,8 @@ class FakeGuest:
                 self.write(program[-1], MADE_CFG)
             case "grub2-mkconfig":  # of a system with boot loader entries it stays as it is
                 if "blscfg" not in self.read(program[-1]):
-                    self.write(program[-1], MADE_CFG)
+                    names = " net.ifnames=0" if "net.ifnames=0" in self.read("/etc/default/grub") else ""
+                    self.write(program[-1], MADE_CFG.replace(" ro ", f" ro{names} "))
             case "grub-install" | "grub2-install" if "--removable" in program:
                 self.write_bytes("/boot/efi/EFI/BOOT/BOOTX64.EFI", efi_program("made by grub-install"))
             case "grub-install" | "grub2-install":

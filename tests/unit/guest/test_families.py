@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from tests.unit.guest.fake_families import ESP_UUID, SHAPES, FakeFamily
-from tests.unit.guest.fake_guest import NEEDED, ROOT, SWAP, efi_program
+from tests.unit.guest.fake_guest import DATA, NEEDED, ROOT, SWAP, efi_program
 
 from smc.base.errors import UserError
-from smc.guest import loader_entries
+from smc.guest import cloudinit, loader_entries
+from smc.guest.detect import detect
+from smc.guest.origins import ITEM
 from smc.guest.root import Root
 from smc.model.report import Level
 from smc.model.server import Firmware
@@ -98,6 +100,24 @@ def test_a_whole_grub_cfg_in_the_esp_is_the_one_that_is_made_anew(tmp_path: Path
     guest.convert()
     assert ["grub2-mkconfig", "-o", "/boot/efi/EFI/centos/grub.cfg"] in guest.calls
     assert not any(call[0] == "grub2-install" for call in guest.calls)
+
+
+def test_amazon_linux_2_starts_without_ec2(tmp_path: Path) -> None:
+    guest = FakeFamily(tmp_path, "amazon-2")
+    before = guest.read("/etc/default/grub")
+    result = guest.convert()
+    assert detect(guest.files).family.name == "amazon"
+    root, data = guest.read("/etc/fstab").splitlines()[1:]
+    assert root.split()[:2] == [f"UUID={ROOT}", "/"]
+    assert data.split()[:2] == [f"UUID={DATA}", "/srv/data"]
+    assert guest.read("/etc/default/grub") == before, "it has a serial console, and no disk by its old name"
+    assert f"root=UUID={ROOT}" in guest.read("/boot/grub2/grub.cfg")
+    assert guest.read("/etc/sysconfig/network-scripts/ifcfg-eth0").startswith("DEVICE=eth0\nBOOTPROTO=dhcp\n")
+    assert cloudinit.datasources(guest.files)[0] == "AliYun"
+    wants = guest.root / "etc/systemd/system/multi-user.target.wants"
+    assert not (wants / "amazon-ssm-agent.service").is_symlink()
+    (tools,) = [check for check in result.checks if check.item == ITEM]
+    assert "AWS" in tools.finding
 
 
 def test_systemd_boot_finds_its_kernel_and_root_by_uuid(tmp_path: Path) -> None:
