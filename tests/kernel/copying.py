@@ -12,7 +12,7 @@ from tests.unit.wire.certificates import RunCa
 from smc.base.errors import SmcError
 from smc.transfer.dials import Dials
 from smc.transfer.memory import Memory
-from smc.transfer.sender import Sent, SourceTree, send
+from smc.transfer.sender import Quiet, Sent, SourceTree, send
 from smc.transfer.tally import WriterProgress
 from smc.transfer.writer import Received, TargetTree, receive
 from smc.wire.channel import Channel
@@ -37,6 +37,7 @@ class Ends:
     progress: list[WriterProgress] = field(default_factory=list)
     excludes: tuple[str, ...] = ()
     dials: Dials = field(default_factory=lambda: Dials(DEFAULT))
+    quiet: Quiet | None = None
     channel: Channel | None = None  # of the connection that was made last
 
     def copy(
@@ -68,7 +69,13 @@ class Ends:
         with route.connect() as channel:
             self.channel = channel
             return send(
-                channel, route.open_stream, self.source_trees(), self.dials, stop or threading.Event(), print
+                channel,
+                route.open_stream,
+                self.source_trees(),
+                self.dials,
+                stop or threading.Event(),
+                print,
+                quiet=self.quiet,
             )
 
     def receive(self, channel: Channel, listener: Listener) -> Received:

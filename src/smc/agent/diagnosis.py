@@ -37,7 +37,8 @@ class Diagnosis:
 
     def _send(self, run: str) -> None:
         home = self._home
-        paths = (home.log, home.replicate_log, home.logs / "replicate.out", home.logs / "daemon.log")
+        others = (home.logs / name for name in ("replicate.out", "daemon.log", "hooks.log"))
+        paths = (home.log, home.replicate_log, *others)
         try:
             with self._control() as control:
                 message = RunLogs(run=run, files=pack_all(paths))

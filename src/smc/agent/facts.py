@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from smc.agent.home import Home
+from smc.agent.hooks import Stage, is_script
 from smc.agent.machine import read_text
 from smc.agent.mounts import Mount, parse
 from smc.model.facts import Facts, FstabEntry, Kernel
+from smc.model.traces import AGENT_FOLDER
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -38,7 +41,8 @@ DATABASES = {
     "clickhouse-serv": "ClickHouse",
     "etcd": "etcd",
     "influxd": "InfluxDB",
-    "cassandra": "Cassandra",
+    "slapd": "OpenLDAP",
+    "valkey-server": "Valkey",
 }
 NETWORK_FILES = (
     ("ifupdown", "etc/network/interfaces"),
@@ -79,6 +83,7 @@ def read_facts(root: Path = Path("/"), free: Callable[[Path], int] | None = None
         firewalls=_or(lambda: tuple(_firewalls(root)), ()),
         proxies=_or(lambda: tuple(_proxies(root)), ()),
         databases=_or(lambda: tuple(_databases(root)), ()),
+        hooks=_or(lambda: tuple(_hooks(root)), ()),
         network_style=_or(lambda: tuple(_styles(root)), ()),
         foreign_mounts=tuple(_foreign(mounts)),
         mapped=_or(lambda: tuple(_mapped(mounts, root)), ()),
@@ -157,8 +162,17 @@ def _proxies(root: Path) -> Iterator[str]:
 
 
 def _databases(root: Path) -> Iterator[str]:
-    names = {DATABASES.get(program, "") for program in _programs(root)}
+    """An Oracle process has its instance's name at the end of its own: ora_pmon_ORCL."""
+    names = {DATABASES.get(name) or DATABASES.get(name.rpartition("_")[0]) for name in _programs(root)}
     yield from sorted(name for name in names if name)
+
+
+def _hooks(root: Path) -> Iterator[str]:
+    home = Home(root / AGENT_FOLDER.lstrip("/"))
+    for stage in Stage:
+        folder = home.hooks / stage.value
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        yield from (f"{stage.value}/{path.name}" for path in found if is_script(path))
 
 
 def _programs(root: Path) -> Iterator[str]:

@@ -6,6 +6,7 @@ import re
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -21,10 +22,10 @@ from smc.wire.trust import Key
 T = TypeVar("T")
 
 OURS = re.compile(
-    r"\.?(smc-agent|credentials\.json|key\.pem|user_config\.json|pulse\.json|runs\.json|agent\.pid)(\.\w+)?"
+    r"\.?(smc-agent|credentials\.json|key\.pem|user_config\.json|pulse\.json|runs\.json|quiet\.json|agent\.pid)(\.\w+)?"
     r"|\.mnt|\.runtime"
 )
-COMMON_NAMES = frozenset({"Logs", "Excludes"})  # ours only beside our settings: anybody may have such folders
+COMMON_NAMES = frozenset({"Logs", "Excludes", "Hooks"})  # ours only beside our settings: others have such too
 SECRET_MODE = 0o600
 FOLDER_MODE = 0o700
 
@@ -39,11 +40,20 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_seconds: float = HEARTBEAT_SECONDS
 
 
+class HooksWhen(Enum):
+    NEVER = "never"
+    LAST_ROUND = "last-round"
+    EVERY_ROUND = "every-round"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """user_config.json: what the owner of the source may change; read when the agent starts."""
 
     proxy: str = ""  # http://[user:password@]host:port, "" for none
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    hooks: HooksWhen = HooksWhen.LAST_ROUND
+    hook_seconds: int = 600  # for each script; a large database takes minutes to stop
+    quiet_seconds: int = 3600  # from the first script of before/ until the last changes are copied
 
 
 class Pulse(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +88,15 @@ class Home:
     @property
     def excludes(self) -> Path:
         return self.root / "Excludes"
+
+    @property
+    def hooks(self) -> Path:
+        return self.root / "Hooks"
+
+    @property
+    def quiet(self) -> Path:
+        """There from the first script of before/ until the last of after/; holds the run."""
+        return self.root / "quiet.json"
 
     @property
     def lock(self) -> Path:

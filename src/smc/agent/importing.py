@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from smc.agent import exclude_files
+from smc.agent import exclude_files, hooks
 from smc.agent.checks import check_source
 from smc.agent.home import Credentials, Home, Settings
 from smc.agent.install import Service, copy_agent, forget_old_runtimes, wait_until
@@ -85,6 +85,7 @@ def _import(
     service.stop()
     home.create()
     exclude_files.explain(home.excludes, (disk.index for disk in server.disks))
+    hooks.explain(home)
     home.keep_settings(settings)
     credentials = Credentials(
         url=wanted.url,

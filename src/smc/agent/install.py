@@ -13,9 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from smc.agent.child import output_file
 from smc.agent.home import Home
 from smc.agent.service import running_pid
-from smc.agent.worker import output_file, own_command
+from smc.agent.worker import own_command
 from smc.base.errors import Broken, CommandFailed
 from smc.base.files import write_atomic
 from smc.base.process import start_time

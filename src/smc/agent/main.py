@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from smc.agent.facts import read_facts
 from smc.agent.home import Home, own_file
 from smc.agent.importing import Import, import_source
 from smc.agent.install import Service
@@ -29,6 +30,10 @@ EXAMPLES = """\
 NOTHING_RESTARTS = """\
 This machine has no systemd, so nothing starts the agent again when it was killed or the machine was
 restarted. Start it then with: sh {agent} run >/dev/null 2>&1 &"""
+
+DATABASES_RUN = """\
+{databases} runs here. A copy of what it writes meanwhile is of no one moment: stop it before the last
+round, or put scripts that stop and start it into {hooks} (its README tells how)."""
 
 
 def main(words: Sequence[str], home: Home | None = None) -> int:
@@ -129,6 +134,9 @@ def _import(options: argparse.Namespace, home: Home) -> int:
     service = Service(home)
     source = import_source(wanted, home, service, own_file())
     print(f"Import Source Server [{source}] Successfully!")
+    facts = read_facts()
+    if facts.databases and not facts.hooks:
+        print(DATABASES_RUN.format(databases=", ".join(facts.databases), hooks=home.hooks))
     if not service.lasts:
         print(NOTHING_RESTARTS.format(agent=home.agent))
     return 0

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from smc.agent import exclude_files
+from smc.agent import exclude_files, hooks
 from smc.agent.disks import Storage, read_storage
 from smc.agent.excludes import common_root, within
 from smc.agent.home import Home
@@ -23,7 +23,7 @@ from smc.base.run import Run, run
 from smc.model.plan import Plan, Tree, disk_of, trees_of
 from smc.model.progress import Failure
 from smc.model.traces import AGENT_TRACES
-from smc.transfer.sender import SourceTree, send
+from smc.transfer.sender import Quiet, SourceTree, send
 from smc.wire.backoff import delays
 from smc.wire.dial import is_loopback
 from smc.wire.orders import Event, EventKind
@@ -53,15 +53,20 @@ class Place(NamedTuple):
     excludes: tuple[str, ...] = ()
 
 
-def replicate(wish: Wish, home: Home, center_host: str, proxy: str, emit: Emit) -> None:
-    """Works until the receiver has everything or it cannot go on; says which with an event."""
+def replicate(wish: Wish, home: Home, center_host: str, proxy: str, emit: Emit, quiet: Quiet) -> None:
+    """Works until the receiver has everything or it cannot go on; says which with an event.
+
+    `quiet` runs the owner's scripts around the last pass, where there are any for this run.
+    """
     order = wish.order
     try:
+        hooks.explain(home)
+        last = quiet if hooks.are_wanted(home, order.aim) else None
         check_mounted(order.plan, parse(MOUNTINFO.read_text(errors="replace")), read_storage())
         trees = mount_trees(order.plan, home)
         identity = Identity(ca=order.ca, certificate=order.certificate, key=home.key().to_pem())
         notes = Notes(order.run, emit)
-        emit(send_until_done(wish, trees, identity, center_host, proxy, emit, notes))
+        emit(send_until_done(wish, trees, identity, center_host, proxy, emit, notes, last))
     except SmcError as e:
         log.error("run %s failed: %s (%s)", order.run, e.message, e.code)
         emit(failed(order.run, Failure.of(e)))
@@ -196,6 +201,7 @@ def send_until_done(
     proxy: str,
     emit: Emit,
     notes: Notes,
+    quiet: Quiet | None = None,
 ) -> Event:
     """A cut connection is made again for as long as the center wants this run: it ends this process.
 
@@ -222,6 +228,7 @@ def send_until_done(
                 threading.Event(),
                 notes,
                 notes.compressing_at,
+                quiet,
             )
         except Transient as e:
             if time.monotonic() - began > WORKED_SECONDS:

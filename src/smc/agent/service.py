@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from smc.agent import hooks
 from smc.agent.beats import Beats
 from smc.agent.diagnosis import Diagnosis
 from smc.agent.home import Home
 from smc.agent.orders import Orders, Working
 from smc.agent.reporter import Reporter
-from smc.agent.worker import Job, Worker, start_process
+from smc.agent.talk import Job
+from smc.agent.worker import Worker, start_process
 from smc.base import log as logs
 from smc.base.errors import UserError
 from smc.wire.control import Control
@@ -38,13 +40,14 @@ def serve(home: Home, stop: threading.Event) -> None:
         def control() -> Control:  # one a thread
             return Control(credentials.url, credentials.ca, credentials.credential, proxy=settings.proxy)
 
+        hooks.settle(home)
         reporter = Reporter(control(), stop)
         diagnosis = Diagnosis(home, control, reporter.tell)
 
         def begin(order: Order) -> Working:
             diagnosis.begin(order)
             job = Job(order=order, center_host=asking.host, proxy=settings.proxy)
-            return Worker(job, start_process(home), diagnosis.tell)
+            return Worker(job, start_process(home), diagnosis.tell, home)
 
         asking = control()
         orders = Orders(home, asking, stop, begin, diagnosis.tell)

@@ -1,13 +1,11 @@
 """The process that works on a run, as the agent sees it: started, heard, ended.
 
-One socket joins the two. The agent sends the `Job` line and then an `Order` line whenever it
-changes; the process answers with `Event` lines. When the agent dies, the process meets the end of the stream
-and dies too.
+One socket joins the two, with the lines of talk.py. When the agent dies, the process meets the end of the
+stream and dies too.
 """
 
 import logging
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -16,12 +14,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
 
 import msgspec
 
+from smc.agent.child import Child, end, output_file
 from smc.agent.home import Home, own_file
-from smc.agent.replicate import replicate
+from smc.agent.hooks import FAILED, Hooks, Stage
+from smc.agent.replicate import failed, replicate
+from smc.agent.talk import Job, Quiet, Said, Told
 from smc.agent.wish import Wish
 from smc.base import log as logs
 from smc.base.errors import CommandFailed, UserError
@@ -34,29 +34,12 @@ from smc.wire.orders import Event, EventKind, Order
 log = logging.getLogger(__name__)
 
 VERB = "replicate"
-END_SECONDS = 5.0  # for the process to end when asked, before it is killed
-TICK_SECONDS = 0.05
 HEAR_SECONDS = 0.2  # between two looks at whether the process is to be told something
 DEATHS = 5  # so many times in a row the process may die without a word before the run has failed
 LONG_LIFE_SECONDS = 300.0  # a process that lived so long did work: its death begins a new row
-OUTPUT_BYTES = 1 << 20  # of what a process says outside its log; more than that is begun anew
 NICENESS = 10  # a copy takes what the source's own programs leave; the disk's scheduler goes by it too
 OOM_SCORE = "500"  # when memory runs out the kernel ends the copying, which goes on later, and nothing else
 LASTING = frozenset({EventKind.FINISHED, EventKind.FAILED})
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    order: Order
-    center_host: str
-    proxy: str = ""
-
-
-class Child(Protocol):
-    """What is used of a process."""
-
-    pid: int
-
-    def poll(self) -> int | None: ...
 
 
 Start = Callable[[int], Child]  # with the descriptor of its end of the socket
@@ -66,13 +49,19 @@ class Worker:
     """Keeps a process at work on one run until it has finished or failed, or `stop` is called."""
 
     def __init__(
-        self, job: Job, start: Start, emit: Callable[[Event], None], waits: Iterable[float] | None = None
+        self,
+        job: Job,
+        start: Start,
+        emit: Callable[[Event], None],
+        home: Home,
+        waits: Iterable[float] | None = None,
     ) -> None:
         self._job = job
         self._start = start
         self._emit = emit
         self._waits = iter(delays() if waits is None else waits)
         self._stopping = threading.Event()
+        self._hooks = Hooks(home, job.order.run, self._stopping, self._note)
         self._thread = threading.Thread(target=self._keep_at_it, name=job.order.run, daemon=True)
         self._thread.start()
 
@@ -112,7 +101,8 @@ class Worker:
                     mine.sendall(encode(job) + b"\n")
                 return self._hear(mine, job.order)
             finally:
-                _end(child)  # one that has ended has left nothing but what it started
+                end(child)  # one that has ended has left nothing but what it started
+                self._hooks.resume(FAILED)  # if it could not say so itself
 
     def _hear(self, mine: socket.socket, told: Order) -> bool:
         """`told` is what the process was told to do."""
@@ -120,10 +110,12 @@ class Worker:
         lines = b""
         done = False
         while not self._stopping.is_set():
+            if (late := self._hooks.overdue()) is not None:
+                self._emit(failed(told.run, late))
+                return True
             if (order := self._job.order) != told:
                 told = order
-                with suppress(OSError):
-                    mine.sendall(encode(order) + b"\n")
+                _tell(mine, Told(order=order))
             try:
                 data = mine.recv(1 << 16)
             except TimeoutError:
@@ -134,10 +126,23 @@ class Worker:
                 break
             *whole, lines = (lines + data).split(b"\n")
             for line in whole:
-                event = decode(line, Event)
-                self._emit(event)
-                done = done or event.kind in LASTING
+                said = decode(line, Said)
+                if said.stage is not None:
+                    _tell(mine, self._at(said.stage, said.result))
+                if said.event is not None:
+                    self._emit(said.event)
+                    done = done or said.event.kind in LASTING
         return done
+
+    def _at(self, stage: Stage, result: str) -> Told:
+        if stage is Stage.BEFORE:
+            return Told(stage=stage, failure=self._hooks.quiet())
+        self._hooks.resume(result)
+        return Told(stage=stage)
+
+    def _note(self, sentence: str, code: str) -> None:
+        log.info("run %s: %s", self._job.order.run, sentence)
+        self._emit(Event(run=self._job.order.run, kind=EventKind.NOTE, code=code, message=sentence))
 
     def _failure(self, message: str) -> Event:
         return Event(
@@ -162,16 +167,6 @@ def start_process(home: Home) -> Start:
             )
 
     return start
-
-
-def output_file(path: Path) -> BinaryIO:
-    """Opened to append, or to begin anew when it is large; on a full disk what is said is lost."""
-    try:
-        large = path.exists() and path.stat().st_size > OUTPUT_BYTES
-        return path.open("wb" if large else "ab")
-    except OSError as e:
-        log.warning("%s cannot be written: %s", path, e.strerror)
-        return Path(os.devnull).open("ab")
 
 
 def give_way() -> None:
@@ -201,14 +196,15 @@ def serve(descriptor: int, home: Home) -> int:
             raise UserError("this verb is for the agent itself", code="Agent.WrongUse")
         job = decode(line, Job)
         wish = Wish(job.order)
-        threading.Thread(target=_listen, args=(lines, wish), daemon=True).start()
         speaking = threading.Lock()
 
-        def emit(event: Event) -> None:
+        def say(said: Said) -> None:
             with speaking:  # a line is said whole: the sender has several threads
-                stream.sendall(encode(event) + b"\n")
+                stream.sendall(encode(said) + b"\n")
 
-        replicate(wish, home, job.center_host, job.proxy, emit)
+        quiet = Quiet(say)
+        threading.Thread(target=_listen, args=(lines, wish, quiet), daemon=True).start()
+        replicate(wish, home, job.center_host, job.proxy, lambda event: say(Said(event=event)), quiet)
     return 0
 
 
@@ -220,28 +216,24 @@ def _lines(stream: socket.socket) -> Iterator[bytes]:
         yield from whole
 
 
-def _listen(lines: Iterable[bytes], wish: Wish) -> None:
+def _listen(lines: Iterable[bytes], wish: Wish, quiet: Quiet) -> None:
     """After the job come newer orders of its run; the end of it is the agent's, and of this process."""
     with suppress(OSError):
         for line in lines:
             try:
-                wish.turn(decode(line, Order))
+                told = decode(line, Told)
             except UserError as e:
                 log.error("an order that cannot be read: %s", e.message)
-            else:
+                continue
+            if told.stage is not None:
+                quiet.answers.put(told)
+            if told.order is not None:
+                wish.turn(told.order)
                 order = wish.order
                 log.info("the receiver is now at %s:%d, %s", order.host, order.port, order.settings)
     os._exit(1)
 
 
-def _end(child: Child) -> None:
-    """It and all it started: it leads a session of its own."""
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal_number)
-        deadline = time.monotonic() + END_SECONDS
-        while child.poll() is None and time.monotonic() < deadline:
-            time.sleep(TICK_SECONDS)
-        if child.poll() is not None:
-            return
-    log.error("process %d does not end", child.pid)
+def _tell(agents: socket.socket, told: Told) -> None:
+    with suppress(OSError):  # it has ended, which is heard
+        agents.sendall(encode(told) + b"\n")

@@ -32,6 +32,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     firewalls: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()  # settings of the system that name one
     databases: tuple[str, ...] = ()  # programs that run and write all the time
+    hooks: tuple[str, ...] = ()  # the owner's scripts around the last pass: `before/10-postgresql`
     network_style: tuple[str, ...] = ()  # files of the system that configure network cards
     foreign_mounts: tuple[tuple[str, str], ...] = ()  # mount point and type of what is no local filesystem
     mapped: tuple[str, ...] = ()  # mount points that lie on LVM, RAID or LUKS, with the kind: `/srv lvm`

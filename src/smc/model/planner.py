@@ -31,6 +31,7 @@ from smc.model.plan import LeftBehind, Plan, TargetDisk, TargetPartition, Volume
 from smc.model.server import Server, runs_windows
 from smc.model.subvolumes import why_left
 from smc.model.tables import frame_bytes, numbers, table_of
+from smc.model.traces import AGENT_FOLDER
 from smc.model.wishes import Limits, Wishes
 
 
@@ -49,7 +50,7 @@ def plan(server: Server, wishes: Wishes, limits: Limits) -> Plan:
         excludes=wishes.excludes,
         ip_mode=wishes.ip_mode,
         left_behind=tuple(_left_behind(server, arranged)),
-        warnings=(*without_group(server, wishes), *_warnings(filled, arranged)),
+        warnings=(*without_group(server, wishes), *_warnings(filled, arranged), *_databases_told(server)),
     )
 
 
@@ -171,6 +172,15 @@ def _encryption_told(shelf: Shelf) -> Iterator[str]:
         if piece.encrypted:
             name = piece.mount_point or f"{piece.target.role.value} ({piece.title})"
             yield f"{name} is encrypted at the source and is not at the target"
+
+
+def _databases_told(server: Server) -> Iterator[str]:
+    if server.facts.databases and not server.facts.hooks:
+        yield (
+            f"{', '.join(server.facts.databases)} runs on {server.hostname}: a copy of what it writes"
+            f" meanwhile is of no one moment. Stop it before the last round, or put scripts that do into"
+            f" {AGENT_FOLDER}/Hooks there"
+        )
 
 
 def _lost_features(filesystem: Filesystem) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ data stream reads, hashes, compresses and sends contents. What waits between the
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -37,6 +37,7 @@ from smc.wire.stream import Opening, SendingStream
 PASSES = 3  # the source is live: each pass is shorter than the one before, and what then moves is listed
 _M = TypeVar("_M", bound=m.Message)
 
+Quiet = Callable[[], AbstractContextManager[None]]  # within it nothing changes the source
 OpenStream = Callable[[Opening, bool], SendingStream]  # the bool: with TLS
 
 
@@ -81,10 +82,12 @@ def send(
     stop: threading.Event,
     note: Callable[[str], None],
     compressing_at: Callable[[int], None] = lambda _level: None,
+    quiet: Quiet | None = None,
 ) -> Sent:
     """Make the receiver's trees equal to `trees`; returns when all is on its disk.
 
-    `compressing_at` is told the level, 0-10, at the beginning and when it changes.
+    `compressing_at` is told the level, 0-10, at the beginning and when it changes. With `quiet` one more pass
+    is made within it, which finds what has changed until then.
 
     Raises `Transient` when the connection is cut or `stop` is set (then call it again on a new channel),
     `SourceReadError` when a tree cannot be read at all, and what the receiver failed with.
@@ -93,7 +96,7 @@ def send(
     opened = ExitStack()
     try:
         compression = Compression(lambda: dials.settings.compress_level, note, compressing_at)
-        sender = _Sender(channel, open_stream, trees, dials, crew, note, compression, opened)
+        sender = _Sender(channel, open_stream, trees, dials, crew, note, compression, opened, quiet)
         try:
             return sender.run()
         except BaseException as e:  # noqa: BLE001 - the edge of the threads' work: all of it is raised
@@ -113,6 +116,7 @@ class _Sender:
         note: Callable[[str], None],
         compression: Compression,
         opened: ExitStack,
+        quiet: Quiet | None,
     ) -> None:
         self._channel = channel
         self._open_stream = open_stream
@@ -121,6 +125,7 @@ class _Sender:
         self._crew = crew
         self._note = note
         self._opened = opened
+        self._quiet = quiet
         self._excludes = [Excludes(tree.excludes) for tree in trees]
         self._heard: Pipe[m.Message] = Pipe(crew, 0)
         self._due: type[object] | None = None  # what the receiver says next, but for answers to listings
@@ -161,8 +166,14 @@ class _Sender:
             moved, changes, digests = self._pass(number, known)
             self._note(f"pass {number}: {changes} changes")
             if number == PASSES or not (moved or self._troubles.unsettled):
-                return self._finish(number, digests)
+                break
             known = stamped
+        if self._quiet is not None:
+            with self._quiet():
+                number += 1
+                _, changes, digests = self._pass(number, stamped)
+            self._note(f"pass {number}, while nothing wrote: {changes} changes")
+        return self._finish(number, digests)
 
     def abort_streams(self) -> None:
         for stream in self._streams:

@@ -9,6 +9,7 @@ from enum import Enum
 
 import msgspec
 
+from smc.model.job import RunAim
 from smc.model.plan import Plan
 from smc.model.report import Moving, Report
 from smc.model.server import Server
@@ -94,6 +95,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     settings: TransferSettings = TransferSettings()
     revision: str = ""
     diagnostics: bool = False  # whether the agent sends its logs when the run ends
+    aim: RunAim | None = None  # None of a center that does not tell
 
 
 class OrdersReply(msgspec.Struct, frozen=True, kw_only=True):

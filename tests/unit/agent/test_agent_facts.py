@@ -67,6 +67,19 @@ def test_firewalls_proxies_and_databases_are_found(machine: FakeMachine) -> None
     assert "secret" not in repr(facts)
 
 
+def test_an_oracle_database_is_known_whatever_its_instance_is_called(machine: FakeMachine) -> None:
+    machine.write("proc/7/comm", "ora_pmon_ORCL\n")
+    assert read(machine).databases == ("Oracle",)
+
+
+def test_scripts_of_the_owner_are_told_by_their_names(machine: FakeMachine) -> None:
+    for name in ("before/10-stop", "after/10-start", "before/20-example"):
+        machine.write(f"smc/Hooks/{name}", "")
+    for name in ("before/10-stop", "after/10-start"):
+        (machine.root / "smc/Hooks" / name).chmod(0o700)
+    assert read(machine).hooks == ("before/10-stop", "after/10-start")
+
+
 def test_mounts_that_are_not_copied_as_they_are_are_told(machine: FakeMachine) -> None:
     machine.write(
         "proc/self/mountinfo",

@@ -13,12 +13,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from smc.agent.child import Child, output_file
 from smc.agent.disks import Storage
 from smc.agent.home import Home
 from smc.agent.mounts import Mount
 from smc.agent.replicate import Place, check_mounted, mount_trees, planned
+from smc.agent.talk import Job, Quiet, Said, Told
 from smc.agent.wish import Wish
-from smc.agent.worker import DEATHS, Child, Job, Worker, output_file, serve
+from smc.agent.worker import DEATHS, Worker, serve
 from smc.base.errors import UserError
 from smc.base.run import Arg, Output
 from smc.model.codec import decode, encode
@@ -46,6 +48,13 @@ JOB = Job(
     center_host="center.example",
 )
 FINISHED = Event(run="j-1.1", kind=EventKind.FINISHED)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(tmp_path / "smc")
+    made.create()
+    return made
 
 
 class FakeChild:
@@ -78,7 +87,7 @@ def says(*events: Event) -> Callable[[socket.socket], None]:
     def life(end: socket.socket) -> None:
         assert decode(end.makefile("rb").readline(), Job) == JOB
         for event in events:
-            end.sendall(encode(event) + b"\n")
+            end.sendall(encode(Said(event=event)) + b"\n")
 
     return life
 
@@ -87,50 +96,50 @@ def next_of(events: "queue.SimpleQueue[Event]") -> Event:
     return events.get(timeout=20)
 
 
-def test_events_of_the_process_are_told() -> None:
+def test_events_of_the_process_are_told(home: Home) -> None:
     told: queue.SimpleQueue[Event] = queue.SimpleQueue()
     started = Event(run="j-1.1", kind=EventKind.STARTED)
-    worker = Worker(JOB, playing([says(started, FINISHED)]), told.put)
+    worker = Worker(JOB, playing([says(started, FINISHED)]), told.put, home)
     assert [next_of(told), next_of(told)] == [started, FINISHED]
     worker.stop()
 
 
-def test_a_process_that_dies_without_a_word_is_started_again() -> None:
+def test_a_process_that_dies_without_a_word_is_started_again(home: Home) -> None:
     told: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    worker = Worker(JOB, playing([says(), says(FINISHED)]), told.put)
+    worker = Worker(JOB, playing([says(), says(FINISHED)]), told.put, home)
     assert next_of(told) == FINISHED
     worker.stop()
 
 
-def test_a_process_that_dies_before_it_has_read_its_job_is_started_again() -> None:
+def test_a_process_that_dies_before_it_has_read_its_job_is_started_again(home: Home) -> None:
     def dies(end: socket.socket) -> None:
         select.select([end], [], [])  # what it leaves unread makes the agent's end say "connection reset"
 
     told: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    worker = Worker(JOB, playing([dies, says(FINISHED)]), told.put, waits=repeat(0.0))
+    worker = Worker(JOB, playing([dies, says(FINISHED)]), told.put, home, waits=repeat(0.0))
     assert next_of(told) == FINISHED
     worker.stop()
 
 
-def test_a_process_that_always_dies_has_failed() -> None:
+def test_a_process_that_always_dies_has_failed(home: Home) -> None:
     told: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    worker = Worker(JOB, playing([says() for _ in range(DEATHS)]), told.put, repeat(0.01))
+    worker = Worker(JOB, playing([says() for _ in range(DEATHS)]), told.put, home, repeat(0.01))
     event = next_of(told)
     assert (event.kind, event.code) == (EventKind.FAILED, "Agent.WorkerDied")
     worker.stop()
 
 
-def test_only_deaths_in_a_row_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_deaths_in_a_row_count(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smc.agent.worker.LONG_LIFE_SECONDS", 0.0)
     told: queue.SimpleQueue[Event] = queue.SimpleQueue()
     lives = [says() for _ in range(2 * DEATHS)]
-    worker = Worker(JOB, playing([*lives, says(FINISHED)]), told.put, repeat(0.01))
+    worker = Worker(JOB, playing([*lives, says(FINISHED)]), told.put, home, repeat(0.01))
     assert next_of(told) == FINISHED
     worker.stop()
 
 
 def test_what_a_process_says_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smc.agent.worker.OUTPUT_BYTES", 10)
+    monkeypatch.setattr("smc.agent.child.OUTPUT_BYTES", 10)
     path = tmp_path / "replicate.out"
     for _ in range(5):
         with output_file(path) as file:
@@ -147,20 +156,20 @@ def turned(job: Job, settings: TransferSettings) -> Job:
     return msgspec.structs.replace(job, order=msgspec.structs.replace(job.order, settings=settings))
 
 
-def test_changed_settings_reach_the_process_and_every_later_one() -> None:
+def test_changed_settings_reach_the_process_and_every_later_one(home: Home) -> None:
     heard: queue.SimpleQueue[object] = queue.SimpleQueue()
     told: queue.SimpleQueue[Event] = queue.SimpleQueue()
 
     def first(end: socket.socket) -> None:
         lines = end.makefile("rb")
         heard.put(decode(lines.readline(), Job))
-        heard.put(decode(lines.readline(), Order))
+        heard.put(decode(lines.readline(), Told).order)
 
     def second(end: socket.socket) -> None:
         heard.put(decode(end.makefile("rb").readline(), Job))
-        end.sendall(encode(FINISHED) + b"\n")
+        end.sendall(encode(Said(event=FINISHED)) + b"\n")
 
-    worker = Worker(JOB, playing([first, second]), told.put, repeat(0.01))
+    worker = Worker(JOB, playing([first, second]), told.put, home, repeat(0.01))
     assert heard.get(timeout=20) == JOB
     began = time.monotonic()
     worker.turn(turned(JOB, SLOW).order)
@@ -180,7 +189,7 @@ def test_the_process_turns_its_dials_and_dies_with_the_agent(
     moved = msgspec.structs.replace(JOB.order, host="10.0.0.2")
     done, died = threading.Event(), threading.Event()
 
-    def work(wish: Wish, home: Home, host: str, proxy: str, emit: object) -> None:
+    def work(wish: Wish, home: Home, host: str, proxy: str, emit: object, quiet: Quiet) -> None:
         found.put(wish)
         assert done.wait(20)
 
@@ -191,13 +200,13 @@ def test_the_process_turns_its_dials_and_dies_with_the_agent(
     agents, its = socket.socketpair()
     with agents:
         # What comes in one piece with the job is not lost.
-        agents.sendall(encode(JOB) + b"\n" + encode(turned(JOB, SLOW).order) + b"\n")
+        agents.sendall(encode(JOB) + b"\n" + encode(Told(order=turned(JOB, SLOW).order)) + b"\n")
         process = threading.Thread(target=serve, args=(its.detach(), home))
         process.start()
         wish = found.get(timeout=20)
         agents.sendall(b"not an order\n")
         eventually(lambda: wish.dials.settings == SLOW)
-        agents.sendall(encode(moved) + b"\n")
+        agents.sendall(encode(Told(order=moved)) + b"\n")
         eventually(lambda: wish.dials.settings == TransferSettings())
         assert wish.order == moved
         assert not died.is_set()
@@ -213,7 +222,7 @@ def eventually(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_stop_ends_a_process_that_would_go_on() -> None:
+def test_stop_ends_a_process_that_would_go_on(home: Home) -> None:
     met_the_end = threading.Event()
 
     def life(end: socket.socket) -> None:
@@ -222,7 +231,7 @@ def test_stop_ends_a_process_that_would_go_on() -> None:
         lines.read()
         met_the_end.set()
 
-    worker = Worker(JOB, playing([life]), lambda event: None)
+    worker = Worker(JOB, playing([life]), lambda event: None, home)
     worker.stop()
     assert met_the_end.wait(10)
 

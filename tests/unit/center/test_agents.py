@@ -266,6 +266,7 @@ def test_an_order_reaches_a_waiting_agent_at_once_and_is_taken_back(
     order = answers[0].order
     assert isinstance(order, Order)
     assert (order.run, order.host, order.port, order.plan) == (run.id, "127.0.0.1", 18700, plan())
+    assert order.aim is run.aim
     certificate = x509.load_pem_x509_certificate(order.certificate.encode())
     certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(order.ca.encode()))
     assert certificate.subject.rfc4514_string() == "CN=agent"

@@ -138,6 +138,12 @@ def test_what_is_wrong_is_named_with_a_cure(case: Wrong) -> None:
     assert others <= {case.item, "Virtio"}
 
 
+def test_a_database_that_scripts_of_the_owner_stop_is_no_warning() -> None:
+    stopped = with_facts(databases=("Redis",), hooks=("before/10-redis", "after/10-redis"))
+    (item,) = [item for item in judge_source(stopped) if item.name == "Databases"]
+    assert item.level is Level.PASSED
+
+
 @pytest.mark.parametrize(
     "device",
     ["UUID=1", "LABEL=root", "PARTUUID=2", "/dev/disk/by-uuid/1", "/dev/mapper/vg-lv", "server:/share"],

@@ -12,6 +12,7 @@ from smc.base.errors import UserError
 from smc.base.units import GIB, MIB
 from smc.model import ext
 from smc.model.disk import Disk, Filesystem, Partition, Role, Table
+from smc.model.facts import Facts
 from smc.model.formats import FORMATS, smallest_size
 from smc.model.pieces import FIXED, SLACK
 from smc.model.places import mounted
@@ -137,6 +138,16 @@ def test_an_mbr_that_would_have_to_reach_too_far_becomes_a_gpt() -> None:
     assert made.disks[1].table is Table.GPT
     assert len(made.disks[1].table_uuid) == 36
     assert "GPT" in made.warnings[0]
+
+
+def test_a_database_that_nothing_stops_is_told_in_the_plan() -> None:
+    facts = Facts(databases=("MariaDB", "Redis"))
+    source = msgspec.structs.replace(server(system_disk()), facts=facts)
+    (warning,) = the_plan(source).warnings
+    assert warning.startswith("MariaDB, Redis runs on web-1:")
+    assert "/smc/Hooks" in warning
+    scripted = msgspec.structs.replace(facts, hooks=("before/10-databases",))
+    assert not the_plan(msgspec.structs.replace(source, facts=scripted)).warnings
 
 
 def test_a_bare_filesystem_gets_a_table_when_it_is_not_alone_any_more() -> None:

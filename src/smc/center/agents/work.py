@@ -36,6 +36,7 @@ def order_for(store: Store, source: Source) -> Order | None:
         settings=job.request.settings,
         revision=_revision(run, job.request.settings),
         diagnostics=job.request.upload_diagnostic_logs,
+        aim=run.aim,
     )
 
 

@@ -311,11 +311,11 @@ ITEMS: dict[str, Judge] = {
     "NetworkCards": _network_cards,
     "Selinux": _selinux,
     "Databases": Finds(
-        find=lambda subject: subject.facts.databases,
-        fine="no database that is known is running",
+        find=lambda subject: () if subject.facts.hooks else subject.facts.databases,
+        fine="no database that is known is running, or scripts of the owner stop it for the last round",
         told="running:",
-        cure="Stop it before the last round, or have a backup: what changes while it is read is of no one"
-        " state.",
+        cure="Stop it before the last round, or put scripts that do into /smc/Hooks on the source: what"
+        " changes while it is read is of no one state.",
     ),
     "LeftBehind": Finds(
         find=lambda subject: [f"{left.what}: {left.why}" for left in subject.plan.left_behind],

@@ -1,0 +1,68 @@
+"""Which scripts of the owner run, and when."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from smc.agent.home import Home, HooksWhen
+from smc.agent.hooks import Stage, are_wanted, explain, scripts
+from smc.base.errors import UserError
+from smc.model.job import RunAim
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(tmp_path / "smc")
+    made.create()
+    explain(made)
+    return made
+
+
+def add(home: Home, stage: str, name: str, mode: int = 0o700) -> Path:
+    path = home.hooks / stage / name
+    path.write_text("#!/bin/sh\n")
+    path.chmod(mode)
+    return path
+
+
+def test_the_folders_and_how_to_fill_them_are_there_and_without_scripts_nothing_runs(home: Home) -> None:
+    assert "before/" in (home.hooks / "README").read_text()
+    assert not are_wanted(home, RunAim.LAST)
+
+
+@pytest.mark.parametrize(
+    ("when", "aims"),
+    [
+        (HooksWhen.LAST_ROUND, {RunAim.LAST}),
+        (HooksWhen.EVERY_ROUND, {RunAim.LAST, RunAim.ROUND}),
+        (HooksWhen.NEVER, set()),
+    ],
+)
+def test_scripts_run_in_the_last_round_or_as_the_owner_says_but_in_no_test(
+    home: Home, when: HooksWhen, aims: set[RunAim]
+) -> None:
+    add(home, "after", "10-start")
+    home.keep_settings(msgspec.structs.replace(home.settings(), hooks=when))
+    assert {aim for aim in RunAim if are_wanted(home, aim)} == aims
+    assert not are_wanted(home, None), "a center that does not say what the run is for"
+
+
+def test_scripts_are_sorted_and_what_is_not_executable_is_none(home: Home) -> None:
+    add(home, "before", "20-b")
+    add(home, "before", "10-a")
+    add(home, "before", "30-example", mode=0o600)
+    assert [path.name for path in scripts(home, Stage.BEFORE)] == ["10-a", "20-b"]
+    assert scripts(home, Stage.AFTER) == []
+
+
+def test_a_script_that_others_may_write_is_refused_before_anything_is_copied(home: Home) -> None:
+    path = add(home, "before", "10-a", mode=0o722)
+    with pytest.raises(UserError, match="may be changed by others") as refused:
+        are_wanted(home, RunAim.LAST)
+    assert refused.value.code == "Hooks.Unsafe"
+    assert f"chmod go-w {path}" in refused.value.hint
+    path.chmod(0o700)
+    path.parent.chmod(0o777)
+    with pytest.raises(UserError, match="before may be changed"):
+        are_wanted(home, RunAim.LAST)
