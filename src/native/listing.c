@@ -34,14 +34,14 @@ struct described {
 
 static PyObject *listing(PyObject *module, PyObject *arguments, PyObject *keywords);
 static PyObject *described(PyObject *module, PyObject *arguments);
-static void describe(int folder, const struct name *name, struct described *entry);
+static dev_t device_of(int folder);
+static void describe(int folder, const struct name *name, const dev_t *bare, struct described *entry);
 static int describe_handle(int handle, struct described *entry);
 static int describe_open(int folder, const struct name *name, struct described *entry);
 static int describe_by_name(int folder, const struct name *name, struct described *entry);
 static int read_target(int folder, const struct name *name, struct described *entry);
 static int kind_of(mode_t mode);
 static PyObject *described_tuple(PyObject *name, const struct described *entry);
-static PyObject *xattrs_tuple(const struct xattrs *xattrs);
 
 PyMethodDef listing_methods[] = {
     {"listing", (PyCFunction)(void (*)(void))listing, METH_VARARGS | METH_KEYWORDS, "All metadata of names."},
@@ -52,11 +52,11 @@ PyMethodDef listing_methods[] = {
 static PyObject *
 listing(PyObject *Py_UNUSED(module), PyObject *arguments, PyObject *keywords)
 {
-    static char *words[] = {"folder", "names", NULL};
+    static char *words[] = {"folder", "names", "bare", NULL};
     struct names names;
     PyObject *wanted;
-    int folder;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O&O:listing", words, to_handle, &folder, &wanted) ||
+    int folder, bare = 0;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O&O|p:listing", words, to_handle, &folder, &wanted, &bare) ||
         parse_names(wanted, &names) < 0)
         return NULL;
     struct described *entries = calloc(names.count + 1, sizeof *entries);
@@ -65,8 +65,9 @@ listing(PyObject *Py_UNUSED(module), PyObject *arguments, PyObject *keywords)
         return PyErr_NoMemory();
     }
     Py_BEGIN_ALLOW_THREADS
+    const dev_t device = bare ? device_of(folder) : 0;
     for (size_t i = 0; i < names.count; i++)
-        describe(folder, &names.items[i], &entries[i]);
+        describe(folder, &names.items[i], bare ? &device : NULL, &entries[i]);
     Py_END_ALLOW_THREADS
     PyObject *list = PyList_New((Py_ssize_t)names.count);
     for (size_t i = 0; list != NULL && i < names.count; i++) {
@@ -109,9 +110,18 @@ described(PyObject *Py_UNUSED(module), PyObject *arguments)
     return tuple;
 }
 
-/* What cannot be opened is still described by its state alone, so that it is not taken for deleted. */
+/* 0 when it has none to tell: then nothing is on it. */
+static dev_t
+device_of(int folder)
+{
+    struct stat state;
+    return fstat(folder, &state) == 0 ? state.st_dev : 0;
+}
+
+/* What cannot be opened is still described by its state alone, so that it is not taken for deleted. With `bare`, so
+   are files, and folders on that device. */
 static void
-describe(int folder, const struct name *name, struct described *entry)
+describe(int folder, const struct name *name, const dev_t *bare, struct described *entry)
 {
     if (fstatat(folder, name->bytes, &entry->state, AT_SYMLINK_NOFOLLOW) < 0) {
         entry->error = errno;
@@ -123,6 +133,8 @@ describe(int folder, const struct name *name, struct described *entry)
         return;
     }
     entry->stated = true;
+    if (bare != NULL && (entry->kind == FILE_KIND || (entry->kind == FOLDER_KIND && entry->state.st_dev == *bare)))
+        return;
     if (entry->kind == FILE_KIND || entry->kind == FOLDER_KIND)
         entry->error = describe_open(folder, name, entry);
     else
@@ -230,17 +242,4 @@ described_tuple(PyObject *name, const struct described *entry)
         PyLong_FromUnsignedLong(entry->flags), xattrs_tuple(is_whole ? &entry->xattrs : &none),
         PyLong_FromUnsignedLongLong(state->st_ino), PyLong_FromUnsignedLongLong(state->st_nlink),
         PyLong_FromUnsignedLongLong(state->st_dev));
-}
-
-static PyObject *
-xattrs_tuple(const struct xattrs *xattrs)
-{
-    PyObject *tuple = PyTuple_New((Py_ssize_t)xattrs->count);
-    for (size_t i = 0; tuple != NULL && i < xattrs->count; i++) {
-        const struct xattr *one = &xattrs->items[i];
-        PyObject *pair = tuple_of(2, bytes_of(one->name, one->name_length), bytes_of(one->value, one->size));
-        if (put(tuple, (Py_ssize_t)i, pair) < 0)
-            Py_CLEAR(tuple);
-    }
-    return tuple;
 }

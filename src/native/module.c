@@ -16,6 +16,15 @@ static struct PyModuleDef definition = {
     .m_size = -1,
 };
 
+static int
+add_type(PyObject *module, const char *name, PyType_Spec *spec)
+{
+    PyObject *type = PyType_FromSpec(spec);
+    int failed = type == NULL ? -1 : PyModule_AddObjectRef(module, name, type);
+    Py_XDECREF(type);
+    return failed;
+}
+
 PyMODINIT_FUNC
 PyInit_native(void)
 {
@@ -27,17 +36,14 @@ PyInit_native(void)
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)
         return NULL;
-    PyMethodDef *const parts[] = {survey_methods, listing_methods, read_methods,
-                                  piece_methods,  write_methods,   delta_methods, sync_methods,
-                                  hash_methods,   step_methods,   proved_methods};
+    PyMethodDef *const parts[] = {survey_methods, listing_methods, piece_methods, write_methods, delta_methods,
+                                  sync_methods,   hash_methods,    step_methods,  proved_methods};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (PyModule_AddFunctions(module, parts[i]) < 0) {
             Py_DECREF(module);
             return NULL;
         }
-    PyObject *matcher = PyType_FromSpec(&matcher_spec);
-    if (matcher == NULL || PyModule_AddObjectRef(module, "Matcher", matcher) < 0)
+    if (add_type(module, "Matcher", &matcher_spec) < 0 || add_type(module, "Parcel", &parcel_spec) < 0)
         Py_CLEAR(module);
-    Py_XDECREF(matcher);
     return module;
 }

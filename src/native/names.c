@@ -27,6 +27,7 @@ struct kernel_name { /* getdents64(2) */
 static void sort_copies(struct copies *copies);
 static int compare_starts(const void *one, const void *other, void *bytes);
 static PyObject *join(const struct copies *copies, size_t first, size_t count);
+static int from_the_start(int folder);
 static bool grow(void **memory, size_t *room, size_t needed, size_t each);
 
 int
@@ -145,7 +146,7 @@ each_name(int folder, int (*each)(void *context, const char *name, size_t length
     char *buffer = malloc(AT_ONCE);
     if (buffer == NULL)
         return ENOMEM;
-    int handle = open_quietly(folder, ".", O_DIRECTORY);
+    int handle = from_the_start(folder);
     int error = handle < 0 ? -handle : 0;
     while (error == 0) {
         long got = syscall(SYS_getdents64, handle, buffer, AT_ONCE);
@@ -160,10 +161,20 @@ each_name(int folder, int (*each)(void *context, const char *name, size_t length
                 error = each(context, found->name, strlen(found->name));
         }
     }
-    if (handle >= 0)
+    if (handle >= 0 && handle != folder)
         close(handle);
     free(buffer);
     return error;
+}
+
+/* A handle that reading leaves no trace of: the folder's own, or a new one; -errno. */
+static int
+from_the_start(int folder)
+{
+    int flags = fcntl(folder, F_GETFL);
+    if (flags >= 0 && flags & O_NOATIME && lseek(folder, 0, SEEK_SET) == 0)
+        return folder;
+    return open_quietly(folder, ".", O_DIRECTORY);
 }
 
 /* In place: there may be a million. */

@@ -11,7 +11,6 @@
 
 extern PyMethodDef survey_methods[];
 extern PyMethodDef listing_methods[];
-extern PyMethodDef read_methods[];
 extern PyMethodDef piece_methods[];
 extern PyMethodDef write_methods[];
 extern PyMethodDef delta_methods[];
@@ -20,5 +19,6 @@ extern PyMethodDef hash_methods[];
 extern PyMethodDef step_methods[];
 extern PyMethodDef proved_methods[];
 extern PyType_Spec matcher_spec;
+extern PyType_Spec parcel_spec;
 
 #endif

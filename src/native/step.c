@@ -7,25 +7,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "entry.h"
 #include "names.h"
 #include "values.h"
-
-#define FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* Returns the handle or -errno. */
 static int
 step_into(int folder, const char *name, struct stat *state)
 {
-    int handle;
-    do
-        handle = openat(folder, name, FOLDER);
-    while (handle < 0 && errno == EINTR);
+    int handle = open_quietly(folder, name, O_DIRECTORY);
     if (handle >= 0 && fstat(handle, state) < 0) {
         int error = errno;
         close(handle);
         return -error;
     }
-    return handle < 0 ? -errno : handle;
+    return handle;
 }
 
 static PyObject *

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <stdarg.h>
 
+#include "entry.h"
+
 static PyObject *ns_far_away(struct timespec at);
 static int parse_ns_far_away(PyObject *value, struct timespec *at);
 
@@ -144,6 +146,19 @@ int
 to_size(PyObject *value, void *size)
 {
     return parse_number(value, "a size or offset", 0, LLONG_MAX, (long long *)size) == 0;
+}
+
+PyObject *
+xattrs_tuple(const struct xattrs *xattrs)
+{
+    PyObject *tuple = PyTuple_New((Py_ssize_t)xattrs->count);
+    for (size_t i = 0; tuple != NULL && i < xattrs->count; i++) {
+        const struct xattr *one = &xattrs->items[i];
+        PyObject *pair = tuple_of(2, bytes_of(one->name, one->name_length), bytes_of(one->value, one->size));
+        if (put(tuple, (Py_ssize_t)i, pair) < 0)
+            Py_CLEAR(tuple);
+    }
+    return tuple;
 }
 
 PyObject *

@@ -32,6 +32,10 @@ int parse_number(PyObject *value, const char *what, long long least, long long m
 int to_handle(PyObject *value, void *handle);
 int to_size(PyObject *value, void *size);
 
+/* Pairs of name and value. */
+struct xattrs;
+PyObject *xattrs_tuple(const struct xattrs *xattrs);
+
 /* Raise OSError (MemoryError for ENOMEM), with a name when it is not NULL; returns NULL. */
 PyObject *raise_errno(int error, const char *name, size_t length);
 

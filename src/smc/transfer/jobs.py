@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from smc.transfer import native
 from smc.transfer.compression import Compression
 from smc.transfer.files.folders import Folders
 from smc.transfer.ledger import Ledger, Result
@@ -78,10 +79,11 @@ class Jobs:
 
 @dataclass(frozen=True)
 class Desk:
-    """Of one stream's thread. `settled` is told of each file once; `folders` are of this thread alone."""
+    """Of one stream's thread, as `folders` and `parcel` are. `settled` is told of each file once."""
 
     stream: SendingStream
     folders: Sequence[Folders]
+    parcel: native.Parcel
     jobs: Jobs
     compression: Compression
     troubles: Callable[[], Troubles]

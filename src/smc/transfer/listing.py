@@ -105,10 +105,11 @@ class Lister:
 
     def _parts(self, tree: int, unknown: Iterable[Seen]) -> Iterator[Part]:
         folders, excludes = self._trees.folders[tree], self._trees.excludes[tree]
+        bare = not self._trees.known[tree]  # then the content of each file is read, whatever the answer
         unreadable = self._troubles.reader(tree)
         for seen in unknown:
             here = seen if self._named.has(seen.path) else Seen(seen.path, failure=GONE_MEANWHILE)
-            for part in list_folder(folders, here, excludes, unreadable):
+            for part in list_folder(folders, here, excludes, unreadable, bare=bare):
                 self._named.add(part.folder)
                 yield part
 

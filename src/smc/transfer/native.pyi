@@ -1,9 +1,8 @@
 """The per-file and per-byte work of the transfer, in C (src/native), without the interpreter's lock.
 
-A `folder` or `fd` is an open handle; where it stands does not matter (`read_piece` and `next_data` move
-it). Names are those of one entry: ValueError for what is empty, `.`, `..` or has a slash or NUL; TypeError
-for what is no bytes. Sizes and offsets are bytes; times are nanoseconds since 1970. The aliases exist for
-type checkers only.
+A `folder` or `fd` is an open handle; where it stands does not matter, but may change. Names are
+those of one entry: ValueError for what is empty, `.`, `..` or has a slash or NUL; TypeError for what is no
+bytes. Sizes and offsets are bytes; times are nanoseconds since 1970. The aliases are for type checkers.
 """
 
 from collections.abc import Sequence
@@ -16,9 +15,8 @@ Extents: TypeAlias = tuple[tuple[int, int], ...]
 Linked: TypeAlias = tuple[bytes, int, int, int, bool]  # name, ino, nlink, stored, whether it is regular
 # digest, files, stored, newest_ns, folders, linked, gone
 Survey: TypeAlias = tuple[bytes, int, int, int, list[bytes], list[Linked], int]
-# size, mtime, ctime, mode, ino, nlink, blocks of 512
-State: TypeAlias = tuple[int, int, int, int, int, int, int]
-Taken: TypeAlias = tuple[int, int, State, State]  # errno, length, before, after
+ParcelRead: TypeAlias = tuple[int, list[int], list[int], list[tuple[int, int, Xattrs]]]
+Item: TypeAlias = tuple[int, bytes, Entry]  # as in smc.transfer.ledger
 # temporary, name, offset, size, uid, gid, mode, mtime, xattrs
 ToWrite: TypeAlias = tuple[bytes, bytes, int, int, int, int, int, int, Xattrs]
 Listed: TypeAlias = tuple[
@@ -54,8 +52,11 @@ def survey(folder: int, names: Sequence[bytes] | None = None) -> Survey:
     Raises OSError with the name: whatever else a `stat` fails with.
     """
 
-def listing(folder: int, names: Sequence[bytes]) -> list[Listed]:
+def listing(folder: int, names: Sequence[bytes], bare: bool = False) -> list[Listed]:
     """All metadata of entries, in the order of `names`, as `smc.transfer.files.entry.read_entry` has them.
+
+    With the argument `bare` files and folders are not opened: they come without flags and attributes; mount
+    points with those of what is mounted.
 
     With an errno and `bare` an entry has no flags, attributes and target; with an errno alone (it vanished,
     or EUCLEAN: its kind is none there is) all that follows is 0. A file's attributes, flags and state may
@@ -66,24 +67,15 @@ def described(fd: int, /) -> Listed:
     """All metadata of an open file or folder, without its name. Raises OSError."""
 
 def step(folder: int, name: bytes, /) -> tuple[int, int]:
-    """A folder below, opened as it is itself (no symlink), and its device. Raises OSError with the name."""
+    """A folder below, opened as it is itself (no symlink, no access time), and its device.
+
+    Raises OSError with the name."""
 
 def names(folder: int, /) -> list[bytes]:
     """All names of a folder but `.` and `..`, in byte order. Raises OSError."""
 
 def name_parts(folder: int, most: int, /) -> list[bytes]:
     """The same, at most `most` in each with a NUL between them: half the memory, and it can be let go."""
-
-def read_files(folder: int, names: Sequence[bytes], most: int, limit: int) -> tuple[list[Taken], bytes]:
-    """The contents of regular files of at most `most` bytes and without holes, one after another.
-
-    Of each file `(errno, length, before, after)`, the states around the reading, one object when they are
-    the same. errno -1: it is larger,
-    sparse or no file, and was not read (length 0, `before` is its state). A positive errno: opening or
-    reading failed (length 0; the states are zeros when it could not be opened). `length` is less than
-    `before`'s size when the file became shorter meanwhile. The answer ends before the contents exceed
-    `limit` bytes, but has one file at least: ask again for the rest.
-    """
 
 def write_files(
     folder: int, files: Sequence[ToWrite], data: bytes | bytearray | memoryview
@@ -182,3 +174,28 @@ class Matcher:
 
         ValueError while a thread is in `match`.
         """
+
+class Parcel:
+    """Small files on their way into one frame: contents that follow one another in memory that is kept.
+
+    `room` bytes and `most` files, none larger than 1 MiB; one that is not larger than `room` always fits. A
+    buffer: what was read since the last `clear`. For one thread; ValueError while another is in it, and for
+    what would change contents that are looked at.
+    """
+
+    def __init__(self, room: int, most: int, /) -> None: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def read(self, folder: int, items: list[Item], first: int, old: int, /) -> ParcelRead:
+        """Read files from `first` on, while the folder is the same object and there is room for the next.
+
+        `(next, otherwise, recent, attributed)`: the first place in `items` that was not seen to; places of
+        what was not taken: it has holes, cannot be read, or is not, before and after the reading, the file
+        that the listing tells of, by size, mtime, ctime and inode; places of what was taken and has a ctime
+        from `old` on; and where a file has flags or attributes, but in the listing none: place and these.
+        """
+
+    def results(self) -> list[tuple[int, tuple[int, bytes]]]:
+        """Index, size and hash of each file that was read, in order; all are hashed side by side."""
+
+    def clear(self) -> None:
+        """Nothing was read."""

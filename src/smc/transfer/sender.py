@@ -27,6 +27,7 @@ from smc.transfer.listing import Lister, Trees, count
 from smc.transfer.outgoing import Outgoing
 from smc.transfer.pace import Pace
 from smc.transfer.pipeline import Crew, Pipe
+from smc.transfer.small import new_parcel
 from smc.transfer.troubles import Troubles
 from smc.transfer.verify import TreeDigest, compare_proofs
 from smc.wire import messages as m
@@ -203,6 +204,7 @@ class _Sender:
             desk = Desk(
                 stream=stream,
                 folders=self._open_trees(),
+                parcel=new_parcel(),
                 jobs=self._jobs,
                 compression=self._compression,
                 troubles=lambda: self._troubles,

@@ -1,23 +1,26 @@
 """Small files on their way out: read folder by folder in bulk, many in one frame."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
+from dataclasses import dataclass, field
+
+import msgspec
 
 from smc.transfer import native
 from smc.transfer.files.folders import join
 from smc.transfer.files.walk import COARSE_NS, is_fresh
 from smc.transfer.jobs import Desk
 from smc.transfer.large import LargeJob
-from smc.transfer.ledger import Item, Ledger
+from smc.transfer.ledger import Item, Ledger, Result
 from smc.wire import messages as m
 
 SMALL = 256 * 1024  # a file up to this size travels with others; at most a piece, so its hash is its SHA-256
-TOGETHER = 512 * 1024  # bytes of small files in one frame
+TOGETHER = 512 * 1024  # bytes of small files that make a job
 MOST = 512  # files in one frame
-NOT_TAKEN = -1  # native.read_files: larger, with holes, or no file
+
+
+def new_parcel() -> native.Parcel:
+    """For a stream's thread. A job with its last file has room in it."""
+    return native.Parcel(TOGETHER + SMALL, MOST)
 
 
 @dataclass
@@ -25,109 +28,82 @@ class SmallJob:
     """Files of one listing, by folder. With `expected`, what the receiver has of a file is compared first."""
 
     ledger: Ledger
-    items: Sequence[Item]
+    items: list[Item]
     expected: dict[int, bytes] | None = None
+    _moving: set[int] = field(default_factory=set)
+    _newer: dict[int, m.Entry] = field(default_factory=dict)  # with flags and attributes that were not listed
 
     def work(self, desk: Desk) -> None:
-        together = _Together(self.ledger, desk)
-        for folder, items in groupby(self.items, key=itemgetter(1)):
-            self._read(desk, folder, list(items), together)
-        together.flush()
+        desk.parcel.clear()  # whoever was here before may have failed
+        at = 0
+        while at < len(self.items):
+            end = self._read(desk, at)
+            if end == at:  # there is no room
+                self._send(desk)
+            at = end
+        self._send(desk)
 
-    def _read(self, desk: Desk, folder: bytes, items: list[Item], together: "_Together") -> None:
-        while items:
-            try:
-                handle = desk.folders[self.ledger.tree].open(folder)
-                names = [entry.name for _, _, entry in items]
-                now = time.time_ns()  # what changes after this is not seen by its time stamp if that is fresh
-                found, data = native.read_files(handle, names, SMALL, TOGETHER)
-            except OSError as e:
-                for index, _, entry in items:
-                    desk.miss(self.ledger, index, join(folder, entry.name), e)
-                return
-            at = 0
-            hashes = native.hash_contents(data, [length for _, length, _, _ in found])
-            old = now - COARSE_NS
-            for (index, _, entry), (error, length, before, after), sha in zip(
-                items, found, hashes, strict=False
-            ):
-                size, modified, changed, _, inode, _, _ = before
-                if (
-                    error
-                    or size != entry.size
-                    or length != size
-                    or modified != entry.mtime_ns
-                    or changed != entry.changed_ns
-                    or inode != entry.inode
-                    or (after is not before and after[:3] != before[:3])
-                ):
-                    self._otherwise(desk, index, folder, entry)
-                elif self.expected is None and changed < old:  # as in every first copy
-                    together.add(m.Sent(index, length, sha), data, at)
-                else:
-                    settled = changed < old or not is_fresh(changed, now)
-                    sent = m.Sent(index, length, sha, settled)
-                    self._take(desk, together, folder, entry, sent, data, at)
-                at += length
-            items = items[len(found) :]
+    def _read(self, desk: Desk, at: int) -> int:
+        """What has place of the next folder; returns where to go on."""
+        items, folder = self.items, self.items[at][1]
+        try:
+            handle = desk.folders[self.ledger.tree].open(folder)
+        except OSError as e:
+            while at < len(items) and items[at][1] == folder:
+                index, _, entry = items[at]
+                desk.miss(self.ledger, index, join(folder, entry.name), e)
+                at += 1
+            return at
+        now = time.time_ns()  # what changes after this is not seen by its time stamp if that is fresh
+        end, otherwise, recent, attributed = desk.parcel.read(handle, items, at, now - COARSE_NS)
+        for place in otherwise:
+            self._go_otherwise(desk, *items[place])
+        for place in recent:
+            index, _, entry = items[place]
+            if is_fresh(entry.changed_ns, now):
+                self._moving.add(index)
+                desk.troubles().unsettled_at(self.ledger.tree, join(folder, entry.name))
+        for place, flags, xattrs in attributed:
+            index, _, entry = items[place]
+            self._newer[index] = msgspec.structs.replace(entry, flags=flags, xattrs=xattrs)
+        return end
 
-    def _take(
-        self,
-        desk: Desk,
-        together: "_Together",
-        folder: bytes,
-        entry: m.Entry,
-        sent: m.Sent,
-        data: bytes,
-        at: int,
-    ) -> None:
-        if not sent.settled:
-            desk.troubles().unsettled_at(self.ledger.tree, join(folder, entry.name))
-        if self.expected is not None and self.expected.get(sent.index) == sent.hash:
-            desk.same(self.ledger, sent)
-        else:
-            together.add(sent, data, at)
-
-    def _otherwise(self, desk: Desk, index: int, folder: bytes, entry: m.Entry) -> None:
+    def _go_otherwise(self, desk: Desk, index: int, folder: bytes, entry: m.Entry) -> None:
         """It changed since it was listed, has holes, or cannot be read: piece by piece, with all care."""
         expected = (self.expected or {}).get(index, b"")
         desk.jobs.put(LargeJob(self.ledger, index, folder, entry, expected=expected), first=True)
 
-
-class _Together:
-    """Files that wait for their frame. Contents that were read one after another stay one piece of it."""
-
-    def __init__(self, ledger: Ledger, desk: Desk) -> None:
-        self._ledger = ledger
-        self._desk = desk
-        self._files: list[m.Sent] = []
-        self._contents: list[memoryview] = []
-        self._data = b""
-        self._start = self._end = 0  # of `_data`: what is not among the contents yet
-        self._size = 0
-
-    def add(self, sent: m.Sent, data: bytes, at: int) -> None:
-        """A file whose content is in `data`, from `at` on."""
-        self._size += sent.size
-        if self._size > TOGETHER or len(self._files) == MOST:
-            self.flush()
-            self._size = sent.size
-        self._files.append(sent)
-        if data is not self._data or at != self._end:
-            self._end_piece()
-            self._data, self._start = data, at
-        self._end = at + sent.size
-
-    def flush(self) -> None:
-        self._end_piece()
-        files, contents = self._files, self._contents
-        if not files:
+    def _send(self, desk: Desk) -> None:
+        results = desk.parcel.results()
+        if not results:
             return
-        self._files, self._contents, self._size = [], [], 0
-        self._desk.send(m.Small(self._ledger.number, tuple(files)), contents)
-        self._desk.settled(self._ledger, [(sent.index, (sent.size, sent.hash)) for sent in files])
+        with memoryview(desk.parcel) as content:
+            if self.expected is None:
+                self._send_files(desk, results, [content])
+            else:
+                self._send_differing(desk, results, content, self.expected)
+        desk.parcel.clear()
 
-    def _end_piece(self) -> None:
-        if self._end > self._start:
-            self._contents.append(memoryview(self._data)[self._start : self._end])
-        self._start = self._end
+    def _send_differing(
+        self, desk: Desk, results: list[tuple[int, Result]], content: memoryview, expected: dict[int, bytes]
+    ) -> None:
+        differing: list[tuple[int, Result]] = []
+        contents: list[memoryview] = []
+        at = 0
+        for index, (size, sha) in results:
+            if expected.get(index) == sha:
+                desk.same(self.ledger, self._sent(index, size, sha))
+            else:
+                differing.append((index, (size, sha)))
+                contents.append(content[at : at + size])
+            at += size
+        if differing:
+            self._send_files(desk, differing, contents)
+
+    def _send_files(self, desk: Desk, results: list[tuple[int, Result]], contents: list[memoryview]) -> None:
+        files = tuple([self._sent(index, size, sha) for index, (size, sha) in results])
+        desk.send(m.Small(self.ledger.number, files), contents)
+        desk.settled(self.ledger, results)
+
+    def _sent(self, index: int, size: int, sha: bytes) -> m.Sent:
+        return m.Sent(index, size, sha, index not in self._moving, self._newer.get(index))

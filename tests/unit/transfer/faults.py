@@ -4,14 +4,13 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, ParamSpec, TypeAlias, TypeVar
+from typing import Generic, ParamSpec, TypeAlias, TypeVar
 
-if TYPE_CHECKING:
-    from smc.transfer import native
+from smc.transfer import native
 
 AT_ONCE = 64 * 1024
 SECONDS = 20.0
@@ -153,19 +152,43 @@ def _is_in(root: Path, handle: int) -> bool:
     return Path(f"/proc/self/fd/{handle}").readlink().is_relative_to(root)
 
 
-ReadFiles: TypeAlias = "Callable[[int, Sequence[bytes], int, int], tuple[list[native.Taken], bytes]]"
+Reading: TypeAlias = "Callable[[int, list[native.Item], int, int], native.ParcelRead]"
 ReadPiece: TypeAlias = "Callable[[int, int, int], tuple[bytes, native.Extents]]"
 WriteFiles: TypeAlias = "Callable[[int, Sequence[native.ToWrite], bytes], list[tuple[int, int]]]"
 
 
-def short_files(
-    lost: int, real: ReadFiles, folder: int, names: Sequence[bytes], most: int, limit: int
-) -> tuple[list["native.Taken"], bytes]:
-    """The last `lost` bytes of the last file do not come."""
-    found, data = real(folder, names, most, limit)
-    error, length, before, after = found[-1]
-    lost = min(lost, length)
-    return [*found[:-1], (error, length - lost, before, after)], data[: len(data) - lost]
+class Parcels:
+    """Stands in for `native.Parcel`: reading n (from 0) in `root` takes nothing if n is in `failing`."""
+
+    def __init__(self, root: Path, failing: Collection[int] = ()) -> None:
+        self.calls = 0
+        self._root = root
+        self._failing = failing
+
+    def __call__(self, room: int, most: int) -> native.Parcel:
+        return _Parcel(room, most, self._read)
+
+    def _read(
+        self, real: Reading, folder: int, items: "list[native.Item]", first: int, old: int
+    ) -> "native.ParcelRead":
+        if not _is_in(self._root, folder):
+            return real(folder, items, first, old)
+        self.calls += 1
+        if self.calls - 1 not in self._failing:
+            return real(folder, items, first, old)
+        end = first
+        while end < len(items) and items[end][1] is items[first][1]:
+            end += 1
+        return end, list(range(first, end)), [], []
+
+
+class _Parcel(native.Parcel):
+    def __init__(self, room: int, most: int, read: "Callable[..., native.ParcelRead]") -> None:
+        super().__init__(room, most)
+        self._read = read
+
+    def read(self, folder: int, items: "list[native.Item]", first: int, old: int, /) -> "native.ParcelRead":
+        return self._read(super().read, folder, items, first, old)
 
 
 def short_piece(

@@ -17,9 +17,9 @@ from tests.unit.transfer.faults import (
     IO_ERROR,
     Fault,
     Faulty,
+    Parcels,
     only_in,
     refusing,
-    short_files,
     short_piece,
     short_pread,
 )
@@ -187,7 +187,7 @@ def test_a_stream_that_is_turned_away_ends_both_ends_soon(
     ends.memory.close()
 
 
-@pytest.mark.parametrize("name", ["read_files", "read_piece", "next_data", "name_parts", "survey", "listing"])
+@pytest.mark.parametrize("name", ["Parcel", "read_piece", "next_data", "name_parts", "survey", "listing"])
 @MAP
 @given(numbers=NUMBERS)
 @example(numbers={0})
@@ -197,8 +197,11 @@ def test_what_the_source_cannot_read_is_listed_and_the_rest_arrives(
 ) -> None:
     ends = fresh(begun=False)
     with pytest.MonkeyPatch.context() as patch:
-        call = Faulty(getattr(native, name), dict.fromkeys(numbers, IO_ERROR))
-        patch.setattr(native, name, only_in(ends.source, call, getattr(native, name)))
+        if name == "Parcel":
+            patch.setattr(native, name, Parcels(ends.source, numbers))
+        else:
+            call = Faulty(getattr(native, name), dict.fromkeys(numbers, IO_ERROR))
+            patch.setattr(native, name, only_in(ends.source, call, getattr(native, name)))
         outcome = ends.copy()
     own = name in {"name_parts", "listing"}  # asked of the tree's own folder as well
     if own and isinstance(outcome.sent, SourceReadError):
@@ -225,7 +228,7 @@ def at_or_below(path: bytes, folder: bytes) -> bool:
 
 @pytest.mark.parametrize(
     ("module", "name", "cut"),
-    [(native, "read_files", short_files), (native, "read_piece", short_piece), (os, "pread", short_pread)],
+    [(native, "read_piece", short_piece), (os, "pread", short_pread)],
 )
 @MAP
 @given(numbers=NUMBERS, lost=st.integers(1, 5000))
@@ -369,9 +372,11 @@ def test_nothing_is_sent_again_when_only_the_index_is_left(fresh: Fresh) -> None
     ends.memory.close()
     ends.memory = Memory(ends.target.parent / "index")
     with pytest.MonkeyPatch.context() as patch:
-        reads = [Faulty(getattr(native, name), {}) for name in ("read_files", "read_piece", "listing")]
-        for name, call in zip(("read_files", "read_piece", "listing"), reads, strict=True):
+        parcels = Parcels(ends.source)
+        patch.setattr(native, "Parcel", parcels)
+        reads = [Faulty(getattr(native, name), {}) for name in ("read_piece", "listing")]
+        for name, call in zip(("read_piece", "listing"), reads, strict=True):
             patch.setattr(native, name, call)
         assert ends.copy().is_right
-    assert [call.calls for call in reads] == [0, 0, 0]
+    assert [parcels.calls, *(call.calls for call in reads)] == [0, 0, 0]
     ends.memory.close()

@@ -229,8 +229,8 @@ def test_a_time_that_no_message_can_say_is_the_nearest_that_one_can(
     (source / "a").write_bytes(b"abc")
     listing = native.listing
 
-    def far_away(folder: int, names: list[bytes]) -> list["native.Listed"]:
-        return [(*one[:7], mtime, *one[8:]) for one in listing(folder, names)]
+    def far_away(folder: int, names: list[bytes], bare: bool) -> list["native.Listed"]:
+        return [(*one[:7], mtime, *one[8:]) for one in listing(folder, names, bare)]
 
     monkeypatch.setattr(native, "listing", far_away)
     with Folders(source) as folders:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smc.transfer import native
-from smc.transfer.files.entry import entry_of, read_entry
+from smc.transfer.files.entry import entry_of, read_bare_entry, read_entry
 from smc.wire.messages import Entry, Kind
 
 if TYPE_CHECKING:
@@ -57,6 +57,18 @@ def test_entries_of_every_kind_are_listed_alike(folder: int, tmp_path: Path) -> 
     assert native.listing(folder, tuple(reversed(names))) == one_after_the_other(folder, names[::-1])
 
 
+def test_what_is_listed_bare_is_not_opened(folder: int, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("file")
+    for name in ("below", "file"):
+        os.setxattr(tmp_path / name, "user.what", b"value")
+    names = native.names(folder)
+    wanted = [listed(*read_bare_entry(folder, name)) for name in names[:2]]
+    assert native.listing(folder, names, bare=True) == [*wanted, listed(*read_entry(folder, b"link"))]
+    assert all(entry[14] for entry in native.listing(folder, names)[:2])
+
+
 @pytest.mark.parametrize(
     "at", [0, 1, 999_999_999, 1_700_000_000_123_456_789, 4_000_000_000_000_000_001, -1, -1_000_000_001]
 )
@@ -64,7 +76,6 @@ def test_times_are_listed_to_the_nanosecond(at: int, folder: int, tmp_path: Path
     (tmp_path / "file").touch()
     os.utime(tmp_path / "file", ns=(at, at))
     assert native.listing(folder, [b"file"]) == one_after_the_other(folder, [b"file"])
-    assert native.read_files(folder, [b"file"], 0, 0)[0][0][2][1] == (tmp_path / "file").stat().st_mtime_ns
 
 
 def test_names_that_vanished_are_listed_as_such(folder: int, tmp_path: Path) -> None:
@@ -127,9 +138,12 @@ def test_listing_leaves_no_handle_open(folder: int, tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     (tmp_path / "link").symlink_to("x")
     names = [*native.names(folder), b"gone"]
+    items = [(0, b"", read_entry(folder, name)[0]) for name in (b"file", b"below", b"link")]
+    parcel = native.Parcel(10, 10)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(20):
         native.survey(folder)
         native.listing(folder, names)
-        native.read_files(folder, names, 10, 0)
+        parcel.read(folder, items, 0, 0)
+        parcel.clear()
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -206,8 +206,6 @@ def test_what_names_no_entry_is_refused(folder: int, name: bytes) -> None:
     for call in (native.survey, native.listing):
         with pytest.raises(ValueError, match="not a name"):
             call(folder, [b"file", name])
-    with pytest.raises(ValueError, match="not a name"):
-        native.read_files(folder, [name], 1, 1)
 
 
 @pytest.mark.parametrize("names", ["text", ["text"], [None], 5, b"ab", [b"x", 1]])
@@ -224,7 +222,7 @@ def test_what_is_no_handle_is_refused(handle: int, error: type[Exception]) -> No
         lambda: native.names(handle),
         lambda: native.name_parts(handle, 1),
         lambda: native.listing(handle, []),
-        lambda: native.read_files(handle, [], 1, 1),
+        lambda: native.Parcel(1, 1).read(handle, [], 0, 0),
         lambda: native.write_files(handle, [], b""),
         lambda: native.read_piece(handle, 0, 1),
         lambda: native.next_data(handle, 0),

@@ -13,7 +13,7 @@ from smc.transfer.files.folders import Folders
 from smc.transfer.jobs import Desk, Jobs
 from smc.transfer.large import LargeJob
 from smc.transfer.ledger import Ledger
-from smc.transfer.small import SmallJob
+from smc.transfer.small import SmallJob, new_parcel
 from smc.transfer.troubles import Troubles
 from smc.transfer.verify import TreeDigest
 from smc.wire import messages as m
@@ -52,6 +52,7 @@ def desk_of(folders: Folders) -> tuple[Desk, Recorder, list[int]]:
     desk = Desk(
         stream=recorder,
         folders=[folders],
+        parcel=new_parcel(),
         jobs=Jobs(lambda: None),
         compression=Compression(lambda: 0, lambda _: None, lambda _: None),
         troubles=lambda: troubles,
@@ -89,5 +90,5 @@ def test_what_changed_meanwhile_is_left_out_of_the_frame(folders: Folders, tmp_p
     [(message, pieces)] = recorder.sent
     assert isinstance(message, m.Small)
     assert [sent.index for sent in message.files] == settled == [0, 1, 3]
-    assert pieces == [b"first", b"last"]
+    assert pieces == [b"firstlast"]
     assert isinstance(desk.jobs.get(), LargeJob)

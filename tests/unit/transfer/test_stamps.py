@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.transfer.faults import Faulty, only_in
+from tests.unit.transfer.faults import Faulty, Parcels, only_in
 from tests.unit.transfer.test_files_on_a_folder import _wait_until_settled as wait_until_settled
 from tests.unit.transfer.two_folders import TwoFolders, picture
 
@@ -49,12 +49,12 @@ def test_folders_are_known_only_where_both_ends_tell_of_changes(
 ) -> None:
     stand_on(monkeypatch, {ends.source: source, ends.target: target})
     assert ends.copy().is_right
-    calls = {name: Faulty(getattr(native, name), {}) for name in ("listing", "read_files")}
-    for name, call in calls.items():
-        monkeypatch.setattr(native, name, only_in(ends.source, call, getattr(native, name)))
+    listing, parcels = Faulty(native.listing, {}), Parcels(ends.source)
+    monkeypatch.setattr(native, "listing", only_in(ends.source, listing, native.listing))
+    monkeypatch.setattr(native, "Parcel", parcels)
     assert ends.copy().is_right
-    assert (calls["listing"].calls == 0) is known
-    assert (calls["read_files"].calls == 0) is known, "contents are compared"
+    assert (listing.calls == 0) is known
+    assert (parcels.calls == 0) is known, "contents are compared"
 
 
 def test_what_changes_without_a_trace_is_found(ends: TwoFolders, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,12 +140,12 @@ def test_a_folder_that_cannot_be_described_is_listed_as_not_complete(
     calls: list[int] = []
     real = native.listing
 
-    def listing(folder: int, names: Sequence[bytes]) -> list["native.Listed"]:
+    def listing(folder: int, names: Sequence[bytes], bare: bool) -> list["native.Listed"]:
         if is_at(below, folder):
             calls.append(folder)
             if len(calls) > after:
                 raise failing(errno.EIO)
-        return real(folder, names)
+        return real(folder, names, bare)
 
     monkeypatch.setattr(native, "listing", listing)
     outcome = ends.copy()

@@ -100,8 +100,14 @@ def glance(folders: Folders, path: bytes, excludes: Excludes) -> tuple[int, list
     return newest, [join(path, name) for name in reversed(below)]
 
 
-def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Unreadable) -> Iterator[Part]:
-    """The folder in parts that are never large. One that is gone has one part, empty and not complete."""
+def list_folder(
+    folders: Folders, seen: Seen, excludes: Excludes, unreadable: Unreadable, *, bare: bool = False
+) -> Iterator[Part]:
+    """The folder in parts that are never large. One that is gone has one part, empty and not complete.
+
+    `bare`: files come without flags and attributes, which are told with their contents; unless the folder has
+    some itself, for then most of its files have, as labels and inherited ACLs.
+    """
     path = seen.path
     if seen.failure is not None:
         yield Part(_without_content(folders, path, seen.failure, unreadable), len(path))
@@ -109,6 +115,7 @@ def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Un
     try:
         handle = folders.open(path)
         own = entry_of(handle, b"")
+        bare = bare and not own.xattrs
         parts = _parts(handle, path, excludes)
     except OSError as e:
         yield Part(_without_content(folders, path, e, unreadable), len(path))
@@ -119,7 +126,7 @@ def list_folder(folders: Folders, seen: Seen, excludes: Excludes, unreadable: Un
     parts.reverse()  # what is listed is let go: a folder may have a million names
     while parts:
         try:
-            described = native.listing(folders.open(path), parts.pop().split(b"\0"))
+            described = native.listing(folders.open(path), parts.pop().split(b"\0"), bare)
         except OSError as e:  # these and all that follow
             _tell(path, e, unreadable)
             complete = False
