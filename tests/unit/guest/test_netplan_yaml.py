@@ -89,7 +89,7 @@ def written(tree: object, indent: int) -> str:
 
 
 @given(st.dictionaries(st.sampled_from(["alpha", "beta", "gamma"]), TREES, min_size=1))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_keys_are_seen_where_a_yaml_reader_sees_them_and_one_that_is_commented_out_is_gone(
     tree: dict[str, object],
 ) -> None:

@@ -35,17 +35,17 @@ FAST = JobSettings(
     look_seconds=0.02,
     agent_rest_seconds=0.02,
     agent_try_seconds=0.05,
-    patience_seconds=20.0,
-    receiver_seconds=20.0,
-    convert_seconds=20.0,
-    stall_seconds=20.0,
+    patience_seconds=60.0,
+    receiver_seconds=60.0,
+    convert_seconds=60.0,
+    stall_seconds=60.0,
 )
 PLAN = Plan(
     architecture=Architecture.X86_64,
     firmware=Firmware.BIOS,
     disks=(TargetDisk(index=0, size=20 * GIB), TargetDisk(index=1, size=4 * GIB)),
 )
-LIMIT = 30.0
+LIMIT = 90.0  # what a test waits for takes a second; this is for machines with much else to do
 
 
 class Center:
