@@ -1,17 +1,26 @@
 """A center in a process of its own, as the chaos tests start it: to its end, or to a moment that kills it."""
 
+import atexit
+import json
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from smc.cloud.driver import Kind
 from smc.cloud.memory import MemoryCloud
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    said: str
+    errors: str
 
 
 @dataclass(frozen=True)
@@ -27,20 +36,36 @@ class Program:
     def killed(self, folder: Path, moment: str, *, story: str = "") -> None:
         """It gets as far as `moment` and no further."""
         ended = self._run(folder, story, moment)
-        assert ended.returncode == -signal.SIGKILL, f"{moment}: {ended.stdout}{ended.stderr[-2000:]}"
+        assert ended.status == -signal.SIGKILL, f"{moment}: {ended}"
 
     def finished(self, folder: Path, *, story: str = "", says: str = "finished") -> Sequence[str]:
         """It runs to its end. Returns the words that it prints; `says` is how they begin."""
         ended = self._run(folder, story, "")
-        assert ended.returncode == 0, ended.stdout + ended.stderr[-2000:]
-        assert ended.stdout.startswith(says), ended.stdout + ended.stderr[-2000:]
-        return ended.stdout.split()
+        assert ended.status == 0, ended
+        assert ended.said.startswith(says), ended
+        return ended.said.split()
 
-    def _run(self, folder: Path, story: str, moment: str) -> "subprocess.CompletedProcess[str]":
+    def _run(self, folder: Path, story: str, moment: str) -> Ended:
         version = story or self.story
         words = [str(folder), *([version] if version else []), *moment.split()]
-        command = [sys.executable, "-m", self.module, *words]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
+        said, errors = folder / "said", folder / "errors"
+        start = json.dumps([self.module, words, str(said), str(errors)])
+        forks = _forks()
+        assert forks.stdin and forks.stdout
+        forks.stdin.write(f"{start}\n")
+        forks.stdin.flush()
+        status = forks.stdout.readline()
+        assert status, "tests.chaos.forks has ended"
+        return Ended(int(status), said.read_text(), errors.read_text()[-2000:])
+
+
+@cache
+def _forks() -> "subprocess.Popen[str]":
+    """One for all tests; it ends with them."""
+    command = [sys.executable, "-m", "tests.chaos.forks"]
+    started = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(started.communicate)
+    return started
 
 
 def left(folder: Path) -> dict[Kind, int]:
