@@ -26,8 +26,8 @@ def _explained(error: CommandFailed, what: str, code: str) -> Broken:
         return Broken(
             f"{what} cannot be made: the intermediate instance has no program {tool}",
             code="Receiver.ToolMissing",
-            hint=f"Use an image for intermediate instances in which {tool} is installed, and start the job"
-            " again.",
+            hint="It could not be installed at the first boot. Let the instance reach the package mirror of"
+            f" its image, or install {tool} on it, and start the job again.",
         )
     said = " ".join(error.stderr.split())[-WORDS_KEPT:]
     if any(words in error.stderr for words in BUSY):

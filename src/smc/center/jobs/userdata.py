@@ -5,11 +5,28 @@ The same run gives the same bytes each time, for a repeated request must carry t
 """
 
 import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from smc.base.errors import Broken
 from smc.base.secret import Secret
+from smc.model.plan import Plan
 from smc.wire.orders import AGENT_PATH
 
+
+class Tool(NamedTuple):
+    """A program, and the package of Debian and Ubuntu that has it."""
+
+    program: str
+    package: str
+
+
+TOOLS = {  # of a filesystem
+    "xfs": Tool("mkfs.xfs", "xfsprogs"),
+    "btrfs": Tool("mkfs.btrfs", "btrfs-progs"),
+    "vfat": Tool("mkfs.vfat", "dosfstools"),
+}
+LVM = Tool("lvm", "lvm2")
 GATEWAY = "gateway"
 LARGEST = 16 * 1024  # bytes; the limit of ECS
 
@@ -50,6 +67,16 @@ until matches "$agent"; do
     fi
 done
 chmod 0755 "$agent"
+bring() {  # PROGRAM PACKAGE: nothing where the image has it
+    if command -v "$1" >/dev/null 2>&1; then return; fi
+    echo "smc: this image has no $1: installing $2"
+    [ -n "${looked:-}" ] || timeout 300 apt-get -q update || true
+    looked=yes
+    DEBIAN_FRONTEND=noninteractive timeout 300 apt-get -q -y --no-install-recommends install "$2" ||
+        echo "smc: $2 could not be installed" >&2
+}
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+@TOOLS@
 mkdir -p "${ticket%/*}"
 [ -s "$ticket" ] || echo @TICKET@ >"$ticket"
 cat >/etc/systemd/system/smc-receiver.service <<UNIT
@@ -73,9 +100,29 @@ systemctl enable --now --no-block smc-receiver.service
 """
 
 
-def user_data(*, host: str, port: int, fingerprint: str, agent_sha256: str, ticket: Secret) -> str:
-    """Plain text; `host` is the center's, or `gateway`."""
-    text = SCRIPT
+def tools_of(plan: Plan) -> tuple[Tool, ...]:
+    """What lays the disks out, beside what every Debian and Ubuntu has."""
+    kinds = {part.filesystem for disk in plan.disks for part in disk.partitions}
+    found = {TOOLS[kind] for kind in kinds if kind in TOOLS}
+    return tuple(sorted(found | ({LVM} if any(disk.group for disk in plan.disks) else set())))
+
+
+def user_data(
+    *,
+    host: str,
+    port: int,
+    fingerprint: str,
+    agent_sha256: str,
+    ticket: Secret,
+    tools: Sequence[Tool] = (),
+) -> str:
+    """Plain text; `host` is the center's, or `gateway`.
+
+    A tool that the image lacks is installed by its own apt, from where that is set up to look. When this does
+    not work the receiver says which program is missing, as soon as it needs it.
+    """
+    lines = "\n".join(shlex.join(("bring", tool.program, tool.package)) for tool in tools)
+    text = SCRIPT.replace("@TOOLS@\n", f"{lines}\n" if lines else "")
     for name, value in (
         ("HOST", f"[{host}]" if ":" in host else host),
         ("PORT", str(port)),

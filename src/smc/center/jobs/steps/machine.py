@@ -7,7 +7,7 @@ from msgspec import structs
 from smc.base.errors import Broken
 from smc.base.units import gib_rounded_up
 from smc.center.jobs.steps.network import admitted, adopt
-from smc.center.jobs.userdata import user_data
+from smc.center.jobs.userdata import tools_of, user_data
 from smc.center.jobs.values import Machine, Network, lost
 from smc.center.jobs.work import Work, tags, token
 from smc.center.store.values import Job
@@ -136,6 +136,7 @@ def _make(work: Work, run: str, network: Network, group: str) -> str:
 
 def invite(work: Work, run: str) -> str:
     """What a new intermediate system runs at its first boot; its receiver is expected from now on."""
+    job, _ = work.current(run)
     ticket = work.tickets.ticket(run)
     work.store.receivers.expect(run_job(run), ticket.reveal(), valid_seconds=work.settings.ticket_seconds)
     return user_data(
@@ -144,6 +145,7 @@ def invite(work: Work, run: str) -> str:
         fingerprint=work.settings.ca_fingerprint,
         agent_sha256=work.settings.agent_sha256,
         ticket=ticket,
+        tools=tools_of(job.plan),
     )
 
 
