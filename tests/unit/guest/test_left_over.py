@@ -1,6 +1,7 @@
 """What other places and old disks left in a system: cloud-init, guest tools, crypttab, LVM, SELinux."""
 
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from tests.unit.guest.fake_families import FakeFamily
 from tests.unit.guest.fake_guest import SWAP, VOLUMES, FakeGuest
 
 from smc.guest import cloudinit, old_devices, origins, selinux
+from smc.guest.expressions import Matcher
 from smc.model.plan import IpMode
 from smc.model.report import Level
 
@@ -121,7 +123,7 @@ def test_a_filter_of_lvm_that_leaves_the_new_disks_out_is_told(
     ],
 )
 def test_the_last_line_of_the_policy_that_fits_gives_the_label(path: str, mode: int, label: str) -> None:
-    assert label in selinux.label_of(selinux.rules_of(CONTEXTS), path, mode)
+    assert label in selinux.label_of(selinux.rules_of(CONTEXTS), path, mode, Matcher(10_000))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +147,19 @@ def test_a_policy_without_a_label_for_a_new_file_makes_the_copy_label_itself(tmp
     guest.convert()
     assert (guest.root / ".autorelabel").exists()
     assert selinux.judge(guest.files).level is Level.WARNING
+
+
+def test_a_hostile_policy_does_not_hold_the_conversion_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smc.guest.selinux.STEPS", 100_000)
+    guest = FakeFamily(tmp_path, "almalinux-9")
+    lines = (f"/(([^/]*)*(/.*)*)*{number}  --  system_u:object_r:etc_t:s0\n" for number in range(5000))
+    guest.write("/etc/selinux/targeted/contexts/files/file_contexts", "".join(lines))
+    began = time.process_time()
+    guest.convert()
+    assert time.process_time() - began < 30
+    assert (guest.root / ".autorelabel").exists(), "the copy labels itself"
 
 
 def test_selinux_that_is_off_gets_nothing(tmp_path: Path) -> None:
