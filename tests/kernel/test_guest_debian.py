@@ -306,3 +306,38 @@ def test_a_debian_that_is_tried_has_host_keys_of_its_own_made_by_its_own_program
         assert sh("ssh-keygen", "-lf", key) != old[key]
         assert sh("ssh-keygen", "-yf", key).split()[1] == key.with_suffix(".pub").read_text().split()[1]
         assert key.stat().st_mode == modes[key]
+
+
+LACKING = """set -e
+cd /tmp
+unmkinitramfs /boot/initrd.img-$1 unpacked
+tree=unpacked; [ ! -d unpacked/main ] || tree=unpacked/main
+mv $tree tree
+cd tree
+find . -name 'virtio_*.ko*' -delete
+find . -name 'nvme*.ko*' -delete
+find . | cpio --quiet -o -H newc | zstd -q >/boot/initrd.img-$1
+"""
+BEHIND = """set -e
+cd /tmp/tree
+cpio --quiet -idu </tmp/behind
+modprobe -d /tmp/tree -S $1 --show-depends virtio:d00000002v00001AF4
+"""
+
+
+def test_without_a_program_that_makes_one_kmod_finds_the_drivers_behind_the_initramfs(one: Machine) -> None:
+    (kernel,) = (path.name.removeprefix("vmlinuz-") for path in (one.root / "boot").glob("vmlinuz-*"))
+    image = one.root / f"boot/initrd.img-{kernel}"
+    sh("chroot", one.root, "sh", "-c", LACKING, "sh", kernel)
+    lacking = image.read_bytes()
+    (one.root / "usr/sbin/update-initramfs").unlink()
+    result = one.convert()
+    (check,) = (check for check in result.checks if check.item == "GUESTOS.Virtio")
+    assert check.level is Level.PASSED
+    assert image.read_bytes().startswith(lacking)
+    # As the kernel does: zeros are skipped, a later archive is laid over the earlier ones.
+    (one.root / "tmp/behind").write_bytes(image.read_bytes()[len(lacking) :].lstrip(b"\0"))
+    found = sh("chroot", one.root, "sh", "-c", BEHIND, "sh", kernel)
+    files = [line.split()[1] for line in found.splitlines() if line.startswith("insmod")]
+    assert files[-1].rsplit("/", 1)[-1].startswith("virtio_blk.ko")
+    assert all((one.root / file.lstrip("/")).exists() for file in files)

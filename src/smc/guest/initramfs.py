@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from smc.base.errors import Broken, CommandFailed
-from smc.guest import cpio, unpacking
+from smc.guest import appended, cpio, unpacking
 from smc.guest.detect import Kernel, System
 from smc.guest.drivers import (
     DISK,
@@ -44,6 +44,7 @@ EARLY_MOUNTS = ("/", "/usr")  # what an initramfs mounts
 REBUILD_SECONDS = 3600.0  # 9 s natively; an emulated intermediate instance is up to 100 times slower
 LIST_SECONDS = 900.0
 NO_TOOL = "the system has no program that makes one (initramfs-tools, dracut, mkinitcpio, mkinitrd)"
+WHY_APPENDED = "drivers for the new machine's disks were put behind it: nothing here makes one anew"
 WHY_REBUILT = "made anew: drivers for the new machine's disks were missing in it"
 
 
@@ -93,6 +94,9 @@ def prepare(
             note(f"Rebuilding the initramfs of {kernel.version}")
             failure = _rebuild(root, tool, guest, state, rebuildable) if tool else NO_TOOL
             state = read_state(root, system, guest, kernel, early)
+            if failure and state.among(state.needed, Where.IN_KERNEL) and not (state.waits or state.unmapped):
+                failure = _append(root, state, failure)
+                state = read_state(root, system, guest, kernel, early)
         done.append((state, failure))
     first = next((number for number, (state, _) in enumerate(done) if state.starts), 0)
     checks = [
@@ -195,6 +199,14 @@ def _names(root: Root, guest: Guest, image: str) -> list[str]:
                 raise unknown from None
             lines = guest(*tool.names, image, timeout=LIST_SECONDS).stdout.splitlines()
             return [line.split(" -> ")[0].split()[-1] for line in lines if line.strip()]
+
+
+def _append(root: Root, state: State, failure: str) -> str:
+    """Why it did not work either, or ""."""
+    wanted = state.among((*state.needed, *OTHER_DISKS), Where.IN_KERNEL)
+    kernel = state.kernel
+    why = appended.append(root, state.image, kernel.version, kernel.modules, wanted, WHY_APPENDED)
+    return f"{failure}; {why}" if why else ""
 
 
 def _rebuild(root: Root, tool: Tool, guest: Guest, state: State, missing: Sequence[str]) -> str:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.guest.fake_guest import IMAGE, NEEDED, VOLUMES, FakeGuest, plan
+from tests.unit.guest.fake_guest import IMAGE, KERNEL, NEEDED, VOLUMES, FakeGuest, initramfs, plan
 
 from smc.base.run import Output
 from smc.guest import convert as story
+from smc.guest import cpio
 from smc.guest.drivers import module_name
 from smc.guest.settings import parse, replaced
 from smc.model.report import Check, Level
@@ -38,6 +39,47 @@ def test_an_initramfs_that_cannot_be_made_anew_is_critical_and_says_why(tmp_path
     assert check.level is Level.CRITICAL
     assert "it does not work" in check.finding
     assert check.cure
+
+
+UDEV = ("sbin/modprobe", "lib/systemd/systemd-udevd")
+
+
+@pytest.mark.parametrize("tool", ["missing", "failing"])
+def test_without_a_program_that_makes_one_drivers_are_put_behind_the_initramfs(
+    tmp_path: Path, tool: str
+) -> None:
+    guest = FakeGuest(tmp_path)
+    old = initramfs("ext4", "jbd2", "mbcache", more=UDEV)
+    guest.write_bytes(IMAGE, old)
+    if tool == "missing":
+        (guest.root / "usr/sbin/update-initramfs").unlink()
+    guest.fails.add("update-initramfs")
+    folder = guest.root / f"usr/lib/modules/{KERNEL}"
+    for line in (folder / "modules.dep").read_text().splitlines():
+        path = folder / line.partition(":")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(path.name.encode())
+    assert [check.level for check in checks(guest, "Virtio")] == [Level.PASSED]
+    new = (guest.root / IMAGE).read_bytes()
+    assert new.startswith(old) and len(new) % 4 == 0
+    with (guest.root / IMAGE).open("rb") as file:
+        names = list(cpio.names(file))
+    base = f"usr/lib/modules/{KERNEL}"
+    assert names.count(f"{base}/modules.dep") == 1
+    assert any(name.startswith(base) and name.endswith("/virtio_blk.ko") for name in names)
+    assert len(names) == len(set(names)), "no folder is made twice"
+    assert [check.level for check in checks(guest, "Virtio")] == [Level.PASSED]
+    assert (guest.root / IMAGE).read_bytes() == new, "a second conversion changes nothing"
+
+
+def test_an_initramfs_without_udev_gets_nothing_put_behind_it(tmp_path: Path) -> None:
+    guest = FakeGuest(tmp_path, modules=("ext4",))
+    (guest.root / "usr/sbin/update-initramfs").unlink()
+    before = (guest.root / IMAGE).read_bytes()
+    (check,) = checks(guest, "Virtio")
+    assert check.level is Level.CRITICAL
+    assert "no program that makes one" in check.finding and "it has no udev" in check.finding
+    assert (guest.root / IMAGE).read_bytes() == before
 
 
 def test_a_kernel_without_virtio_is_critical_with_a_cure(tmp_path: Path) -> None:
