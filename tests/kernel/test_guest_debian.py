@@ -341,3 +341,32 @@ def test_without_a_program_that_makes_one_kmod_finds_the_drivers_behind_the_init
     files = [line.split()[1] for line in found.splitlines() if line.startswith("insmod")]
     assert files[-1].rsplit("/", 1)[-1].startswith("virtio_blk.ko")
     assert all((one.root / file.lstrip("/")).exists() for file in files)
+
+
+def test_a_debian_whose_root_was_on_a_raid_starts_from_its_plain_disk(one: Machine) -> None:
+    array = "5e0b7d4c:1f2a3b4c:5d6e7f80:91a2b3c4"
+    fstab = one.root / "etc/fstab"
+    fstab.write_text(fstab.read_text().replace("/dev/sda2\t", "/dev/md0\t"))
+    for path, text in {
+        "etc/mdadm/mdadm.conf": f"HOMEHOST <system>\nARRAY /dev/md0 metadata=1.2 UUID={array}\n",
+        "etc/default/grub": (
+            f'GRUB_CMDLINE_LINUX="rd.md.uuid={array} quiet"\nGRUB_PRELOAD_MODULES="mdraid1x"\n'
+        ),
+        "boot/grub/grub.cfg": (
+            f"menuentry 'Debian' {{\n\tinsmod mdraid1x\n\tset root='mduuid/{array.replace(':', '')}'\n"
+            "\tlinux /boot/vmlinuz root=/dev/md0 ro\n}\n"
+        ),
+        "boot/grub/device.map": "(md0)\t/dev/md0\n",
+    }.items():
+        (one.root / path).parent.mkdir(exist_ok=True)
+        (one.root / path).write_text(text)
+    result = one.convert()
+    assert not [check for check in result.checks if check.level is Level.CRITICAL]
+    cfg = one.read("/boot/grub/grub.cfg")
+    assert f"root=UUID={ROOT_UUID} ro" in cfg and "quiet" in cfg
+    assert not [word for word in ("mduuid", "/dev/md", "rd.md", array) if word in cfg]
+    sh("chroot", one.root, "grub-script-check", "/boot/grub/grub.cfg")
+    assert "/dev/md" not in fstab.read_text()
+    told = inside(one)("findmnt", "--verify", timeout=60)
+    assert "0 parse errors, 0 errors" in told.stdout + told.stderr
+    assert one.convert().changes == ()
