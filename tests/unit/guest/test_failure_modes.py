@@ -16,7 +16,7 @@ def rows() -> list[list[str]]:
 
 def test_each_of_the_45_failures_has_a_row_with_a_state() -> None:
     assert [int(row[0]) for row in rows()] == list(range(1, 46))
-    assert {row[2] for row in rows()} == STATES
+    assert {row[2] for row in rows()} <= STATES
 
 
 def test_every_test_that_the_page_names_exists() -> None:
