@@ -164,7 +164,8 @@ class _Named:
     def add(self, folder: m.Folder) -> None:
         if folder.first:
             self._above.append((folder.path, set()))
-        self._above[-1][1].update([e.name for e in folder.entries if e.kind is m.Kind.FOLDER])
+        kind = m.Kind.FOLDER
+        self._above[-1][1].update([entry.name for entry in folder.entries if entry.kind is kind])
 
 
 def _is_at_or_below(path: bytes, folder: bytes) -> bool:

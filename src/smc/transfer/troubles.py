@@ -35,10 +35,11 @@ class Troubles:
 
     def saw(self, tree: int, folders: Iterable[Folder]) -> None:
         """What changed since the pass began is remembered in the state in which it was listed."""
+        since = self.recent_ns - COARSE_NS  # what changed earlier is not recent, whatever time stamps it has
         for folder in folders:
             if folder.own is not None and self.is_recent(folder.own.changed_ns):
                 self.read_at[tree, folder.path] = folder.own.changed_ns
-            for entry in folder.entries:
+            for entry in [entry for entry in folder.entries if entry.changed_ns >= since]:
                 if self.is_recent(entry.changed_ns):
                     self.read_at[tree, join(folder.path, entry.name)] = entry.changed_ns
 
