@@ -52,12 +52,17 @@ PyObject *
 answers_list(const struct orders *orders)
 {
     PyObject *list = PyList_New((Py_ssize_t)orders->count);
+    PyObject *well = tuple_of(2, PyLong_FromLong(0), PyLong_FromLong(NOTHING));
+    if (well == NULL)
+        Py_CLEAR(list);
     for (size_t i = 0; list != NULL && i < orders->count; i++) {
-        PyObject *answer = tuple_of(
-            2, PyLong_FromLong(orders->items[i].error), PyLong_FromLong((long)orders->items[i].step));
+        const struct order *order = &orders->items[i];
+        PyObject *answer = order->error == 0 ? Py_NewRef(well)
+                                             : tuple_of(2, PyLong_FromLong(order->error), PyLong_FromLong(order->step));
         if (answer == NULL || PyList_SetItem(list, (Py_ssize_t)i, answer) < 0)
             Py_CLEAR(list);
     }
+    Py_XDECREF(well);
     return list;
 }
 

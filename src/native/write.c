@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "order.h"
@@ -22,10 +23,20 @@
 #define PERMISSIONS 07777
 #define READ_WRITE_EXECUTE 0777
 
+/* How the last file came to be that was looked at. Files that one thread makes in one folder with one mode
+   are alike: its set-group-ID bit, its default ACL and the labels of a security module work on each. */
+struct made {
+    bool known, bare; /* bare: without attributes */
+    mode_t asked, mode;
+    uid_t uid;
+    gid_t gid;
+};
+
 static PyObject *write_files(PyObject *module, PyObject *arguments, PyObject *keywords);
 static void write_all(int folder, struct orders *orders, const char *data);
-static void write_one(int folder, struct order *order, const char *data, mode_t first);
-static int fill(int handle, const struct order *order, const char *data, enum step *step);
+static void write_one(int folder, struct order *order, const char *data, mode_t first, struct made *made);
+static int fill(int handle, const struct order *order, const char *data, const struct made *made, enum step *step);
+static int look_at_made(int handle, mode_t asked, struct made *made);
 static mode_t first_mode(const struct order *order, uid_t uid, gid_t gid);
 static int create(int folder, const char *temporary, mode_t mode, int *handle);
 static int write_content(int handle, const char *data, size_t size);
@@ -66,6 +77,7 @@ write_all(int folder, struct orders *orders, const char *data)
     uid_t uid = geteuid();
     gid_t gid = getegid();
     bool stopped = false;
+    struct made made = {0};
     for (size_t i = 0; i < orders->count; i++) {
         struct order *order = &orders->items[i];
         if (stopped) {
@@ -73,13 +85,13 @@ write_all(int folder, struct orders *orders, const char *data)
             order->step = NOTHING;
             continue;
         }
-        write_one(folder, order, data + order->offset, first_mode(order, uid, gid));
+        write_one(folder, order, data + order->offset, first_mode(order, uid, gid), &made);
         stopped = is_full_or_broken(order->error);
     }
 }
 
 static void
-write_one(int folder, struct order *order, const char *data, mode_t first)
+write_one(int folder, struct order *order, const char *data, mode_t first, struct made *made)
 {
     const char *temporary = order->temporary.bytes;
     int handle;
@@ -87,7 +99,10 @@ write_one(int folder, struct order *order, const char *data, mode_t first)
     order->error = create(folder, temporary, first, &handle);
     if (order->error != 0)
         return;
-    order->error = fill(handle, order, data, &order->step);
+    order->step = OWNING;
+    order->error = made->known && made->asked == first ? 0 : look_at_made(handle, first, made);
+    if (order->error == 0)
+        order->error = fill(handle, order, data, made, &order->step);
     if (close(handle) < 0 && order->error == 0 && errno != EINTR) { /* a network's filesystem writes only now */
         order->error = errno;
         order->step = WRITING;
@@ -101,6 +116,19 @@ write_one(int folder, struct order *order, const char *data, mode_t first)
         unlinkat(folder, temporary, 0);
     else
         order->step = NOTHING;
+}
+
+static int
+look_at_made(int handle, mode_t asked, struct made *made)
+{
+    struct stat state;
+    made->known = false;
+    if (fstat(handle, &state) < 0)
+        return errno;
+    ssize_t attributes = flistxattr(handle, NULL, 0);
+    bool bare = attributes == 0 || (attributes < 0 && errno == EOPNOTSUPP);
+    *made = (struct made){true, bare, asked, state.st_mode & PERMISSIONS, state.st_uid, state.st_gid};
+    return 0;
 }
 
 /* What is ours and stays so may have its mode at once; others must not look into another's file. */
@@ -130,24 +158,22 @@ create(int folder, const char *temporary, mode_t mode, int *handle)
 /* Content and metadata. The owner or mode that it already has is not set again: of a file that was just
    made there is nothing else that this would clear. */
 static int
-fill(int handle, const struct order *order, const char *data, enum step *step)
+fill(int handle, const struct order *order, const char *data, const struct made *made, enum step *step)
 {
-    struct stat state;
     *step = WRITING;
     int error = write_content(handle, data, order->size);
     if (error != 0)
         return error;
     *step = OWNING;
-    if (fstat(handle, &state) < 0)
-        return errno;
-    bool chowned = state.st_uid != order->uid || state.st_gid != order->gid;
+    bool chowned = made->uid != order->uid || made->gid != order->gid;
     if (chowned && fchown(handle, order->uid, order->gid) < 0)
         return errno;
     *step = CHANGING_MODE;
-    if ((chowned || (state.st_mode & PERMISSIONS) != order->mode) && fchmod(handle, order->mode) < 0)
+    if ((chowned || made->mode != order->mode) && fchmod(handle, order->mode) < 0)
         return errno;
     *step = ATTRIBUTING;
-    error = write_xattrs(handle, &order->xattrs);
+    if (!made->bare || order->xattrs.count > 0)
+        error = write_xattrs(handle, &order->xattrs);
     if (error != 0)
         return error;
     *step = TIMING;

@@ -7,6 +7,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,6 +204,26 @@ def test_a_folders_default_list_is_not_inherited(disk: Path) -> None:
         assert native.write_files(folder, files, b"new") == [(0, 0), (0, 0)]
     assert (read_xattrs(os.fsencode(disk / "plain")), read_xattrs(os.fsencode(disk / "own"))) == ((), own)
     assert stat.S_IMODE((disk / "plain").stat().st_mode) == 0o644
+
+
+def test_a_folders_group_and_default_list_work_on_no_file_of_many(disk: Path) -> None:
+    os.chown(disk, 0, 1234)
+    disk.chmod(0o2777)
+    own = ((b"user.note", b"mine"),)
+    wanted: list[ToWrite] = [
+        (b".new", b"%d" % at, 0, 3, uid, gid, mode, TIME, xattrs)
+        for at, (uid, gid, mode, xattrs) in enumerate(
+            product((0, 1000), (0, 1234), (0o644, 0o4755, 0o664), ((), own))
+        )
+    ]
+    for number, default in enumerate((None, acl((USER, 7, 1001), mask=7))):
+        if default is not None:
+            os.setxattr(disk, "system.posix_acl_default", default)
+        files = [(t, b"%d-" % number + name, *rest) for t, name, *rest in wanted]
+        with opened(disk) as folder:
+            assert native.write_files(folder, files, b"new") == [(0, 0)] * len(files)
+            found = native.listing(folder, [name for _, name, *_ in files])
+        assert [(e[5], e[6], e[4], e[7], e[14]) for e in found] == [tuple(file[4:]) for file in files]
 
 
 def test_an_access_list_is_written_with_its_mode(disk: Path) -> None:

@@ -66,6 +66,19 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, contents: list[bytes], 
         os.close(folder)
 
 
+def test_the_mode_is_what_was_asked_for_whatever_the_umask(folder: int, tmp_path: Path) -> None:
+    modes = [0o644, 0o644, 0o666, 0o4755, 0o777, 0o400, 0o644, 0o666, 0o2755, 0o666]
+    for umask in (0o022, 0o077, 0o777, 0):
+        before = os.umask(umask)
+        try:
+            files = [to_write(b"%o-%d" % (umask, at), 0, 1, mode) for at, mode in enumerate(modes)]
+            assert native.write_files(folder, files, b"x") == [(0, 0)] * len(files)
+        finally:
+            os.umask(before)
+        found = [(tmp_path / os.fsdecode(name)).stat().st_mode & 0o7777 for _, name, *_ in files]
+        assert found == modes
+
+
 def test_without_a_temporary_name_a_file_is_made_in_its_place(folder: int, tmp_path: Path) -> None:
     (tmp_path / "b").symlink_to("elsewhere")
     (tmp_path / "c").mkdir()
