@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -19,19 +18,15 @@ from smc.transfer.files.temporary import TemporaryName
 from smc.transfer.target import TargetTree
 from smc.wire import messages as m
 
-RENAME = 7  # the step of native.write_files
+WELL = 0, 0  # of native.write_files: no error at no step,
+RENAME = 7  # and the last step
 MOST_BYTES = 1 << 63  # what the kernel can name of a file
 MOST_PIECES = MOST_BYTES // m.PIECE
 
 
-class Arrived(NamedTuple):
-    """A file: how it was sent, its folder, its entry as it was when it was read; of a small one the place of
-    its content in the frame's."""
-
-    sent: m.Sent
-    folder: bytes
-    entry: m.Entry
-    offset: int = 0
+# A file: how it was sent, its folder, its entry as it was when it was read; of a small one the place of its
+# content in the frame's. A plain tuple: there are a million.
+Arrived = tuple[m.Sent, bytes, m.Entry, int]
 
 
 class Places:
@@ -71,21 +66,23 @@ def write_small(
 
     In a `free` folder nothing can be seen of an older content, so a file gets its name at once.
     """
-    sizes = [sent.size for sent, *_ in arrived]
-    if max(sizes) > m.PIECE or min(sizes) < 0:
+    sizes = [sent.size for sent, _, _, _ in arrived]
+    if max(sizes, default=0) > m.PIECE:
         raise WireError("a file came with small ones that is none")
-    hashes = [sent.hash for sent, *_ in arrived]
+    hashes = [sent.hash for sent, _, _, _ in arrived]
     if (computed := native.hash_contents(content, sizes)) != hashes:
-        wrong = next(one for one, ours in zip(arrived, computed, strict=True) if one.sent.hash != ours)
-        raise WireError(f"the content of {wrong.entry.name!r} is not what was announced")
+        wrong = next(e for (sent, _, e, _), ours in zip(arrived, computed, strict=True) if sent.hash != ours)
+        raise WireError(f"the content of {wrong.name!r} is not what was announced")
     for folder, group in groupby(arrived, key=itemgetter(1)):
         files = list(group)
         with target.blamed(folder):
             handle = places.open(target.name, folder)
         orders = _to_write(files, None if folder in free else temporary_name)
         found = native.write_files(handle, orders, content)
+        if found.count(WELL) == len(found) and not any(e.flags for _, _, e, _ in files):  # as nearly always
+            continue
         for one, order, (error, step) in zip(files, orders, found, strict=True):
-            if error or one.entry.flags:
+            if error or one[2].flags:
                 _look_after(one, order[0], content, handle, target, error, step)
 
 
@@ -149,10 +146,10 @@ def _look_after(
     step: int,
 ) -> None:
     """Flags, and what could not be written in bulk."""
-    entry = one.entry
-    with target.blamed(join(one.folder, entry.name)):
+    sent, folder, entry, offset = one
+    with target.blamed(join(folder, entry.name)):
         if error == errno.EPERM and step == RENAME:  # what has the name is immutable
-            write_whole(handle, temporary, entry, content[one.offset : one.offset + one.sent.size])
+            write_whole(handle, temporary, entry, content[offset : offset + sent.size])
         elif error:
             raise OSError(error, os.strerror(error))
         elif entry.flags:

@@ -157,20 +157,21 @@ class Contents:
 
     def _take_small(self, message: m.Small, content: memoryview, places: Places) -> None:
         expected = self._listing(message.listing)
-        waiting, items = expected.waiting, expected.items
+        indexes = [sent.index for sent in message.files]
+        if not expected.waiting.issuperset(indexes):
+            raise self._not_asked_for(expected, next(i for i in indexes if i not in expected.waiting))
+        items = expected.items
         arrived: list[Arrived] = []
         at = 0
         for sent in message.files:
-            if sent.index not in waiting:
-                raise self._not_asked_for(expected, sent.index)
             _, folder, entry = items[sent.index]
             if sent.entry is not None or sent.size != entry.size:
                 entry = newer(entry, sent)
-            arrived.append(Arrived(sent, folder, entry, at))
+            arrived.append((sent, folder, entry, at))
             at += sent.size
         if at != len(content):
             raise WireError("small files came with another length of content")
-        if self._open and any((message.listing, sent.index) in self._open for sent in message.files):
+        if self._open and any((message.listing, index) in self._open for index in indexes):
             raise WireError("a small file came at once, and in pieces")
         write_small(arrived, content, expected.target, expected.free, places, self._memory.temporary_name)
         self._settle(expected, arrived)
@@ -239,7 +240,7 @@ class Contents:
         if sent is None:
             self._resolve(expected, [(index, None)])
         else:
-            self._settle(expected, [Arrived(sent, folder, entry)])
+            self._settle(expected, [(sent, folder, entry, 0)])
 
     def _keep_same(self, message: m.Same, places: Places) -> None:
         sent = message.file
@@ -253,7 +254,7 @@ class Contents:
         with expected.target.blamed(join(folder, entry.name)):
             if change(places.open(expected.target.name, folder), entry.name, entry):
                 self.changes += 1
-        self._settle(expected, [Arrived(sent, folder, entry)])
+        self._settle(expected, [(sent, folder, entry, 0)])
 
     def _listing(self, number: int) -> _Expected:
         expected = self._expected.get(number)
@@ -291,7 +292,7 @@ class Contents:
                 expected.news.unsettled.add(sent.index)
             if sent.entry is not None:
                 expected.news.newer[sent.index] = entry
-        self._resolve(expected, [(sent.index, (sent.size, sent.hash)) for sent, *_ in arrived])
+        self._resolve(expected, [(sent.index, (sent.size, sent.hash)) for sent, _, _, _ in arrived])
 
     def _resolve(self, expected: _Expected, results: Sequence[tuple[int, Result | None]]) -> None:
         indexes = {index for index, _ in results}

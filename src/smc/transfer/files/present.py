@@ -16,9 +16,9 @@ TOGETHER = 256  # names in one piece of memory
 class Present:
     """Names are asked for in ascending order, as they are listed."""
 
-    def __init__(self, handle: int) -> None:
-        """Of an open folder. Raises OSError when its names cannot be read."""
-        parts = native.name_parts(handle, TOGETHER)
+    def __init__(self, handle: int | None = None) -> None:
+        """Of an open folder; None: of one that has none. Raises OSError when its names cannot be read."""
+        parts = [] if handle is None else native.name_parts(handle, TOGETHER)
         self.any = bool(parts)
         self.left_over = {name for part in parts for name in _temporary(part)}  # by interrupted connections
         parts.reverse()

@@ -30,6 +30,7 @@ from smc.wire.messages import Answer, Entry, FileAnswer, Folder, FolderProof, Ki
 NO_FOLDER = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 SEND = FileAnswer(Answer.SEND)
 MOST_RANGES = 4096  # of pieces that one answer names
+MOST_MADE = 4096  # folders of which it is known that nothing can be in them
 
 
 @dataclass
@@ -78,6 +79,7 @@ class Reconciler:
         self._claimed = Links(folder=memory.folder)
         self._removed = 0  # names, in all
         self._unlocked: dict[bytes, int] = {}  # folders with the flags that they had
+        self._made: set[bytes] = set()  # folders of this pass that are not listed yet, up to MOST_MADE
 
     def begin_pass(self) -> None:
         self.changes = 0
@@ -86,6 +88,7 @@ class Reconciler:
         self._links.close()
         self._claimed.close()
         self._unlocked = {}
+        self._made.clear()
 
     def unchanged(self, surveyed: Surveyed) -> FolderProof | None:
         """The proof of a folder that neither end changed since it was recorded."""
@@ -127,6 +130,8 @@ class Reconciler:
                 if ours is None:
                     make_folder(handle, name)
                     self.changes += 1
+                    if len(self._made) < MOST_MADE:
+                        self._made.add(path)
             else:
                 self._place(handle, entry, ours)
         if empty:
@@ -182,16 +187,20 @@ class Reconciler:
         if folder.first:
             if folder.own is not None:
                 self._states.add(path, check_entry(folder.own), own=True)
-            if locked := unlock_open(handle):
-                self._unlocked[path] = locked
-            there = Present(handle)
-            self._names = _Names(
-                path, there, Recollection(self._remembered(path, handle) if there.any else b"")
-            )
+            self._names = self._look_around(path, handle)
         if self._names is None or self._names.path != path:
             raise WireError(f"a later part of {path!r} came without its first")
         self._names.complete &= folder.complete
         return handle
+
+    def _look_around(self, path: bytes, handle: int) -> _Names:
+        if path in self._made:  # as in every first copy
+            self._made.remove(path)
+            return _Names(path, Present(), Recollection(b""))
+        if locked := unlock_open(handle):
+            self._unlocked[path] = locked
+        there = Present(handle)
+        return _Names(path, there, Recollection(self._remembered(path, handle) if there.any else b""))
 
     def _remembered(self, path: bytes, handle: int) -> bytes | memoryview:
         """Of a folder that somebody else changed since it was in order nothing is taken for granted, nor
