@@ -18,6 +18,7 @@ extern PyMethodDef sync_methods[];
 extern PyMethodDef hash_methods[];
 extern PyMethodDef step_methods[];
 extern PyMethodDef proved_methods[];
+extern PyMethodDef trim_methods[];
 extern PyType_Spec matcher_spec;
 extern PyType_Spec parcel_spec;
 

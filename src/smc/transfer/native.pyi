@@ -131,6 +131,9 @@ def hash_piece(data: bytes | bytearray | memoryview, /) -> bytes:
     """The hash of a content of at most 1 MiB (else ValueError): up to 64 KiB its SHA-256, above that of its
     leaves, as docs/design/wire.md defines it."""
 
+def trim() -> None:
+    """Give free memory that malloc keeps back to the system, page by page: some milliseconds."""
+
 def sync_filesystem(fd: int, /) -> None:
     """Write all of the filesystem of an open file to its disk.
 

@@ -21,6 +21,7 @@ from smc.transfer.dials import Dials
 from smc.transfer.failures import PeerFailed, part
 from smc.transfer.files.folders import Folders
 from smc.transfer.files.patterns import Excludes
+from smc.transfer.give_back import giving_back
 from smc.transfer.jobs import Desk, Jobs
 from smc.transfer.ledger import Ledger
 from smc.transfer.listing import Lister, Trees, count
@@ -75,6 +76,7 @@ class Sent:
     passes: int
 
 
+@giving_back
 def send(
     channel: Channel,
     open_stream: OpenStream,

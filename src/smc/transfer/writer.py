@@ -16,6 +16,7 @@ from smc.transfer.examiner import Examiner
 from smc.transfer.failures import PeerFailed, part
 from smc.transfer.files.patterns import Excludes
 from smc.transfer.files.reconcile import SEND, Reconciler
+from smc.transfer.give_back import giving_back
 from smc.transfer.ledger import Ledger
 from smc.transfer.memory import Memory
 from smc.transfer.pipeline import Crew, Pipe
@@ -49,6 +50,7 @@ class _Target:
     recorder: Recorder
 
 
+@giving_back
 def receive(
     channel: Channel,
     listener: Listener,

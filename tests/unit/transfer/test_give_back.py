@@ -1,0 +1,53 @@
+"""Of a copy that has ended nothing stays in memory."""
+
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.unit.transfer.two_folders import TwoFolders
+
+from smc.transfer.ledger import Ledger
+from smc.transfer.outgoing import Outgoing
+from smc.transfer.pipeline import Crew
+from smc.wire.stream import ReceivingStream, SendingStream
+
+OF_A_COPY = (Ledger, Outgoing, Crew, SendingStream, ReceivingStream)
+# Free blocks between others that are in use: no end of the heap that malloc would cut off by itself.
+FRAGMENTED = """
+from pathlib import Path
+from smc.transfer import native
+
+def resident():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+
+blocks = [bytes(15_000) for _ in range(4000)]
+blocks = blocks[::8]
+before = resident()
+native.trim()
+print(before - resident())
+"""
+
+
+def test_nothing_of_a_copy_waits_for_the_collector(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    for folder in (source / "below", target):
+        folder.mkdir(parents=True)
+    for number in range(20):
+        (source / "below" / str(number)).write_bytes(b"content" * number)
+    ends = TwoFolders(source, target)
+    gc.collect()
+    gc.disable()  # what the copy leaves would wait for it
+    try:
+        assert ends.copy().is_right
+        left = [each for each in gc.get_objects() if isinstance(each, OF_A_COPY)]
+    finally:
+        gc.enable()
+    ends.memory.close()
+    assert left == []
+
+
+def test_free_memory_between_blocks_in_use_goes_back() -> None:
+    done = subprocess.run([sys.executable, "-c", FRAGMENTED], check=True, capture_output=True, text=True)
+    assert int(done.stdout) > 30_000  # KiB, of 50,000 that are free
