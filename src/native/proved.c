@@ -36,7 +36,7 @@ struct proved {
 
 static PyObject *pack_proved(PyObject *module, PyObject *arguments);
 static int add_file(PyObject *item, PyObject *results, bool remember, struct proved *proved);
-static int add_line(PyObject *name, const char *hash, struct proved *proved);
+static int add_line(PyObject *name, PyObject *hash, struct proved *proved);
 static int add_state(PyObject *entry, PyObject *name, const char *hash, struct proved *proved);
 static int read_number(PyObject *entry, enum field field, long long *number);
 static int append(struct text *text, const void *head, size_t size, const void *tail, size_t length);
@@ -85,7 +85,7 @@ add_file(PyObject *item, PyObject *results, bool remember, struct proved *proved
     if (result == Py_None)
         return 0;
     PyObject *hash = PyTuple_Check(result) && PyTuple_Size(result) == 2 ? PyTuple_GetItem(result, 1) : NULL;
-    if (hash == NULL || !PyBytes_Check(hash) || PyBytes_Size(hash) != HASH) {
+    if (hash == NULL || !PyBytes_Check(hash) || (remember && PyBytes_Size(hash) != HASH)) {
         PyErr_SetString(PyExc_TypeError, "a result must be a size and a hash");
         return -1;
     }
@@ -98,7 +98,7 @@ add_file(PyObject *item, PyObject *results, bool remember, struct proved *proved
     int failed = !PyBytes_Check(name) || PyBytes_Size(name) > LONGEST;
     if (failed)
         PyErr_SetString(PyExc_TypeError, "a name must be at most 255 bytes");
-    failed = failed || add_line(name, PyBytes_AsString(hash), proved) < 0 ||
+    failed = failed || add_line(name, hash, proved) < 0 ||
              (remember && add_state(entry, name, PyBytes_AsString(hash), proved) < 0);
     Py_DECREF(name);
     proved->files++;
@@ -106,13 +106,14 @@ add_file(PyObject *item, PyObject *results, bool remember, struct proved *proved
     return failed ? -1 : 0;
 }
 
+/* The hash may be what a peer said, of any length: nobody has compared it yet. */
 static int
-add_line(PyObject *name, const char *hash, struct proved *proved)
+add_line(PyObject *name, PyObject *hash, struct proved *proved)
 {
     uint32_t length = (uint32_t)PyBytes_Size(name);
     return append(&proved->lines, &length, sizeof length, PyBytes_AsString(name), length) < 0
                ? -1
-               : append(&proved->lines, hash, HASH, NULL, 0);
+               : append(&proved->lines, PyBytes_AsString(hash), (size_t)PyBytes_Size(hash), NULL, 0);
 }
 
 /* Times that no record can hold are not remembered. */

@@ -61,3 +61,9 @@ def test_it_is_what_struct_packs(
 def test_what_cannot_be_packed_is_refused(files: list[Any], results: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         native.pack_proved(files, 0, 1, results, True)
+
+
+def test_a_hash_that_a_peer_says_may_have_any_length() -> None:
+    for said in (b"", b"short", b"x" * 100):
+        lines = pack("<I", 1) + b"a" + said
+        assert native.pack_proved([(0, b"", FILE)], 0, 1, {0: (1, said)}, False)[2] == lines
