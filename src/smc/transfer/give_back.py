@@ -1,8 +1,8 @@
 """Memory of a connection that has ended goes back to the system: a program may live through thousands.
 
-Streams, ledgers and threads know each other, so only the collector finds that they are of no use any more. And
-malloc keeps what many threads let go, in pages that each have a little that is still in use: without this a
-program's peak grows by some megabytes with each copy, though nothing is left of it.
+Streams, ledgers and threads know each other, so only the collector finds that they are of no use any more.
+And malloc keeps what many threads let go, in pages that each have a little that is still in use: without this
+a program's peak grows by some megabytes with each copy, though nothing is left of it.
 """
 
 import gc
