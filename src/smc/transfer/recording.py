@@ -1,11 +1,8 @@
 """From contents that are settled to records of the index: one for each folder, when its turn has come."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from smc.transfer.contents import Contents
-from smc.transfer.files.backlog import Backlog
 from smc.transfer.index import FolderRecord, Index
 from smc.transfer.ledger import Ledger
 from smc.wire.messages import Folder, FolderProof
@@ -23,12 +20,10 @@ class _Gathered:
 class Recorder:
     """Of one tree and one connection. `gather` and `record` are called under the lock of the digests."""
 
-    def __init__(self, index: Index, contents: Contents, folder: Path | None = None) -> None:
-        """`folder`: of what a pass cannot hold in memory."""
+    def __init__(self, index: Index, contents: Contents) -> None:
         self.index = index
         self._contents = contents
         self._gathered: dict[bytes, _Gathered] = {}
-        self._recorded = Backlog(folder)
 
     def expect(self, folder: Folder) -> None:
         """A part of a listing, before its contents are known."""
@@ -58,15 +53,3 @@ class Recorder:
             return
         digest = gathered.digest if gathered.clean else b""
         self.index.put(FolderRecord(path, digest, proof, b""), [part for _, part in sorted(gathered.files)])
-        self._recorded.append(path)
-
-    def take_recorded(self) -> Iterator[bytes]:
-        """Folders recorded since the last call, to be sealed when all of the pass is in place.
-
-        Also those that must be looked at again: what is changed at the target from then on shows.
-        """
-        yield from self._recorded
-        self._recorded.close()
-
-    def close(self) -> None:
-        self._recorded.close()

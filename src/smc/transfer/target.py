@@ -1,10 +1,9 @@
 """One filesystem of the target, and errors that are blamed on it."""
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 from smc.base.errors import TargetWriteError
 
@@ -20,15 +19,11 @@ class TargetTree:
     partition: int
     path: Path
 
-    @contextmanager
-    def blamed(self, path: bytes) -> Iterator[None]:
-        """What the kernel refuses inside is a `TargetWriteError` about `path`."""
-        try:
-            yield
-        except OSError as e:
-            raise self._blame(path, e) from e
+    def blamed(self, path: bytes) -> "_Blamed":
+        """A context: what the kernel refuses inside is a `TargetWriteError` about `path`."""
+        return _Blamed(self, path)
 
-    def _blame(self, path: bytes, error: OSError) -> TargetWriteError:
+    def blame(self, path: bytes, error: OSError) -> TargetWriteError:
         where = f"{path.decode(errors='backslashreplace')!r} on disk {self.disk} partition {self.partition}"
         if error.errno in FULL:
             return TargetWriteError(
@@ -37,3 +32,22 @@ class TargetTree:
                 hint="Make the target disk larger, or exclude files.",
             )
         return TargetWriteError(f"{where} could not be written: {error.strerror or error}")
+
+
+class _Blamed:
+    """A class: there is one for each folder and frame, and a generator costs three times as much."""
+
+    __slots__ = ("_path", "_tree")
+
+    def __init__(self, tree: TargetTree, path: bytes) -> None:
+        self._tree = tree
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError):
+            raise self._tree.blame(self._path, error) from error

@@ -151,7 +151,6 @@ class _Writer:
         self._streams.clear()  # each has megabytes, and the collector may come late
         for target in self._targets:
             target.reconciler.close()
-            target.recorder.close()
         self._opened.close()
 
     def _say(self, message: m.Message) -> None:
@@ -202,9 +201,7 @@ class _Writer:
                     checksum=hello.checksum,
                     stamped=theirs.stamped,
                 )
-            self._targets.append(
-                _Target(tree, reconciler, Recorder(index, self._contents, self._memory.folder))
-            )
+            self._targets.append(_Target(tree, reconciler, Recorder(index, self._contents)))
         openings = [Opening.fresh(number) for number in range(STREAMS)]
         awaited = self._listener.expect(openings, secure=hello.secure)
         self._opened.callback(awaited.close)
@@ -304,7 +301,6 @@ class _Writer:
         for target in self._targets:
             with target.tree.blamed(b""):
                 target.reconciler.finish_pass()
-                target.reconciler.seal(target.recorder.take_recorded())
             changes += target.reconciler.changes
         self._tally.report(self._doing())
         self._say(m.PassDone(number, changes))

@@ -86,7 +86,7 @@ def test_many_links_and_folders_take_little_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert peak < 6 << 20  # twice what is always in memory, and a block or two
     assert list(links) == [(path % (one // 50, one), b"first") for one in range(number)]
-    found = [(path, entry.mtime_ns) for path, entry in states.from_the_bottom()]
+    found = [(path, entry.mtime_ns) for path, entry, _ in states.from_the_bottom()]
     assert found == [(path % (one // 50, one), one) for one in reversed(range(number))]
     links.close()
     states.close()
@@ -111,7 +111,7 @@ def test_what_a_folder_says_of_itself_counts_and_not_what_its_parent_says() -> N
     states.add(b"a", of(0o4), own=True)
     states.add(b"a/b", of(0o5))
     states.add(b"a/b", of(0o6), own=True)
-    assert [(path, entry.mode) for path, entry in states.from_the_bottom()] == [
+    assert [(path, entry.mode) for path, entry, _ in states.from_the_bottom()] == [
         (b"a/b", 0o6),
         (b"a", 0o4),
         (b"mounted", 0o3),

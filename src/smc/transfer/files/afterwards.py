@@ -52,8 +52,8 @@ class FolderStates:
     def add(self, path: bytes, entry: Entry, *, own: bool = False) -> None:
         self._backlog.append(msgspec.msgpack.encode(_State(path, entry, own)))
 
-    def from_the_bottom(self) -> Iterator[tuple[bytes, Entry]]:
-        """Each folder once, before those above it."""
+    def from_the_bottom(self) -> Iterator[tuple[bytes, Entry, bool]]:
+        """Each folder once, before those above it, and whether it said this itself: it was listed."""
         said: set[int] = set()  # folders that said it themselves, which comes later in the walk
         for record in reversed(self._backlog):
             state = self._decoder.decode(record)
@@ -63,7 +63,7 @@ class FolderStates:
             elif key in said:
                 said.discard(key)
                 continue
-            yield state.path, state.entry
+            yield state.path, state.entry, state.own
 
     def close(self) -> None:
         """Forget all; another pass can begin."""

@@ -7,7 +7,6 @@ when all contents are there; folders' own metadata last, because everything befo
 import errno
 import os
 import stat
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,10 +141,11 @@ class Reconciler:
         return answers
 
     def finish_pass(self) -> None:
-        """Links, then folders' own metadata, from the bottom upwards."""
+        """Links, then folders' own metadata, from the bottom upwards; so each that was listed is in order,
+        and the index remembers how it looks now. What is changed at the target from then on shows."""
         for path, first in self._links:
             self._link(path, first)
-        for path, entry in self._states.from_the_bottom():
+        for path, entry, listed in self._states.from_the_bottom():
             try:
                 handle = self.folders.open(path)
             except FileNotFoundError:  # its parent vanished at the source and was listed without it
@@ -154,6 +154,8 @@ class Reconciler:
                 write_flags(handle, self._unlocked[path])
             if change_open(handle, entry):
                 self.changes += 1
+            if listed:
+                self._seal(path, handle)
 
     def close(self) -> None:
         while self.taken_up:
@@ -163,15 +165,11 @@ class Reconciler:
         self._claimed.close()
         self.folders.close()
 
-    def seal(self, paths: Iterable[bytes]) -> None:
-        """Remember how these folders look now that all of a pass is in place."""
-        for path in paths:
-            try:
-                target = native.survey(self.folders.open(path))[0]
-            except OSError:  # it went with a folder above
-                self._index.forget(path)
-            else:
-                self._index.seal(path, target)
+    def _seal(self, path: bytes, handle: int) -> None:
+        try:
+            self._index.seal(path, native.survey(handle)[0])
+        except OSError:
+            self._index.forget(path)
 
     def _enter(self, folder: Folder) -> int | None:
         """None for a folder that vanished at the source before it was listed, and is not here either."""
