@@ -219,7 +219,7 @@ def test_a_folders_group_and_default_list_work_on_no_file_of_many(disk: Path) ->
     for number, default in enumerate((None, acl((USER, 7, 1001), mask=7))):
         if default is not None:
             os.setxattr(disk, "system.posix_acl_default", default)
-        files = [(t, b"%d-" % number + name, *rest) for t, name, *rest in wanted]
+        files: list[ToWrite] = [(file[0], b"%d-" % number + file[1], *file[2:]) for file in wanted]
         with opened(disk) as folder:
             assert native.write_files(folder, files, b"new") == [(0, 0)] * len(files)
             found = native.listing(folder, [name for _, name, *_ in files])
