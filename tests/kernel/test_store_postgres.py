@@ -3,11 +3,15 @@
 import inspect
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 from tests.conformance import test_smc_sdk_complete as complete
 from tests.conformance.smc_sdk import call, client_of
 from tests.kernel.postgres import Postgres, postgres
@@ -19,7 +23,10 @@ from tests.unit.jobs.crossing import crossing, has_moved
 from tests.unit.jobs.test_story import made_once, only_the_image_is_left
 
 from smc.base.errors import UserError
+from smc.center.app import open_parts
+from smc.center.settings import Settings
 from smc.center.store.database import open_database
+from smc.center.store.sole_use import SoleUse
 from smc.center.store.store import Store, open_store
 from smc.center.store.tables import METADATA
 from smc.cloud.memory import MemoryCloud
@@ -27,6 +34,7 @@ from smc.model.job import JobStatus
 
 pytestmark = pytest.mark.kernel
 
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
 CASES = [
     case
     for name, case in vars(suite).items()
@@ -128,6 +136,52 @@ def test_a_job_becomes_an_image_though_its_center_ends_in_between(server: Postgr
         assert only_the_image_is_left(again, done.image_id)
     finally:
         again.close()
+
+
+def test_a_second_center_on_the_same_database_is_refused_while_the_first_one_lives(
+    server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smc.center.store.sole_use.PATIENCE_SECONDS", 0.5)
+    url = server.fresh()
+    first = open_parts(Settings(data_dir=tmp_path / "first", database_url=url))
+    with pytest.raises(UserError, match="another center uses the database") as refused:
+        open_parts(Settings(data_dir=tmp_path / "second", database_url=url))
+    assert refused.value.code == "Center.InUse"
+    other = open_parts(Settings(data_dir=tmp_path / "other", database_url=server.fresh()))
+    other.close()
+    first.close()
+    open_parts(Settings(data_dir=tmp_path / "second", database_url=url)).close()
+
+
+def test_a_center_takes_its_lock_again_when_the_connection_broke_and_ends_when_another_has_it(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smc.center.store.sole_use.PATIENCE_SECONDS", 0.5)
+    url, lost = server.fresh(), list[bool]()
+    one = SoleUse(url)
+    one.look(lambda: lost.append(True))
+    elsewhere, name = server.fresh(), make_url(url).database
+    say(elsewhere, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    say(elsewhere, CUT)
+    with pytest.raises(OperationalError):
+        one.look(lambda: lost.append(True))
+    say(elsewhere, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    one.look(lambda: lost.append(True))
+    assert not lost
+    with pytest.raises(UserError):
+        SoleUse(url)
+    say(elsewhere, CUT)
+    with closing(SoleUse(url)):
+        one.look(lambda: lost.append(True))
+    assert lost == [True]
+    one.close()
+
+
+def say(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
 
 
 def test_an_instance_moves_into_another_zone(server: Postgres, tmp_path: Path) -> None:

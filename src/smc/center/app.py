@@ -1,6 +1,8 @@
 """A center put together: the parts that stand by themselves, then the two web applications on them."""
 
 import ipaddress
+import os
+import signal
 import socket
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ from smc.center.jobs_port import JobsPort
 from smc.center.notify.deliver import deliver_due
 from smc.center.settings import Settings
 from smc.center.store.database import url_of
+from smc.center.store.sole_use import LOOK_SECONDS, SoleUse
 from smc.center.store.store import Store, open_store
 from smc.center.timetable import look
 from smc.center.trust.center_ca import CenterTrust, open_trust
@@ -42,19 +45,26 @@ class Parts:
     tickets: Tickets
     agent: AgentFile
     blobs: Blobs
+    sole_use: SoleUse
 
     def close(self) -> None:
         self.store.close()
+        self.sole_use.close()
 
 
 def open_parts(settings: Settings, clock: Clock = SYSTEM) -> Parts:
-    """Make or open DATA_DIR: store, keys and certificates."""
+    """Make or open DATA_DIR: store, keys and certificates.
+
+    Raises `UserError` (`Center.InUse`) when another center uses the database.
+    """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     pki = settings.data_dir / "pki"
     trust = open_trust(pki, _names(settings))
     url = settings.database_url or url_of(settings.data_dir)
+    sole_use = SoleUse(url)  # before the store, which it may bring to a newer version
     return Parts(
         settings=settings,
+        sole_use=sole_use,
         store=open_store(url, settings.region_code, clock, settings.quotas),
         trust=trust,
         tickets=Tickets(pki),
@@ -105,9 +115,15 @@ def upkeep_of(parts: Parts, driver: Driver, jobs: JobsPort) -> Upkeep:
             Chore("timetable", TIMETABLE_SECONDS, lambda: look(context)),
             Chore("presence", PRESENCE_SECONDS, store.presence.look),
             Chore("notifications", DELIVERY_SECONDS, lambda: deliver_due(store)),
+            Chore("sole use", LOOK_SECONDS, lambda: parts.sole_use.look(_end)),
             Chore("retention", RETENTION_SECONDS, forget),
         )
     )
+
+
+def _end() -> None:
+    """As if an operator had ended the center."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _names(settings: Settings) -> list[str]:
