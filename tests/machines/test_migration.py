@@ -27,6 +27,12 @@ pytestmark = pytest.mark.machines
 BOOT_SECONDS = 400.0
 MIGRATE_SECONDS = 3000.0
 ENOUGH = 20 << 20  # bytes that have arrived when the center is killed
+SCRIPTS = """set -e
+cd /smc/Hooks
+printf '#!/bin/sh\\nsystemctl stop writer\\n' >before/10-writer
+printf '#!/bin/sh\\n[ "$SMC_RESULT" = copied ] || systemctl start writer\\n' >after/10-writer
+chmod 700 before/10-writer after/10-writer
+"""
 
 
 class Sdk:
@@ -75,6 +81,7 @@ def test_a_server_becomes_an_image_that_boots_though_center_and_agent_are_killed
     original, page = judge_boot.facts(shell), judge_boot.page(source.web_port)
     sdk = Sdk(center)
     source_id = import_source(sdk, shell)
+    shell.run(SCRIPTS, timeout=60)
 
     job = sdk.client.create_replication_job(
         models.CreateReplicationJobRequest(
@@ -98,11 +105,13 @@ def test_a_server_becomes_an_image_that_boots_though_center_and_agent_are_killed
     finish(sdk, job)
     assert made(center, job, Kind.IMAGE) == {sdk.job(job).image_id}
     assert len(launches(sdk, job)) == 1
+    assert [line for line in log(sdk, job) if line.startswith("before/10-writer has run")]
+    assert shell.run("systemctl is-active writer", timeout=60, ok=(3,)).strip() != "active"
 
     with ExitStack() as undo:
         image = sdk.job(job).image_id
-        shell.run("systemctl stop writer", timeout=60)
         named, moving = named_by(sdk.ours("DescribeReports", JobId=job)["Reports"]["Report"][0])
+        assert not [path for path in moving if "writer" in path], "it was stopped when it was copied last"
         judgement = compare_before_boot(center.driver(), image, shell, named, moving, undo)
         assert judgement.unexplained == ()
 
@@ -162,8 +171,12 @@ def made(center: Center, job: str, kind: Kind) -> set[str]:
 
 
 def launches(sdk: Sdk, job: str) -> list[str]:
+    return [line for line in log(sdk, job) if line.startswith("Made the intermediate instance")]
+
+
+def log(sdk: Sdk, job: str) -> list[str]:
     lines = sdk.ours("DescribeJobLog", JobId=job)["LogLines"]["LogLine"]
-    return [line["Message"] for line in lines if line["Message"].startswith("Made the intermediate instance")]
+    return [line["Message"] for line in lines]
 
 
 def wait(condition: Any, what: str, seconds: float = 600.0) -> None:  # Any: a probe that may fail for a while
