@@ -16,6 +16,7 @@ from smc.base.errors import CommandFailed, UserError
 from smc.guest.detect import SYSTEMD_BOOT, System
 from smc.guest.enter import Guest
 from smc.guest.families import Grub
+from smc.guest.grub_prefix import holder, leads_elsewhere, place_in
 from smc.guest.root import Root
 from smc.guest.volumes import Volume
 from smc.guest.watch import watched
@@ -129,7 +130,9 @@ def can_install(root: Root, grub: Grub, esp: Esp) -> bool:
 
 def install(root: Root, system: System, guest: Guest, esp: Esp, volumes: Sequence[Volume]) -> list[Check]:
     """Put a loader where firmware looks; what is critical comes back as checks."""
-    loader = loader_of(root, system, esp) or _from_packages(root, system, esp, volumes)
+    loader = loader_of(root, system, esp)
+    if not loader or _is_led_elsewhere(root, system, esp, loader, volumes):
+        loader = _from_packages(root, system, esp, volumes)
     if loader:
         _correct_stub(root, loader, volumes)
         _use_as_fallback(root, esp, loader)
@@ -157,6 +160,8 @@ def problems(root: Root, esp: Esp, volumes: Sequence[Volume]) -> list[str]:
         return [f"{fallback} is no program for this firmware"]
     uuids = {volume.uuid for volume in volumes}
     found: list[str] = []
+    if leads_elsewhere(content, volumes, esp.folder):
+        found.append(f"{fallback} looks for grub.cfg in {place_in(content)}, which was not copied")
     for path in _stubs(root, esp):
         found += [
             f"{path} looks for {match['uuid']}, which was not copied"
@@ -164,6 +169,16 @@ def problems(root: Root, esp: Esp, volumes: Sequence[Volume]) -> list[str]:
             if match["uuid"] not in uuids
         ]
     return found
+
+
+def _is_led_elsewhere(
+    root: Root, system: System, esp: Esp, loader: Loader, volumes: Sequence[Volume]
+) -> bool:
+    """Whether a GRUB with the old place of grub.cfg built in has to be made anew, and can be."""
+    content = root.read_bytes(loader.first) or b""
+    home = holder(volumes)
+    led = leads_elsewhere(content, volumes, esp.folder) or (home and home.logical and place_in(content))
+    return bool(led) and can_install(root, system.family.grub, esp)
 
 
 def _from_packages(root: Root, system: System, esp: Esp, volumes: Sequence[Volume]) -> Loader | None:
