@@ -43,7 +43,8 @@ def main() -> int:
     with building(todo, table) as sources:
         for name in todo:
             say(f"{name}: begins")
-            outcomes[name] = one(table[name], sources[name], FOLDER / name, commit)
+            outcome = one(table[name], sources[name], FOLDER / name, commit)
+            outcomes = {**record.read(), name: outcome}  # another run may have recorded other rows meanwhile
             record.write(outcomes, table)
             say(f"{name}: {outcomes[name].result} {outcomes[name].cause} {outcomes[name].stages}")
     bad = [name for name in chosen if outcomes[name].result != record.BOOTED]
