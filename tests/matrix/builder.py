@@ -51,7 +51,8 @@ def build(row: dict[str, str], name: str) -> Built:
     finished = SHELF / "sources" / sha256(msgspec.json.encode(inputs)).hexdigest()[:16]
     finished.parent.mkdir(parents=True, exist_ok=True)
     if not finished.exists():
-        with exclusively(SHELF / ".lock", say=lambda: say("    another run is building a source")):
+        suite = row["suite"]  # whose packages are kept, and brought up to date, by one program at a time
+        with exclusively(SHELF / f".{suite}.lock", say=lambda: say(f"    another run builds one of {suite}")):
             if not finished.exists():
                 _make(row, name, seed, builder, finished)
     disks = tuple(finished / f"{number}.qcow2" for number in range(_disks(row)))
