@@ -40,6 +40,16 @@ def test_a_loader_that_looks_in_what_was_not_copied_is_made_anew(tmp_path: Path,
     assert not [check for check in checks if check.level is Level.CRITICAL]
 
 
+def test_what_packages_have_signed_takes_the_place_of_such_a_loader(tmp_path: Path) -> None:
+    guest = without_packages_loaders(tmp_path, ARRAY)
+    for name in ("shim/shimx64.efi.signed", "grub/x86_64-efi-signed/grubx64.efi.signed"):
+        guest.write_bytes(f"/usr/lib/{name}", efi_program(name))
+    guest.convert()
+    assert guest.esp("BOOT/BOOTX64.EFI") == efi_program("shim/shimx64.efi.signed")
+    assert guest.esp("BOOT/grubx64.efi") == efi_program("grub/x86_64-efi-signed/grubx64.efi.signed")
+    assert "grub-install" not in guest.ran
+
+
 def test_a_loader_that_looks_in_the_copied_partition_is_taken_as_it_is(tmp_path: Path) -> None:
     guest = without_packages_loaders(tmp_path, ",gpt1")
     guest.convert()
