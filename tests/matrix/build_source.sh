@@ -186,7 +186,9 @@ case $START in
 esac
 for place in run sys proc dev/pts dev; do umount /mnt/$place; done
 if [ -e /mnt/etc/selinux/default ]; then
-    inside setfiles -F -m /etc/selinux/default/contexts/files/file_contexts /
+    mount --bind /proc /mnt/proc # it sets a label by /proc/self/fd
+    inside setfiles -F -m -e /proc /etc/selinux/default/contexts/files/file_contexts /
+    umount /mnt/proc
 fi
 umount -R /mnt
 case $ROOT in
