@@ -19,11 +19,14 @@ struct file {
     size_t size;
 };
 
+#define MOST_ATTRIBUTES (512 * 1024) /* bytes that are told besides: a frame's head has room for 8 MiB */
+
 /* `busy` while a thread is in it without the interpreter's lock; `views` look at its contents. */
 typedef struct {
     PyObject_HEAD
     char *contents;
     size_t used, room;
+    size_t attributes; /* bytes of those that were not listed */
     struct file *files;
     size_t count, most;
     bool busy;
@@ -34,6 +37,7 @@ static void read_all(Parcel *parcel, int folder, struct wanted *wanted, size_t c
 static enum outcome read_one(Parcel *parcel, int folder, struct wanted *wanted);
 static enum outcome read_open(Parcel *parcel, int handle, struct wanted *wanted);
 static bool read_attributes(int handle, struct wanted *wanted);
+static size_t size_of(const struct xattrs *xattrs);
 static bool is_as_listed(const struct stat *state, const struct wanted *wanted);
 static enum failure hash_all(const Parcel *parcel, struct strand *strands, uint8_t *hashes);
 static PyObject *results_list(const Parcel *parcel, const uint8_t *hashes);
@@ -134,7 +138,7 @@ parcel_clear(PyObject *object, PyObject *Py_UNUSED(none))
     Parcel *self = (Parcel *)object;
     if (!is_free(self, true))
         return NULL;
-    self->count = self->used = 0;
+    self->count = self->used = self->attributes = 0;
     Py_RETURN_NONE;
 }
 
@@ -162,7 +166,7 @@ static void
 read_all(Parcel *parcel, int folder, struct wanted *wanted, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (parcel->count == parcel->most ||
+        if (parcel->count == parcel->most || parcel->attributes >= MOST_ATTRIBUTES ||
             (parcel->used > 0 && wanted[i].size > (long long)(parcel->room - parcel->used)))
             return;
         wanted[i].outcome = read_one(parcel, folder, &wanted[i]);
@@ -196,6 +200,7 @@ read_open(Parcel *parcel, int handle, struct wanted *wanted)
         return OTHERWISE;
     parcel->files[parcel->count++] = (struct file){wanted->index, size};
     parcel->used += size;
+    parcel->attributes += size_of(&wanted->xattrs);
     return TAKEN;
 }
 
@@ -204,6 +209,15 @@ read_attributes(int handle, struct wanted *wanted)
 {
     return !wanted->is_plain || (read_flags(handle, &wanted->flags) == 0 &&
                                  read_xattrs((struct place){handle, NULL}, &wanted->xattrs) == 0);
+}
+
+static size_t
+size_of(const struct xattrs *xattrs)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < xattrs->count; i++)
+        size += xattrs->items[i].name_length + xattrs->items[i].size;
+    return size;
 }
 
 static bool

@@ -181,7 +181,8 @@ class Matcher:
 class Parcel:
     """Small files on their way into one frame: contents that follow one another in memory that is kept.
 
-    `room` bytes and `most` files, none larger than 1 MiB; one that is not larger than `room` always fits. A
+    `room` bytes and `most` files, none larger than 1 MiB; one that is not larger than `room` always fits.
+    Behind 512 KiB of attributes that were not listed there is no room either: a frame's head has them. A
     buffer: what was read since the last `clear`. For one thread; ValueError while another is in it, and for
     what would change contents that are looked at.
     """

@@ -134,6 +134,22 @@ def test_attributes_that_the_listing_leaves_out_are_told(folder: int, tmp_path: 
     assert parcel.read(folder, items_of(folder, names), 0, FAR) == (3, [], [], [])
 
 
+def test_attributes_take_room_too(folder: int, tmp_path: Path) -> None:
+    """256 files of a listing can have 16 MiB of them, and no frame has a head of more than 8."""
+    value, names = b"v" * 3800, [b"%03d" % number for number in range(150)]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+        os.setxattr(tmp_path / os.fsdecode(name), "user.large", value)
+    bare = [(index, FOLDER, read_bare_entry(folder, name)[0]) for index, name in enumerate(names)]
+    parcel = native.Parcel(LARGE, 512)
+    end, _, _, told = parcel.read(folder, bare, 0, FAR)
+    assert len(told) == end < len(bare)
+    assert 512 << 10 <= end * (len(value) + len("user.large")) < 520 << 10
+    assert parcel.read(folder, bare, end, FAR)[0] == end
+    parcel.clear()
+    assert parcel.read(folder, bare, end, FAR)[0] == len(bare)
+
+
 def test_a_file_that_changes_meanwhile_is_not_taken_in_parts(folder: int, tmp_path: Path) -> None:
     path = tmp_path / "moving"
     path.write_bytes(b"x" * 200_000)
