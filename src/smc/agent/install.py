@@ -31,6 +31,7 @@ END_SECONDS = 20.0
 TICK_SECONDS = 0.1
 
 # The shell is what systemd starts: a program in a folder of ours it may not, where SELinux is enforcing.
+# Only the agent is killed: it ends its own processes, and what the owner's scripts started outlives it.
 UNIT = """\
 [Unit]
 Description=Server Migration Center agent
@@ -41,6 +42,7 @@ StartLimitIntervalSec=0
 ExecStart=/bin/sh {agent} run
 Restart=always
 RestartSec=2
+KillMode=process
 
 [Install]
 WantedBy=multi-user.target
