@@ -19,8 +19,10 @@ PROBE = ".probe"
 
 
 def local_filesystems(mountinfo: Path = MOUNTINFO) -> list[Path]:
-    """A folder in each filesystem that is on a device of this machine."""
-    found = {mount.source: mount.point for mount in parse(mountinfo.read_text(errors="replace"))}
+    """A folder in each filesystem that is on a device of this machine: where it was mounted first, for later
+    a file of it may be bound somewhere."""
+    mounts = reversed(parse(mountinfo.read_text(errors="replace")))
+    found = {mount.source: mount.point for mount in mounts}
     return [Path(point) for source, point in found.items() if source.startswith("/dev/")]
 
 

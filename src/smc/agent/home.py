@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 OURS = re.compile(
     r"\.?(smc-agent|credentials\.json|key\.pem|user_config\.json|pulse\.json|runs\.json|quiet\.json|agent\.pid)(\.\w+)?"
-    r"|\.mnt|\.runtime"
+    r"|\.mnt|\.runtime|\.probe"
 )
 COMMON_NAMES = frozenset({"Logs", "Excludes", "Hooks"})  # ours only beside our settings: others have such too
 SECRET_MODE = 0o600
