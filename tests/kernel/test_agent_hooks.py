@@ -13,7 +13,7 @@ from tests.kernel.copying import Ends, differences, ext4, tool
 from tests.kernel.scripts import Scripts
 from tests.unit.agent.test_agent_worker import FINISHED, JOB, playing
 
-from smc.agent import frozen
+from smc.agent import frozen, hooks
 from smc.agent.home import Home
 from smc.agent.hooks import COPIED, FAILED, Stage, settle
 from smc.agent.talk import Said, Told
@@ -101,6 +101,15 @@ def test_a_script_that_does_not_end_is_ended_with_what_it_started(scripts: Scrip
     assert scripts.ran[-1].startswith("after")
 
 
+def test_a_script_that_says_without_end_is_ended(scripts: Scripts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "MOST_BYTES", 1 << 20)
+    scripts.add("before", "10-talks", "yes | head -c 8000000; sleep 600")
+    failure = scripts.hooks.quiet()
+    assert failure is not None
+    assert failure.message.startswith("before/10-talks said more than 1048576 bytes: ")
+    assert len(failure.message) < 4000
+
+
 def test_stop_ends_a_script_and_starts_again_what_was_stopped(scripts: Scripts) -> None:
     scripts.add("before", "10-takes-long", "sleep 600")
     scripts.add("after", "10-starts")
@@ -118,6 +127,15 @@ def test_an_agent_that_died_meanwhile_starts_again_what_was_stopped(scripts: Scr
     assert scripts.ran == ["before 10-stops j-1.1", f"after 10-starts j-1.1 {FAILED}"]
     settle(scripts.home)
     assert len(scripts.ran) == 2
+
+
+def test_a_later_agent_gives_scripts_the_time_that_the_owner_gave_them(scripts: Scripts) -> None:
+    set_limits(scripts.home, hook_seconds=1)
+    scripts.add("after", "10-hangs", "sleep 600")
+    scripts.home.quiet.write_bytes(encode("j-1.1"))
+    began = time.monotonic()
+    settle(scripts.home)
+    assert time.monotonic() - began < 20
 
 
 def test_a_process_that_dies_while_all_is_quiet_leaves_nothing_stopped(scripts: Scripts) -> None:

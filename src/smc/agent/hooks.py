@@ -49,6 +49,8 @@ every-round, never; never in a migration test), hook_seconds for each, quiet_sec
 TICK_SECONDS = 0.1
 PROBE_SECONDS = 5.0  # for a write into our own folder: longer means frozen, or a disk that nobody can use
 SAID_CHARACTERS = 3000  # of a script's output, its end, in the job's log; all of it is in hooks.log
+MOST_BYTES = 64 << 20  # that a script may say before it is ended: else one without end fills the disk
+SAID_BYTES = 4 * SAID_CHARACTERS  # at most, in UTF-8
 COPIED, FAILED = "copied", "failed"
 
 
@@ -67,7 +69,8 @@ def scripts(home: Home, stage: Stage) -> list[Path]:
         found = sorted(filter(is_script, folder.iterdir()))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    for path in (home.hooks, folder, *found) if found else ():
+    behind_links = [path.resolve().parent for path in found if path.is_symlink()]
+    for path in (home.hooks, folder, *behind_links, *found) if found else ():
         now = path.stat()
         if now.st_uid != os.geteuid() or now.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise UserError(
@@ -91,7 +94,7 @@ def are_wanted(home: Home, aim: RunAim | None) -> bool:
             aims: tuple[RunAim, ...] = (RunAim.LAST,)
         case HooksWhen.EVERY_ROUND:
             aims = (RunAim.ROUND, RunAim.LAST)
-    return aim in aims and any(scripts(home, stage) for stage in Stage)
+    return aim in aims and bool([script for stage in Stage for script in scripts(home, stage)])
 
 
 def explain(home: Home) -> None:
@@ -114,7 +117,7 @@ class Hooks:
         self._run = run
         self._stopping = stopping
         self._tell = tell
-        self._settings = Settings()
+        self._settings = Settings()  # until one of its methods needs them
         self._since: float | None = None
 
     def quiet(self) -> Failure | None:
@@ -122,6 +125,7 @@ class Hooks:
         try:
             self._settings = self._home.settings()
             found = scripts(self._home, Stage.BEFORE)
+            scripts(self._home, Stage.AFTER)  # nothing is stopped that these could not start again
             self._note_down()
             self._since = time.monotonic()
             for script in found:
@@ -136,6 +140,8 @@ class Hooks:
         if self._since is None and not self._home.quiet.exists():
             return
         since, self._since = self._since, None
+        with suppress(UserError):  # as the owner's mistake in it lets them be
+            self._settings = self._home.settings()
         failed = result == FAILED
         with frozen.opened(frozen.local_filesystems()) as every:
             for script in self._after():
@@ -212,13 +218,19 @@ class Hooks:
         except CommandFailed as e:
             return f"could not be started ({e.message})"
         limit = self._settings.hook_seconds
-        deadline = time.monotonic() + limit
+        deadline, most = time.monotonic() + limit, output.tell() + MOST_BYTES
         while child.poll() is None:
-            stopped = stage is Stage.BEFORE and self._stopping.is_set()
-            if stopped or time.monotonic() > deadline:
+            why = ""
+            if stage is Stage.BEFORE and self._stopping.is_set():
+                why = "was ended with the run"
+            elif time.monotonic() > deadline:
+                why = f"did not end within {limit} s"
+            elif os.fstat(output.fileno()).st_size > most:
+                why = f"said more than {MOST_BYTES} bytes"
+            if why:
                 frozen.thaw(own)  # it may be waiting for that itself, and then cannot be ended
                 end(child)
-                return "was ended with the run" if stopped else f"did not end within {limit} s"
+                return why
             time.sleep(TICK_SECONDS)
         status = child.poll()
         return f"ended with status {status}" if status else ""
@@ -226,17 +238,23 @@ class Hooks:
 
 def settle(home: Home) -> None:
     """Start what an earlier agent has stopped and could not start again."""
+    if not home.quiet.exists():
+        return
+    run = ""
     with suppress(OSError, msgspec.DecodeError):
         run = msgspec.json.decode(home.quiet.read_bytes(), type=str)
-        log.warning("run %s was cut off after the scripts of before/: running those of after/", run)
+    log.warning("run %s was cut off after the scripts of before/: running those of after/", run)
+    try:
         Hooks(home, run, threading.Event(), lambda said, _: log.warning("%s", said)).resume(FAILED)
+    except OSError as e:  # the agent has more to do
+        log.error("they may not have run: %s", e)
 
 
 def _end_of(path: Path, start: int) -> str:
     """What has been written into a log from there on."""
     try:
         with path.open("rb") as file:
-            file.seek(start)
-            return file.read().decode(errors="replace").strip()[-SAID_CHARACTERS:]
+            file.seek(max(start, file.seek(0, os.SEEK_END) - SAID_BYTES))
+            return file.read(SAID_BYTES).decode(errors="replace").strip()[-SAID_CHARACTERS:]
     except OSError:
         return ""

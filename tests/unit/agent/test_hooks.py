@@ -1,12 +1,14 @@
 """Which scripts of the owner run, and when."""
 
+import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from smc.agent.frozen import local_filesystems
 from smc.agent.home import Home, HooksWhen
-from smc.agent.hooks import Stage, are_wanted, explain, scripts
+from smc.agent.hooks import Hooks, Stage, are_wanted, explain, scripts, settle
 from smc.base.errors import UserError
 from smc.model.job import RunAim
 
@@ -56,6 +58,29 @@ def test_scripts_are_sorted_and_what_is_not_executable_is_none(home: Home) -> No
     assert scripts(home, Stage.AFTER) == []
 
 
+def test_one_that_starts_again_is_refused_before_anything_is_stopped(home: Home) -> None:
+    add(home, "before", "10-stop")
+    add(home, "after", "10-start", mode=0o722)
+    with pytest.raises(UserError, match="after/10-start may be changed"):
+        are_wanted(home, RunAim.LAST)
+    failure = Hooks(home, "j-1.1", threading.Event(), lambda sentence, code: None).quiet()
+    assert failure is not None and failure.code == "Hooks.Unsafe"
+    assert not home.quiet.exists()
+
+
+def test_a_link_to_a_script_that_others_may_replace_is_refused(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o777)
+    script = tmp_path / "shared" / "script"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o700)
+    (home.hooks / "before" / "10-a").symlink_to(script)
+    with pytest.raises(UserError, match="shared may be changed"):
+        are_wanted(home, RunAim.LAST)
+    (tmp_path / "shared").chmod(0o755)
+    assert are_wanted(home, RunAim.LAST)
+
+
 def test_a_script_that_others_may_write_is_refused_before_anything_is_copied(home: Home) -> None:
     path = add(home, "before", "10-a", mode=0o722)
     with pytest.raises(UserError, match="may be changed by others") as refused:
@@ -66,3 +91,18 @@ def test_a_script_that_others_may_write_is_refused_before_anything_is_copied(hom
     path.parent.chmod(0o777)
     with pytest.raises(UserError, match="before may be changed"):
         are_wanted(home, RunAim.LAST)
+
+
+def test_a_note_that_cannot_be_read_is_a_note_all_the_same(home: Home) -> None:
+    home.quiet.write_bytes(b"")
+    settle(home)
+    assert not home.quiet.exists()
+
+
+def test_a_filesystem_is_thawed_where_it_was_mounted_first(tmp_path: Path) -> None:
+    (tmp_path / "mountinfo").write_text(
+        "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        "21 20 8:1 /etc/hosts /run/hosts rw - ext4 /dev/sda1 rw\n"
+        "22 20 0:5 / /proc rw - proc proc rw\n"
+    )
+    assert local_filesystems(tmp_path / "mountinfo") == [Path("/")]
