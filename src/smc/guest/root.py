@@ -97,11 +97,11 @@ class Root:
             left = os.fstatvfs(handle)
             return left.f_bavail * left.f_frsize
 
-    def write(self, path: str, text: str, why: str) -> None:
-        """Make the file's content `text`; a new file is root's with mode 0644, a missing folder is made."""
-        self.write_bytes(path, text.encode(errors="surrogateescape"), why)
+    def write(self, path: str, text: str, why: str, *, mode: int = 0o644) -> None:
+        """Make the file's content `text`; a new file is root's and has the mode, a missing folder is made."""
+        self.write_bytes(path, text.encode(errors="surrogateescape"), why, mode=mode)
 
-    def write_bytes(self, path: str, content: bytes, why: str) -> None:
+    def write_bytes(self, path: str, content: bytes, why: str, *, mode: int = 0o644) -> None:
         self.make_folder(str(Path(path).parent), "holds a file of the conversion")
         try:
             with place(self.path, path) as at:
@@ -109,7 +109,7 @@ class Root:
                 if before == content:
                     return
                 with _folder_untouched(at.folder):
-                    _replace(at, content)
+                    _replace(at, content, mode)
                 self.journal.record(at.path, why, _recorded(before), as_recorded(content))
         except (*ABSENT, IsADirectoryError) as e:
             raise Broken(f"{path} on the copy cannot be written: {e.strerror}", code="Guest.NotAFile") from e
@@ -192,11 +192,11 @@ def _recorded(content: bytes | int | None) -> str:
     return f"(a file of {content} bytes)" if isinstance(content, int) else as_recorded(content)
 
 
-def _replace(at: Place, content: bytes) -> None:
+def _replace(at: Place, content: bytes, mode: int) -> None:
     try:
         old = os.open(at.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at.folder)
     except FileNotFoundError:
-        _write_new(at, content)
+        _write_new(at, content, mode=mode)
         return
     try:
         found = os.fstat(old)
@@ -207,7 +207,7 @@ def _replace(at: Place, content: bytes) -> None:
                 _write_through(at, content)
         else:
             with flags.lifted(old, renamed=True) as held:
-                _write_new(at, content, like=old, held=held)
+                _write_new(at, content, mode=mode, like=old, held=held)
     finally:
         os.close(old)
 
@@ -220,7 +220,7 @@ def _write_through(at: Place, content: bytes) -> None:
         os.fsync(handle)
 
 
-def _write_new(at: Place, content: bytes, *, like: int | None = None, held: int = 0) -> None:
+def _write_new(at: Place, content: bytes, *, mode: int, like: int | None = None, held: int = 0) -> None:
     with suppress(FileNotFoundError):
         os.unlink(TEMPORARY, dir_fd=at.folder)
     new = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -230,7 +230,7 @@ def _write_new(at: Place, content: bytes, *, like: int | None = None, held: int 
         file.flush()
         if like is None:
             with suppress(PermissionError):  # FAT keeps no modes
-                os.fchmod(handle, 0o644)
+                os.fchmod(handle, mode)
         else:
             _copy_metadata(like, handle)
         os.fsync(handle)

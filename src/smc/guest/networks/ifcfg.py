@@ -16,7 +16,8 @@ class Dialect(NamedTuple):
     name: str
     folder: str
     hardware: tuple[str, ...]  # keys that bind a file to a card
-    start: tuple[str, str]  # key and value of a card that is not brought up at the start
+    start: tuple[str, str, str]  # key, and its values for a card that comes up at the start or does not
+    idle: tuple[str, ...]  # all values with which it does not
     bundle: re.Pattern[str]  # keys of bridges, bonds, teams
     vlan: re.Pattern[str]  # keys of VLANs
     member: re.Pattern[str]  # keys of a card that is a part of one, with the name of that
@@ -30,7 +31,8 @@ REDHAT = Dialect(
     name="ifcfg",
     folder="/etc/sysconfig/network-scripts",
     hardware=("HWADDR", "MACADDR"),
-    start=("ONBOOT", "no"),
+    start=("ONBOOT", "yes", "no"),
+    idle=("no", "false", "off", "0"),
     bundle=re.compile(r"^(?:BONDING_OPTS|BONDING_MASTER|TEAM_CONFIG|DELAY|STP)$"),
     vlan=re.compile(r"^(?:VLAN|PHYSDEV|VLAN_ID)$"),
     member=re.compile(r"^(?:MASTER|BRIDGE|TEAM_MASTER)$"),
@@ -43,7 +45,8 @@ SUSE = Dialect(
     name="wicked",
     folder="/etc/sysconfig/network",
     hardware=("LLADDR",),
-    start=("STARTMODE", "off"),
+    start=("STARTMODE", "auto", "off"),
+    idle=("off", "manual"),
     bundle=re.compile(r"^(?:BRIDGE|BONDING_MASTER|TEAM_RUNNER)$"),
     vlan=re.compile(r"^ETHERDEVICE$"),
     member=re.compile(r"^MASTER_DEVICE$"),
@@ -64,7 +67,7 @@ KINDS = {
 }
 TAGGED = re.compile(r"^(?P<card>.+)\.\d+$")
 NO_WAY_OUT = ("DEFROUTE", "DHCLIENT_SET_DEFAULT_ROUTE")
-DHCP = ("dhcp", "dhcp4", "dhcp6", "bootp")
+DHCP = ("dhcp", "dhcp4", "bootp")
 DEFAULT_ROUTE = re.compile(r"^(?:default|0\.0\.0\.0/0)\s.*$", re.MULTILINE)
 OTHER_FILES = re.compile(r"\.(?:bak|old|orig|rpmsave|rpmnew|template)$|~$")
 
@@ -81,6 +84,10 @@ class Ifcfg:
         return [found for found in self._all(root) if found.kind is not Kind.CARD]
 
     def use_dhcp(self, root: Root, interface: Interface) -> None:
+        if interface.bare:
+            self._make(root, interface.name)
+            return
+        self._leave_aliases(root, interface)
         if interface.dhcp:
             return
         text = root.read(interface.file) or ""
@@ -98,6 +105,8 @@ class Ifcfg:
             root.write(path, re.sub(r"(?m)^(?=[^#\n])", "#", root.read(path) or ""), WHY_DHCP)
 
     def free(self, root: Root, interface: Interface) -> None:
+        if interface.bare:
+            return
         text = root.read(interface.file) or ""
         new = _without(text, re.compile(f"^(?:{'|'.join(self._dialect.hardware)})$"))
         if new != text:
@@ -106,10 +115,23 @@ class Ifcfg:
             root.write(interface.file, new, WHY_MAC)
 
     def let_go(self, root: Root, interface: Interface) -> None:
-        key, value = self._dialect.start
+        key, _, value = self._dialect.start
         text = root.read(interface.file) or ""
         if parse(text).get(key) != value:
             root.write(interface.file, _set(text, key, value), WHY_OTHERS)
+
+    def _make(self, root: Root, name: str) -> None:
+        key, value, _ = self._dialect.start
+        device = f"DEVICE={name}\n" if self._dialect is REDHAT else ""
+        text = f"{device}BOOTPROTO=dhcp\n{key}={value}\n"
+        root.write(f"{self._dialect.folder}/ifcfg-{name}", text, WHY_DHCP)
+
+    def _leave_aliases(self, root: Root, interface: Interface) -> None:
+        """Second addresses of a card, which come up with it whatever ONBOOT says."""
+        for file, values in self._files(root):
+            if _name(file, values).startswith(f"{interface.name}:") and "IPADDR" in values:
+                text = _without(root.read(file) or "", STATIC)
+                root.write(file, _set(text, "ONPARENT", "no"), WHY_DHCP)
 
     def _files(self, root: Root) -> list[tuple[str, dict[str, str]]]:
         names = (name for name in root.names(self._dialect.folder) if name.startswith("ifcfg-"))
@@ -123,7 +145,7 @@ class Ifcfg:
             called = _name(file, values)
             kind = self._kind(called, values)
             name = called if kind is not Kind.CARD or is_physical(called) else ""
-            if not (name or values.get("TYPE")):
+            if ":" in called or not (name or values.get("TYPE")):
                 continue
             member = any(self._dialect.member.match(key) for key in values)
             dhcp = values.get("BOOTPROTO", "none").lower() in DHCP
@@ -138,6 +160,7 @@ class Ifcfg:
                     gateway=leads_out and not member and not avoided,
                     by_hardware=any(values.get(key) for key in self._dialect.hardware),
                     kind=kind,
+                    started=values.get(self._dialect.start[0], "").lower() not in self._dialect.idle,
                     on=self._parts(called, values, files) if kind is not Kind.CARD else (),
                     routes=bool(self._routes(root, file)),
                 )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 
 from smc.guest.networks.style import WHY_DHCP, WHY_MAC, WHY_OTHERS, Interface, Kind, is_physical
 from smc.guest.root import Root
@@ -24,6 +25,7 @@ MEMBERS = {
     "vlan-raw-device": Kind.VLAN,
     "vlan_raw_device": Kind.VLAN,
 }
+METHODS = {"inet": ("static", "manual", "dhcp"), "inet6": ("static", "auto")}  # that DHCP takes the place of
 MASTERS = ("bond-master", "bond_master")
 NO_NAMES = ("none", "all", "regex", "noregex")
 TAGGED = re.compile(r"^(?P<card>.+)\.\d+$|^vlan\d+$")
@@ -46,20 +48,33 @@ class Ifupdown:
         return [found for found in _all(root) if found.kind is not Kind.CARD]
 
     def use_dhcp(self, root: Root, interface: Interface) -> None:
+        """Once for each family, though several stanzas may have addresses; for IPv4 in any case."""
+        asked: set[str] = set()
+
         def edit(stanza: list[str], words: list[str]) -> str | None:
             if stanza[0] != "iface":
                 return _not_started(stanza, words, lambda name: name.startswith(f"{interface.name}:"))
             if stanza[1:2] != [interface.name] or len(stanza) < 4:
                 return None
-            if stanza[3] not in {"static", "manual"} or stanza[2:4] == ["inet6", "manual"]:
+            family, method = stanza[2:4]
+            if method not in METHODS.get(family, ()):
+                asked.update({family} & {"inet"})  # some other way to an address
                 return None
             if words is stanza:
-                return f"iface {interface.name} {stanza[2]} {'dhcp' if stanza[2] == 'inet' else 'auto'}"
+                wanted = "manual" if family in asked else "dhcp" if family == "inet" else "auto"
+                asked.add(family)
+                return None if method == wanted else f"iface {interface.name} {family} {wanted}"
+            if method in {"dhcp", "auto"}:
+                return None
             routing = words[0] in COMMANDS and ROUTING.search(" ".join(words))
             return "#" if routing or words[0] in STATIC_OPTIONS else None
 
         for file in _files(root):
             _edit(root, file, edit, WHY_DHCP)
+        if "inet" not in asked:
+            auto = f"auto {interface.name}\n" if interface.bare else ""
+            text = (root.read(interface.file) or "").rstrip("\n")
+            root.write(interface.file, f"{text}\n{auto}iface {interface.name} inet dhcp\n", WHY_DHCP)
 
     def free(self, root: Root, interface: Interface) -> None:
         def edit(stanza: list[str], words: list[str]) -> str | None:
@@ -93,19 +108,29 @@ def _all(root: Root) -> list[Interface]:
     if not any(root.exists(program) for program in PROGRAMS):
         return []
     stanzas = [(file, stanza) for file in _files(root) for stanza in _stanzas(root.read(file) or "")]
-    found: dict[str, Interface] = {}
-    for family in ("inet", "inet6"):
+    found: dict[str, list[tuple[str, list[str]]]] = {}
+    for family in METHODS:
+        of_family: dict[str, list[tuple[str, list[str]]]] = {}  # for IPv6 where there is none for IPv4
         for file, stanza in stanzas:
             words = stanza[0].split()
             if words[0] == "iface" and len(words) > 3 and words[2] == family and ":" not in words[1]:
-                found.setdefault(words[1], _interface(file, words, stanza[1:], stanzas))
-    return list(found.values())
+                of_family.setdefault(words[1], []).append((file, stanza))
+        found |= {name: own for name, own in of_family.items() if name not in found}
+    return [_interface(name, own, stanzas) for name, own in found.items()]
 
 
 def _interface(
-    file: str, words: list[str], lines: list[str], stanzas: list[tuple[str, list[str]]]
+    name: str, own: list[tuple[str, list[str]]], stanzas: list[tuple[str, list[str]]]
 ) -> Interface:
-    name, dhcp = words[1], words[3] == "dhcp"
+    """`own`: its stanzas of one family, each with its file."""
+    dhcp = any(stanza[0].split()[2:4] == ["inet", "dhcp"] for _, stanza in own)
+    lines = [line for _, stanza in own for line in stanza[1:]]
+    started = [
+        word
+        for _, stanza in stanzas
+        if stanza[0].startswith(("auto", "allow-"))
+        for word in stanza[0].split()[1:]
+    ]
     options = {line.split()[0] for line in lines}
     commands = [line for line in lines if line.split()[0] in COMMANDS and ROUTING.search(line)]
     members = [words for line in lines for words in (line.split(),) if words[0] in MEMBERS]
@@ -123,7 +148,7 @@ def _interface(
         on[tagged["card"]] = None
     out = [line for line in commands if WAY_OUT.search(line)]
     return Interface(
-        file=file,
+        file=own[0][0],
         name=name,
         dhcp=dhcp,
         gateway=dhcp or "gateway" in options or bool(out),
@@ -131,6 +156,7 @@ def _interface(
         kind=kind,
         on=tuple(on),
         routes=len(commands) > len(out),
+        started=any(fnmatchcase(name, word.lstrip("/")) for word in started),
     )
 
 

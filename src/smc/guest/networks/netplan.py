@@ -36,6 +36,10 @@ class Netplan:
         return [found for found in _all(root) if found.kind is not Kind.CARD]
 
     def use_dhcp(self, root: Root, interface: Interface) -> None:
+        if interface.bare:  # netplan puts together what its files say of a card, also those in one line
+            text = f"network:\n  version: 2\n  ethernets:\n    {interface.name}:\n      dhcp4: true\n"
+            root.write(f"{FOLDER}/99-smc-{interface.name}.yaml", text, WHY_DHCP, mode=0o600)
+            return
         text = root.read(interface.file) or ""
         card = _card(text, interface)
         new = commented(text, lambda node: node.path[:-1] == card.path and node.path[-1] in STATIC)
@@ -44,6 +48,8 @@ class Netplan:
         root.write(interface.file, new, WHY_DHCP) if new != text else None
 
     def free(self, root: Root, interface: Interface) -> None:
+        if interface.bare:
+            return
         text = root.read(interface.file) or ""
         card = _card(text, interface)
         match = (*card.path, "match")
@@ -86,7 +92,10 @@ def _entries(text: str) -> list[Node]:
     return [
         node
         for node in nodes(text)
-        if len(node.path) == 3 and node.path[0] == "network" and node.path[1] in SECTIONS
+        if len(node.path) == 3
+        and node.path[0] == "network"
+        and node.path[1] in SECTIONS
+        and node.path[2] != "lo"
     ]
 
 
@@ -111,6 +120,7 @@ def _interface(file: str, text: str, card: Node) -> Interface:
         or INLINE.search(value("match")) is not None,
         kind=SECTIONS[card.path[1]],
         id=card.path[-1],
+        started=value("activation-mode") not in {"manual", "off"},
         on=_listed(text, below.get(("interfaces",))) or tuple(filter(None, (value("link"),))),
         routes=("routing-policy",) in below or len(TO.findall(block)) > len(DEFAULT_ROUTE.findall(block)),
     )

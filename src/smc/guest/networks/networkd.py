@@ -62,14 +62,15 @@ class Networkd:
             static = section in STATIC_SECTIONS or (section == "Network" and key in STATIC_KEYS)
             return "#" if static or (section == "Network" and key == "DHCP") else None
 
-        text = root.read(interface.file) or ""
+        file = _file(root, interface)
+        text = root.read(file) or ""
         if (
             interface.dhcp
             and not {*STATIC_SECTIONS} & sections(text)
             and not values(text, "Network", "Address")
         ):
             return
-        root.write(interface.file, added(edited(text, edit), "Network", "DHCP=yes"), WHY_DHCP)
+        root.write(file, added(edited(text, edit), "Network", "DHCP=yes"), WHY_DHCP)
 
     def free(self, root: Root, interface: Interface) -> None:
         if interface.kind is not Kind.CARD:
@@ -79,13 +80,14 @@ class Networkd:
             bound = section == "Match" and key in HARDWARE_KEYS and (key, value) != ("Driver", DRIVER)
             return "#" if bound or (section, key) == ("Link", "MACAddress") else None
 
-        old = root.read(interface.file) or ""
+        file = _file(root, interface)
+        old = root.read(file) or ""
         text = edited(old, edit)
         if text == old:
             return
         if not any(values(text, "Match", key) for key in ("Name", "Driver", "Type")):
             text = added(text, "Match", f"Driver={DRIVER}")
-        root.write(interface.file, text, WHY_MAC)
+        root.write(file, text, WHY_MAC)
 
     def let_go(self, root: Root, interface: Interface) -> None:
         """networkd waits for no card that is not there, but for what it makes, and for a card added later."""
@@ -104,6 +106,13 @@ class Networkd:
             text = added(text, "Link", NOT_REQUIRED)
         if text != old:
             root.write(interface.file, text, WHY_OTHERS)
+
+
+def _file(root: Root, interface: Interface) -> str:
+    """That of a bare card has a name by which no card is known."""
+    files = root.files(FOLDER, suffix=".network") if interface.bare else []
+    named = (file for file in files if interface.name in values(root.read(file) or "", "Match", "Name"))
+    return next(named, interface.file)
 
 
 def _interface(file: str, text: str, name: str, *, by_hardware: bool) -> Interface:

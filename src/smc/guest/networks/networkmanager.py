@@ -38,6 +38,11 @@ class NetworkManager:
                 return None
             return "method=auto" if key == "method" else "#" if STATIC_KEYS.match(key) else None
 
+        if interface.bare:
+            root.write(
+                f"{FOLDER}/smc-{interface.name}.nmconnection", _made(interface.name), WHY_DHCP, mode=0o600
+            )
+            return
         text = root.read(interface.file) or ""
         new = edited(text, edit)
         if "ipv4" not in sections(text):
@@ -46,6 +51,9 @@ class NetworkManager:
             root.write(interface.file, new, WHY_DHCP)
 
     def free(self, root: Root, interface: Interface) -> None:
+        if interface.bare:
+            return
+
         def edit(section: str, key: str, _value: str) -> str | None:
             return "#" if section in (*ETHERNET, "bridge") and key in HARDWARE_KEYS else None
 
@@ -106,8 +114,13 @@ def _interface(file: str, text: str, texts: list[tuple[str, str]]) -> Interface:
         by_hardware=any(values(text, part, key) for part in ETHERNET for key in HARDWARE_KEYS),
         kind=kind,
         on=on,
+        started=value("connection", "autoconnect").lower() != "false",
         routes=any(section == "ipv4" and ROUTES.match(key) for section, key, _ in assignments(text)),
     )
+
+
+def _made(name: str) -> str:
+    return f"[connection]\nid={name}\ntype=ethernet\ninterface-name={name}\n\n[ipv4]\nmethod=auto\n"
 
 
 def _key(file: str, text: str) -> str:

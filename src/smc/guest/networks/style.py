@@ -27,7 +27,8 @@ class Interface(msgspec.Struct, frozen=True, kw_only=True):
 
     `name` is "" when the file finds it by a pattern or hardware address; `by_hardware` when it is bound to
     the old machine's card; `gateway` when the way to the outside leads through it. `on` has the keys of what
-    it is built on. `routes` when it has routes or rules of its own beside the one to the outside.
+    it is built on. `routes` when it has routes or rules of its own beside the one to the outside. `started`
+    when it comes up by itself. `bare` is a card of which only what stands on it speaks, in `file`.
     """
 
     file: str
@@ -39,6 +40,8 @@ class Interface(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""  # by which others in the configuration speak of it, where that is not its name
     on: tuple[str, ...] = ()
     routes: bool = False
+    started: bool = True
+    bare: bool = False
 
     @property
     def key(self) -> str:
@@ -57,7 +60,10 @@ class Style(Protocol):
         ...
 
     def use_dhcp(self, root: Root, interface: Interface) -> None:
-        """Take its addresses from DHCP; addresses, routes and rules set by hand are commented out."""
+        """Take its addresses from DHCP; addresses, routes and rules set by hand are commented out.
+
+        The configuration of a bare card is made.
+        """
         ...
 
     def free(self, root: Root, interface: Interface) -> None:

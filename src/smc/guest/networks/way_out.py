@@ -7,11 +7,10 @@ first of a bond or a bridge.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from smc.guest.networks.style import Interface, Kind, Style
+from smc.guest.networks.style import Interface, Kind, Style, is_physical
 from smc.guest.root import Root
 
 TAGGED = (Kind.VLAN, Kind.OTHER)
-DEPTH = 8  # a VLAN on a bridge on a bond is three
 
 
 class Found(NamedTuple):
@@ -46,7 +45,7 @@ def find(root: Root, styles: Sequence[Style], *, tags_pass: bool) -> WayOut | No
         return None
     chain = list(_chain(_bundled(chosen, stacks), known))
     tags = [number for number, part in enumerate(chain) if part.interface.kind in TAGGED]
-    bottom = 0 if tags_pass or not tags else tags[-1] + 1
+    bottom = 0 if tags_pass or not tags else min(tags[-1] + 1, len(chain) - 1)
     leader, card = chain[bottom], chain[-1]
     above = tuple(chain[:bottom])
     kept, absent = [], []
@@ -70,8 +69,12 @@ def alone(root: Root, styles: Sequence[Style]) -> list[Interface]:
 
 
 def _chosen(cards: Sequence[Found], stacks: Sequence[Found]) -> Found | None:
-    """A gateway that is named says more than one that DHCP may give; a part of something says nothing."""
+    """A gateway that is named says more than one that DHCP may give; a part of something says nothing.
+
+    What does not come up by itself is taken only where nothing does.
+    """
     every = [*cards, *stacks]
+    started = [found for found in every if found.interface.started]
     parts = {key for found in stacks if found.interface.kind is Kind.BUNDLE for key in found.interface.on}
     wishes: tuple[Callable[[Found], bool], ...] = (
         lambda found: found.interface.gateway and not found.interface.dhcp,
@@ -79,41 +82,55 @@ def _chosen(cards: Sequence[Found], stacks: Sequence[Found]) -> Found | None:
         lambda found: found.interface.kind is Kind.CARD and found.interface.key not in parts,
         lambda found: found.interface.kind is Kind.BUNDLE,
     )
-    return next((found for wish in wishes for found in every if wish(found)), None)
+    likely = (found for among in (started, every) for wish in wishes for found in among if wish(found))
+    return next(likely, None)
 
 
 def _bundled(found: Found, stacks: Sequence[Found]) -> Found:
     """Up to the bond or bridge of which it is a part: a part has no address of its own."""
-    for _ in range(DEPTH):
-        above = [
-            stack
-            for stack in stacks
-            if stack.interface.kind is Kind.BUNDLE and found.interface.key in stack.interface.on
-        ]
-        if not above:
+    bundles = [stack for stack in stacks if stack.interface.kind is Kind.BUNDLE]
+    seen = {found.interface.key}
+    while above := [stack for stack in bundles if found.interface.key in stack.interface.on]:
+        if above[0].interface.key in seen:
             break
         found = above[0]
+        seen.add(found.interface.key)
     return found
 
 
 def _chain(found: Found, known: Mapping[str, Found]) -> Iterator[Found]:
-    """Itself and what it stands on, each time the first part, down to a card."""
-    for _ in range(DEPTH):
+    """Itself and what it stands on, each time the first part with a card that is one, down to a card."""
+    seen: set[str] = set()
+    while True:
         yield found
-        if not found.interface.on:
+        seen.add(found.interface.key)
+        parts = [_part(found, key, known) for key in found.interface.on if key not in seen]
+        if not parts:
             return
-        found = _part(found, found.interface.on[0], known)
+        found = next((part for part in parts if any(map(_is_card, _cards(part, known)))), parts[0])
 
 
-def _cards(found: Found, known: Mapping[str, Found], depth: int = DEPTH) -> list[Found]:
+def _is_card(found: Found) -> bool:
+    """A bridge may have taps of virtual machines in it too."""
+    return not found.interface.bare or is_physical(found.interface.name)
+
+
+def _cards(found: Found, known: Mapping[str, Found]) -> list[Found]:
     """All cards below it; itself when it is one."""
-    if found.interface.kind is Kind.CARD:
-        return [found]
-    parts = [_part(found, key, known) for key in found.interface.on] if depth else []
-    return [card for part in parts for card in _cards(part, known, depth - 1)]
+    cards, waiting = [], [found]
+    seen: set[str] = set()
+    while waiting:
+        here = waiting.pop(0)
+        if here.interface.key in seen:
+            continue
+        seen.add(here.interface.key)
+        if here.interface.kind is Kind.CARD:
+            cards.append(here)
+        waiting = [*(_part(here, key, known) for key in here.interface.on if key not in seen), *waiting]
+    return cards
 
 
 def _part(above: Found, key: str, known: Mapping[str, Found]) -> Found:
     """What nothing else in the configuration speaks of is a card."""
-    bare = Interface(file=above.interface.file, name=key, dhcp=False, gateway=False)
+    bare = Interface(file=above.interface.file, name=key, dhcp=False, gateway=False, bare=True)
     return known.get(key, Found(above.style, bare))
