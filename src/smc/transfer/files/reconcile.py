@@ -149,6 +149,7 @@ class Reconciler:
             try:
                 handle = self.folders.open(path)
             except FileNotFoundError:  # its parent vanished at the source and was listed without it
+                self._index.forget(path)
                 continue
             if path in self._unlocked:  # only for this pass
                 write_flags(handle, self._unlocked[path])
