@@ -16,7 +16,7 @@ from smc.transfer.files.folders import join
 from smc.transfer.files.incoming import Incoming
 from smc.transfer.files.place import change
 from smc.transfer.ledger import Item, Ledger, Result
-from smc.transfer.memory import Memory
+from smc.transfer.memory import Memory, state_of
 from smc.transfer.pipeline import TICK_SECONDS
 from smc.transfer.tally import Tally
 from smc.transfer.target import TargetTree
@@ -28,7 +28,7 @@ MOST_LISTINGS = 128  # whose contents are on their way; more wait at the door, w
 
 class News(NamedTuple):
     """What a listing did not tell: `unsettled` must be looked at again, `newer` are as they were when they
-    were read."""
+    were read, if that is another state and not only attributes that were not listed."""
 
     unsettled: set[int]
     newer: dict[int, m.Entry]
@@ -290,7 +290,7 @@ class Contents:
         for sent, _, entry, _ in arrived:
             if not sent.settled:
                 expected.news.unsettled.add(sent.index)
-            if sent.entry is not None:
+            if sent.entry is not None and state_of(entry) != state_of(expected.items[sent.index][2]):
                 expected.news.newer[sent.index] = entry
         self._resolve(expected, [(sent.index, (sent.size, sent.hash)) for sent, _, _, _ in arrived])
 

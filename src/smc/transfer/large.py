@@ -216,21 +216,28 @@ class LargeJob:
     def _describe(self, desk: Desk, after: os.stat_result, size: int, content: bytes) -> m.Sent:
         """What is told of a content: `settled` when it held still, its entry if not as it was listed."""
         settled = self._held_still(after) and not self._fresh
-        entry: m.Entry | None = entry_of(self._handle, self._entry.name, after)
-        assert entry is not None
-        entry = msgspec.structs.replace(entry, size=size)
-        if _told(entry) == _told(self._entry):
-            entry = None
         troubles = desk.troubles()
+        try:
+            entry = self._newer(after, size)
+        except OSError as e:  # its content is whole all the same, but the next pass looks at it again
+            if self._is_as_listed(after, size):
+                troubles.cannot_read(self._ledger.tree, self._path, e)
+                return m.Sent(self._index, size, content, settled=False)
+            raise
         troubles.was_read(self._ledger.tree, self._path, after.st_ctime_ns)
         if not settled:
             troubles.unsettled_at(self._ledger.tree, self._path)
         return m.Sent(self._index, size, content, settled, entry)
 
+    def _newer(self, after: os.stat_result, size: int) -> m.Entry | None:
+        """None when it is as it was listed, which may have been without flags and attributes."""
+        now = msgspec.structs.replace(entry_of(self._handle, self._entry.name, after), size=size)
+        listed = self._entry.flags, self._entry.xattrs
+        return None if self._is_as_listed(after, size) and (now.flags, now.xattrs) == listed else now
 
-def _told(entry: m.Entry) -> tuple[object, ...]:
-    """What a listing tells of a file; it may leave out flags and attributes."""
-    return entry.size, entry.mtime_ns, entry.changed_ns, entry.inode, entry.flags, entry.xattrs
+    def _is_as_listed(self, after: os.stat_result, size: int) -> bool:
+        listed = self._entry.size, self._entry.mtime_ns, self._entry.changed_ns, self._entry.inode
+        return listed == (size, *_state(after)[1:], after.st_ino)
 
 
 def _state(state: os.stat_result) -> tuple[int, int, int]:

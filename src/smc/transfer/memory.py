@@ -74,12 +74,12 @@ class Memory:
     def keep_half(self, tree: str, path: bytes, entry: Entry, incoming: Incoming) -> None:
         """What came of a file before the connection was cut."""
         self._drop(self._halves.pop((tree, path), None))
-        self._halves[tree, path] = _Half(_state(entry), incoming)
+        self._halves[tree, path] = _Half(state_of(entry), incoming)
 
     def take_half(self, tree: str, path: bytes, entry: Entry) -> Incoming | None:
         """What came of the source's file in this state."""
         half = self._halves.pop((tree, path), None)
-        if half is not None and half.state == _state(entry):
+        if half is not None and half.state == state_of(entry):
             return half.incoming
         self._drop(half)
         return None
@@ -127,5 +127,5 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def _state(entry: Entry) -> State:
+def state_of(entry: Entry) -> State:
     return entry.size, entry.mtime_ns, entry.changed_ns, entry.inode

@@ -1,17 +1,22 @@
 """Attributes that a listing leaves out come with the contents, in whatever way these come."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.transfer.faults import failing
 from tests.unit.transfer.two_folders import TwoFolders
 
-from smc.transfer import native
+from smc.transfer import large, native
+from smc.transfer.contents import Contents, News
 from smc.transfer.large import RUN
+from smc.transfer.ledger import Ledger
 from smc.transfer.memory import Memory
+from smc.transfer.sender import Sent
 from smc.transfer.small import SMALL
-from smc.wire.messages import PIECE
+from smc.wire.messages import PIECE, Entry
 
 SIZES = {"empty": 0, "small": 100, "large": SMALL + 1, "runs": (RUN + 1) * PIECE}
 NAME = "user.origin"
@@ -70,3 +75,34 @@ def test_in_a_folder_that_has_some_files_are_listed_with_theirs(
     assert ends.copy().is_right
     assert asked[0] is not labelled
     assert attributes(ends.target) == {"small": b"value"}
+
+
+def test_contents_come_without_attributes_that_cannot_be_read(
+    ends: TwoFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def entry_of(*_: object) -> Entry:
+        raise failing(errno.EIO)
+
+    monkeypatch.setattr(large, "entry_of", entry_of)
+    outcome = ends.copy()
+    assert outcome.is_right and isinstance(outcome.sent, Sent)
+    assert {Path(file.path).name for file in outcome.sent.unreadable} == {"large", "runs"}
+    assert {path.name: path.stat().st_size for path in ends.target.iterdir()} == SIZES
+
+
+def test_attributes_alone_do_not_make_a_file_another_than_was_listed(
+    ends: TwoFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept of it waits for the whole listing: attributes can be 64 KiB each."""
+    for name in SIZES:
+        os.setxattr(ends.source / name, NAME, b"value")
+    found: list[News] = []
+    real = Contents.news
+
+    def news(contents: Contents, ledger: Ledger) -> News:
+        found.append(real(contents, ledger))
+        return found[-1]
+
+    monkeypatch.setattr(Contents, "news", news)
+    assert ends.copy().is_right
+    assert [entry for _, newer in found for entry in newer.values()] == []
