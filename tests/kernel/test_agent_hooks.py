@@ -11,16 +11,19 @@ import msgspec
 import pytest
 from tests.kernel.copying import Ends, differences, ext4, tool
 from tests.kernel.scripts import Scripts
+from tests.unit.agent.fake_center import serving
 from tests.unit.agent.test_agent_worker import FINISHED, JOB, playing
 
-from smc.agent import frozen, hooks
-from smc.agent.home import Home
+from smc.agent import frozen, hooks, service
+from smc.agent.home import Credentials, Home
 from smc.agent.hooks import COPIED, FAILED, Stage, settle
 from smc.agent.talk import Said, Told
 from smc.agent.worker import Worker
+from smc.base import log as logs
 from smc.base.errors import UserError
 from smc.model.codec import decode, encode
 from smc.wire.orders import Event
+from smc.wire.trust import Key
 
 pytestmark = pytest.mark.kernel
 
@@ -136,6 +139,30 @@ def test_a_later_agent_gives_scripts_the_time_that_the_owner_gave_them(scripts: 
     began = time.monotonic()
     settle(scripts.home)
     assert time.monotonic() - began < 20
+
+
+def test_the_center_hears_of_an_agent_that_still_starts_what_was_stopped(
+    scripts: Scripts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "set_up", lambda **_: None)
+    scripts.add("after", "10-takes-long", f"until [ -e {tmp_path}/go ]; do sleep 0.1; done")
+    scripts.home.quiet.write_bytes(encode("j-1.1"))
+    stop = threading.Event()
+    with serving(tmp_path) as center:
+        own = Credentials(url=center.url, ca=center.authority.pem, source_id="s-1", credential="secret")
+        scripts.home.keep(own, Key.generate())
+        agent = threading.Thread(target=service.serve, args=(scripts.home, stop))
+        agent.start()
+        try:
+            center.wait(lambda: bool(center.beats))
+            assert not center.asked, "it takes no order meanwhile"
+            (tmp_path / "go").touch()
+            center.wait(lambda: bool(center.asked))
+        finally:
+            (tmp_path / "go").touch()
+            stop.set()
+            agent.join(20)
+    assert scripts.ran == [f"after 10-takes-long j-1.1 {FAILED}"]
 
 
 def test_a_process_that_dies_while_all_is_quiet_leaves_nothing_stopped(scripts: Scripts) -> None:

@@ -40,7 +40,6 @@ def serve(home: Home, stop: threading.Event) -> None:
         def control() -> Control:  # one a thread
             return Control(credentials.url, credentials.ca, credentials.credential, proxy=settings.proxy)
 
-        hooks.settle(home)
         reporter = Reporter(control(), stop)
         diagnosis = Diagnosis(home, control, reporter.tell)
 
@@ -59,7 +58,12 @@ def serve(home: Home, stop: threading.Event) -> None:
             source_id=credentials.source_id,
             holding=lambda: orders.holding,
         ).start()
-        following = threading.Thread(target=orders.follow_until_stopped, name="orders")
+
+        def follow() -> None:
+            hooks.settle(home)  # minutes, it may be: the heart beats meanwhile
+            orders.follow_until_stopped()
+
+        following = threading.Thread(target=follow, name="orders")
         following.start()
         while following.is_alive() and not stop.wait(TICK_SECONDS):
             pass  # an orders thread that died takes the agent with it: it is started again
