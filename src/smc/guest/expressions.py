@@ -2,15 +2,17 @@
 
 The lists of contexts come from the copy, which may be hostile, and an engine that goes back and forth, as
 Python's, may take for ever for one line. Here an expression becomes an automaton that reads a path once
-(Thompson 1968), and every step is counted. Known is what policies use of PCRE: characters, classes, groups,
-., |, * + ? {m,n}.
+(Thompson 1968), and every step is counted, also those of reading it. Known is what policies use of PCRE, with
+the options of libselinux: characters, classes, groups, ., |, * + ? {m,n}.
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 LONGEST = 1000  # instructions of one expression; policies have up to 200
 DEEPEST = 20
+COPIED_AT_ONCE = 64  # instructions that cost a step when an expression is read
 COUNT = re.compile(r"\{(\d{1,3})(,?)(\d{0,3})\}")
 LITERAL = re.compile(r"(?:[^][.^$*+?{}()|\\]|\\[^A-Za-z0-9])*")
 KINDS = {
@@ -46,7 +48,7 @@ class Split(NamedTuple):
 
 
 Program = list[Characters | Split]
-ANY = Characters(frozenset("\n"), others=True)
+ANY = Characters(frozenset(), others=True)  # PCRE2_DOTALL
 
 
 class Matcher:
@@ -63,8 +65,7 @@ class Matcher:
             return False
         program = self._programs.get(expression)
         if program is None:
-            self._spend(LONGEST if "{" in expression else len(expression))  # what reading it may take
-            program = self._programs[expression] = read(expression)
+            program = self._programs[expression] = read(expression, self._spend)
         places = self._reach(program, {0})
         for char in text:
             passed = {at + 1 for at in places if _passes(program, at, char)}
@@ -109,9 +110,9 @@ def _passes(program: Program, at: int, char: str) -> bool:
     return isinstance(step, Characters) and step.has(char)
 
 
-def read(expression: str) -> Program:
+def read(expression: str, spend: Callable[[int], None]) -> Program:
     """Raises `Unknown`."""
-    reader = _Reader(expression.removeprefix("^"))
+    reader = _Reader(expression.removeprefix("^"), spend)
     program = reader.alternatives(0)
     if not reader.at_end:
         raise Unknown(f"at {reader.rest[:10]!r}")
@@ -121,8 +122,9 @@ def read(expression: str) -> Program:
 class _Reader:
     """Each part of an expression as a program that goes on behind its end."""
 
-    def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
+    def __init__(self, text: str, spend: Callable[[int], None]) -> None:
+        self._text, self._at, self._spend = text, 0, spend
+        self._end = len(text)
 
     @property
     def rest(self) -> str:
@@ -130,7 +132,7 @@ class _Reader:
 
     @property
     def at_end(self) -> bool:
-        return self._at == len(self._text) or self._text[self._at :] == "$"
+        return self._at == self._end or (self._at == self._end - 1 and self._text[self._at] == "$")
 
     def alternatives(self, depth: int) -> Program:
         if depth > DEEPEST:
@@ -139,13 +141,13 @@ class _Reader:
         while self._take("|"):
             other = self._sequence(depth)
             jump = Split(len(other) + 1, len(other) + 1)
-            program = _short([Split(1, len(program) + 2), *program, jump, *other])
+            program = self._short([Split(1, len(program) + 2), *program, jump, *other])
         return program
 
     def _sequence(self, depth: int) -> Program:
         program: Program = []
         while not self.at_end and self._text[self._at] not in "|)":
-            program = _short([*program, *self._repeated(self._one(depth))])
+            program = self._short([*program, *self._repeated(self._one(depth))])
         return program
 
     def _one(self, depth: int) -> Program:
@@ -184,12 +186,14 @@ class _Reader:
         if self._text[self._at : self._at + 1] in ("*", "+", "{"):
             raise Unknown("a repetition of a repetition")
         self._take("?")  # the shortest first: what fits is the same
-        program = _short(one * min(least, LONGEST))
+        if least * len(one) > LONGEST:
+            raise Unknown("too long")
+        program = self._short(one * least)
         if most < 0:
-            return _short([*program, Split(1, len(one) + 2), *one, Split(-len(one) - 1, -len(one) - 1)])
+            return self._short([*program, Split(1, len(one) + 2), *one, Split(-len(one) - 1, -len(one) - 1)])
         optional: Program = []
         for _ in range(most - least):
-            optional = _short([Split(1, len(one) + len(optional) + 1), *one, *optional])
+            optional = self._short([Split(1, len(one) + len(optional) + 1), *one, *optional])
         return [*program, *optional]
 
     def _counts(self) -> tuple[int, int]:
@@ -245,8 +249,9 @@ class _Reader:
         return Characters(frozenset(char))
 
     def _next(self) -> str:
-        if self._at == len(self._text):
+        if self._at == self._end:
             raise Unknown("it ends too early")
+        self._spend(1)
         self._at += 1
         return self._text[self._at - 1]
 
@@ -255,8 +260,9 @@ class _Reader:
         self._at += there
         return there
 
-
-def _short(program: Program) -> Program:
-    if len(program) > LONGEST:
-        raise Unknown("too long")
-    return program
+    def _short(self, program: Program) -> Program:
+        """Also counts what it took to put it together."""
+        self._spend(1 + len(program) // COPIED_AT_ONCE)
+        if len(program) > LONGEST:
+            raise Unknown("too long")
+        return program

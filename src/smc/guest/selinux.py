@@ -2,7 +2,8 @@
 
 Files that are edited keep their labels (root.py). What the guest's own programs make, and new files, would
 have none, because the intermediate instance runs without SELinux. The policy's own list of contexts is read
-(file_contexts(5)): of several lines that fit a path the last counts, and lists beside it name folders that
+(file_contexts(5)): of several lines that fit a path the last counts, but a path by itself more than an
+expression (libselinux sorts them so when it loads them), and lists beside it name folders that
 are labelled as others are (Debian has /lib as /usr/lib, /etc/systemd/system as /usr/lib/systemd/system).
 Only where that cannot be done the copy labels itself at its first start, which takes minutes to hours.
 """
@@ -12,7 +13,7 @@ import stat
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from smc.guest.expressions import Exhausted, Matcher, Unknown
+from smc.guest.expressions import LITERAL, Exhausted, Matcher, Unknown
 from smc.guest.root import Root
 from smc.guest.settings import parse
 from smc.model.report import Check, Level
@@ -21,7 +22,10 @@ ITEM = "GUESTOS.Selinux"
 SETTINGS = "/etc/selinux/config"
 AUTORELABEL = "/.autorelabel"
 LABELLED = ("/etc/passwd", "/etc/shadow", "/usr/bin/bash", "/usr/lib/systemd/systemd")
-KINDS = {"--": stat.S_ISREG, "-d": stat.S_ISDIR, "-l": stat.S_ISLNK}
+KINDS = {
+    "--": stat.S_ISREG, "-d": stat.S_ISDIR, "-l": stat.S_ISLNK, "-b": stat.S_ISBLK, "-c": stat.S_ISCHR,
+    "-p": stat.S_ISFIFO, "-s": stat.S_ISSOCK,
+}  # fmt: skip
 LISTS = ("file_contexts", "file_contexts.homedirs", "file_contexts.local")
 LIKENED = ("file_contexts.subs", "file_contexts.subs_dist")  # in the order in which libselinux asks them
 LINE = re.compile(r"^(?P<path>\S+)\s+(?:(?P<kind>-[-dlbcps])\s+)?(?P<label>\S+)\s*$")
@@ -80,19 +84,24 @@ class Rule(NamedTuple):
 def label_of(rules: Sequence[Rule], path: str, file_mode: int, matcher: Matcher) -> str:
     """ "" where the policy has none. Raises `Exhausted`."""
     for rule in reversed(rules):
-        if rule.kind and not KINDS.get(rule.kind, stat.S_ISFIFO)(file_mode):
+        if rule.kind and not KINDS[rule.kind](file_mode):
             continue
         try:
             if matcher.fits(rule.expression, path):
                 return rule.label
         except Unknown:
-            continue  # one expression that is not read here costs one path its label
+            return ""  # it may fit: what stands before it would be a wrong label
     return ""
 
 
 def rules_of(text: str) -> list[Rule]:
     matches = (LINE.match(line) for line in text.splitlines() if not line.startswith("#"))
     return [Rule(match["path"], match["kind"] or "", match["label"]) for match in matches if match]
+
+
+def in_order(rules: Iterable[Rule]) -> list[Rule]:
+    """As libselinux asks them, the last first."""
+    return sorted(rules, key=lambda rule: LITERAL.fullmatch(rule.expression) is not None)
 
 
 Likened = list[tuple[str, str]]
@@ -117,7 +126,7 @@ class _Policy:
     """That of the copy, which may be hostile: it has so much of the conversion's time and no more."""
 
     def __init__(self, root: Root) -> None:
-        self._rules = [rule for text in _lists(root, LISTS) for rule in rules_of(text)]
+        self._rules = in_order(rule for text in _lists(root, LISTS) for rule in rules_of(text))
         self._likened = [likened_of(text) for text in _lists(root, LIKENED)]
         self._matcher = Matcher(STEPS)
 

@@ -109,3 +109,17 @@ def test_steps_end() -> None:
     with pytest.raises(Exhausted):
         for number in range(10_000):
             matcher.fits(f"(.*)*{number}", "a" * 50)
+
+
+@pytest.mark.parametrize(
+    "expression", ["(a{0,400}){0}" * 5000, "()" * 100_000, "a{0}" * 50_000, "(" + "a" * 900 + "){0}" * 100]
+)
+def test_reading_an_expression_is_counted_too(expression: str) -> None:
+    began = time.process_time()
+    with pytest.raises((Exhausted, Unknown)):
+        Matcher(10_000).fits(f"|{expression}", "aaa")
+    assert time.process_time() - began < 2
+
+
+def test_a_dot_is_any_character_as_selinux_has_it() -> None:
+    assert Matcher(1000).fits("/a.*", "/a\nb")

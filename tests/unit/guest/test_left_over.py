@@ -18,7 +18,7 @@ CONTEXTS = """/.*\tsystem_u:object_r:default_t:s0
 /etc/systemd/network(/.*)?\tsystem_u:object_r:net_conf_t:s0
 /boot/.*\t--\tsystem_u:object_r:boot_t:s0
 /proc\t-d\t<<none>>
-(broken\tsystem_u:object_r:x_t:s0
+/srv/(broken\tsystem_u:object_r:x_t:s0
 """
 
 
@@ -140,6 +140,19 @@ def test_a_folder_that_the_policy_likens_to_another_has_that_one_s_labels(path: 
     own = selinux.likened_of("/opt/of /usr/share\n")
     dist = selinux.likened_of("# /etc /usr\n\n/lib /usr/lib\n/etc/systemd/system /usr/lib/systemd/system\n")
     assert selinux.liken([own, dist], path) == other
+
+
+def test_a_path_by_itself_counts_more_than_an_expression_behind_it() -> None:
+    text = "/etc/shadow -- of_shadow\n/etc/.* -- of_etc\n/dev/.* -c of_devices\n"
+    rules = selinux.in_order(selinux.rules_of(text))
+    assert selinux.label_of(rules, "/etc/shadow", stat.S_IFREG, Matcher(10_000)) == "of_shadow"
+    assert selinux.label_of(rules, "/dev/fifo", stat.S_IFIFO, Matcher(10_000)) == ""
+
+
+def test_where_an_expression_is_not_read_no_other_one_is_taken_for_it() -> None:
+    rules = selinux.rules_of("/.* default\n/etc/[[:alpha:]]+ of_etc\n")
+    assert selinux.label_of(rules, "/etc/x", stat.S_IFREG, Matcher(10_000)) == ""
+    assert selinux.label_of(rules, "/usr/x", stat.S_IFREG, Matcher(10_000)) == "default"
 
 
 def test_a_policy_without_a_label_for_a_new_file_makes_the_copy_label_itself(tmp_path: Path) -> None:
