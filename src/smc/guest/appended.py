@@ -8,6 +8,7 @@ asks for.
 
 from collections.abc import Iterator, Sequence
 
+from smc.base.errors import Broken
 from smc.guest import cpio
 from smc.guest.drivers import module_name
 from smc.guest.root import Root
@@ -31,23 +32,32 @@ def append(root: Root, image: str, version: str, modules: str, drivers: Sequence
     found = root.stat(image)
     if found is None or found.st_size > LARGEST:
         return "it is too large to be changed"
-    with root.open(image) as file:
-        try:
-            names = [name.removeprefix("./") for name in cpio.names(file)]
-        except cpio.UnknownPacking as e:
-            return f"nothing can be put behind what {e.packing} packed"
-        file.seek(0)
-        old = file.read()
-    last = {name.rsplit("/", 1)[-1] for name in names}
-    if not all(last & loader for loader in LOADERS):
+    try:
+        new = _with_drivers(root, image, version, modules, drivers)
+    except cpio.UnknownPacking as e:
+        return f"nothing can be put behind what {e.packing} packed"
+    except Broken as e:
+        return e.message
+    if not new:
         return "it has no udev, which would load what is put behind it"
-    files = dict(_files(root, version, modules, drivers, names))
-    new = old + bytes(-len(old) % ALIGNED) + archive(files, {*names})
     folder = image.rsplit("/", 1)[0]
     if root.free(folder) < len(new):
         return f"{folder} has {root.free(folder) >> 20} MiB left"
     root.write_bytes(image, new, why)
     return ""
+
+
+def _with_drivers(root: Root, image: str, version: str, modules: str, drivers: Sequence[str]) -> bytes:
+    """The new image, b"" without udev in it. Raises `Broken` for what cannot be read."""
+    with root.open(image) as file:
+        names = [name.removeprefix("./") for name in cpio.names(file)]
+        file.seek(0)
+        old = file.read()
+    last = {name.rsplit("/", 1)[-1] for name in names}
+    if not all(last & loader for loader in LOADERS):
+        return b""
+    files = dict(_files(root, version, modules, drivers, names))
+    return old + bytes(-len(old) % ALIGNED) + archive(files, {*names})
 
 
 def archive(files: dict[str, bytes], there: set[str]) -> bytes:

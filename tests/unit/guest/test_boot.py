@@ -82,6 +82,27 @@ def test_an_initramfs_without_udev_gets_nothing_put_behind_it(tmp_path: Path) ->
     assert (guest.root / IMAGE).read_bytes() == before
 
 
+def test_a_damaged_initramfs_that_cannot_be_made_anew_is_critical(tmp_path: Path) -> None:
+    guest = FakeGuest(tmp_path)
+    (guest.root / "usr/sbin/update-initramfs").unlink()
+    guest.write_bytes(IMAGE, initramfs("ext4", more=UDEV)[:-100])
+    (check,) = checks(guest, "Virtio")
+    assert check.level is Level.CRITICAL
+    assert "ends in the middle" in check.finding
+
+
+def test_a_module_too_large_to_be_put_behind_an_initramfs_is_told(tmp_path: Path) -> None:
+    guest = FakeGuest(tmp_path)
+    (guest.root / "usr/sbin/update-initramfs").unlink()
+    guest.write_bytes(IMAGE, initramfs("ext4", "jbd2", "mbcache", more=UDEV))
+    lines = guest.read(f"/usr/lib/modules/{KERNEL}/modules.dep").splitlines()
+    path = next(line.partition(":")[0] for line in lines if "virtio_blk.ko:" in line)
+    guest.write_bytes(f"/usr/lib/modules/{KERNEL}/{path}", bytes(9 << 20))
+    (check,) = checks(guest, "Virtio")
+    assert check.level is Level.CRITICAL
+    assert "too large" in check.finding
+
+
 def test_a_kernel_without_virtio_is_critical_with_a_cure(tmp_path: Path) -> None:
     guest = FakeGuest(tmp_path)
     guest.write("/usr/lib/modules/6.1.0-9-amd64/modules.dep", "kernel/fs/ext4/ext4.ko:\n")
