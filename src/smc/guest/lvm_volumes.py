@@ -81,6 +81,8 @@ def volumes_of(disk: BinaryIO, members: Sequence[Span]) -> list[Logical]:
     volumes = [volume for _, name, group in groups.values() for volume in _volumes(name, group, starts, end)]
     if len(volumes) > MOST_VOLUMES:
         raise Damaged(f"{len(volumes)} logical volumes")
+    if sum(span.size for volume in volumes for span in volume.spans) > end:
+        raise Damaged("the logical volumes together go beyond the disk")
     return volumes
 
 
@@ -166,7 +168,7 @@ def _volumes(group_name: str, group: Section, starts: Mapping[str, int], end: in
         if "VISIBLE" not in list_of(volume, "status") or not NAME.fullmatch(name):
             continue
         spans, why = _spans(volume, firsts, extent)
-        if sum(span.size for span in spans) > end or any(span.start + span.size > end for span in spans):
+        if any(span.start + span.size > end for span in spans):
             raise Damaged(f"{group_name}/{name} lies beyond the disk")
         yield Logical(group_name, name, spans, why)
 

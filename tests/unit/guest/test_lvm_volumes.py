@@ -92,3 +92,10 @@ def test_no_more_volumes_than_a_system_has_are_believed() -> None:
     text = group("".join(volume(f"v{n}", linear(0, 1)) for n in range(300)))
     with pytest.raises(Damaged, match="300 logical volumes"):
         found(member(text, area=1 << 16))
+
+
+def test_volumes_that_share_their_extents_are_not_believed() -> None:
+    """Each is put together in a file: the disk of who looks would be filled."""
+    same = "".join(volume(f"v{number}", linear(0, 8), linear(1, 7)) for number in range(20))
+    with pytest.raises(Damaged, match="together"):
+        found(member(group(same)))
