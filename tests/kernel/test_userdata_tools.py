@@ -13,6 +13,9 @@ pytestmark = pytest.mark.kernel
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
 
 
+LOCKED = "-o DPkg::Lock::Timeout=240"  # a first boot has other programs that install
+
+
 def brought(folder: Path, *tools: Tool, works: bool = True) -> tuple[str, list[str]]:
     """What it prints, and how apt-get was called."""
     script = user_data(host="h", port=1, fingerprint="f", agent_sha256="s", ticket=Secret("t"), tools=tools)
@@ -37,8 +40,8 @@ def test_what_is_not_there_is_installed_after_one_look_for_what_there_is(tmp_pat
     printed, calls = brought(tmp_path, Tool("lvm-of-nobody", LVM.package), Tool("cat", "c"), Tool("no", "n"))
     assert calls == [
         "-q update",
-        f"-q -y --no-install-recommends install {LVM.package}",
-        "-q -y --no-install-recommends install n",
+        f"-q -y {LOCKED} --no-install-recommends install {LVM.package}",
+        f"-q -y {LOCKED} --no-install-recommends install n",
     ]
     assert printed.endswith("done\n")
 

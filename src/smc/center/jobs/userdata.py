@@ -72,7 +72,8 @@ bring() {  # PROGRAM PACKAGE: nothing where the image has it
     echo "smc: this image has no $1: installing $2"
     [ -n "${looked:-}" ] || timeout 300 apt-get -q update || true
     looked=yes
-    DEBIAN_FRONTEND=noninteractive timeout 300 apt-get -q -y --no-install-recommends install "$2" ||
+    DEBIAN_FRONTEND=noninteractive timeout 300 \
+        apt-get -q -y -o DPkg::Lock::Timeout=240 --no-install-recommends install "$2" ||
         echo "smc: $2 could not be installed" >&2
 }
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
