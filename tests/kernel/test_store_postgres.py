@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 from tests.conformance import test_smc_sdk_complete as complete
@@ -175,6 +175,21 @@ def test_a_center_takes_its_lock_again_when_the_connection_broke_and_ends_when_a
         one.look(lambda: lost.append(True))
     assert lost == [True]
     one.close()
+
+
+def test_the_server_notices_soon_that_the_machine_of_a_center_is_gone(server: Postgres) -> None:
+    said: list[str] = []
+
+    def hear(_connection: object, _cursor: object, statement: str, *_others: object) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        SoleUse(server.fresh()).close()
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)
+    names = ("idle = 10", "interval = 5", "count = 3")
+    assert [f"SET tcp_keepalives_{name}" for name in names] == [each for each in said if "SET tcp" in each]
 
 
 def say(url: str, statement: str) -> None:

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine, create_engine, func, select
+from sqlalchemy import Connection, Engine, create_engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -18,7 +18,11 @@ CENTER = 0x736D6363  # "smcc": the advisory lock
 PATIENCE_SECONDS = 10.0  # the server may still be ending the session of a center that was killed just now
 PAUSE_SECONDS = 0.2
 LOOK_SECONDS = 5.0  # how late it is noticed that the connection, and the lock with it, is gone
-KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 10}
+KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+TIMEOUTS = {
+    "tcp_user_timeout": 25_000,
+    "connect_timeout": 10,
+}  # ms for what is sent and not answered; seconds
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +36,7 @@ class SoleUse:
         self._engine: Engine | None = None
         if url.startswith("postgresql"):
             self._engine = create_engine(
-                url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=KEEPALIVE
+                url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=KEEPALIVE | TIMEOUTS
             )
         self._connection = self._take()
 
@@ -72,6 +76,8 @@ class SoleUse:
             return None
         end = time.monotonic() + PATIENCE_SECONDS
         connection = self._engine.connect()
+        for name, value in KEEPALIVE.items():  # else the server misses a machine that is gone after two hours
+            connection.execute(text(f"SET tcp_{name} = {value}"))
         while not connection.execute(select(func.pg_try_advisory_lock(CENTER))).scalar():
             if time.monotonic() > end:
                 place = self._engine.url.render_as_string(hide_password=True)
@@ -80,7 +86,7 @@ class SoleUse:
                     f"another center uses the database {place}",
                     code="Center.InUse",
                     hint="Use that one, or end it first: one center at a time works on a database. When its "
-                    "machine is gone, the server lets go of it once it notices.",
+                    "machine is gone, the server lets go of it within half a minute.",
                 )
             time.sleep(PAUSE_SECONDS)
         return connection
