@@ -123,16 +123,13 @@ class Hooks:
     def quiet(self) -> Failure | None:
         """Run the scripts of before/; after a failure those of after/ have run too."""
         try:
-            self._settings = self._home.settings()
-            found = scripts(self._home, Stage.BEFORE)
-            scripts(self._home, Stage.AFTER)  # nothing is stopped that these could not start again
-            self._note_down()
-            self._since = time.monotonic()
-            for script in found:
-                self._call(script, Stage.BEFORE, "")
+            self._stop_what_writes()
         except SmcError as e:
             self.resume(FAILED)
             return Failure.of(e)
+        except OSError as e:  # the run must hear of it: who waits for the answer waits without a limit
+            self.resume(FAILED)
+            return Failure.of(UserError(f"the scripts of before/ could not be run: {e}", code="Hooks.Failed"))
         return None
 
     def resume(self, result: str) -> None:
@@ -140,7 +137,7 @@ class Hooks:
         if self._since is None and not self._home.quiet.exists():
             return
         since, self._since = self._since, None
-        with suppress(UserError):  # as the owner's mistake in it lets them be
+        with suppress(UserError, OSError):  # as the owner's mistake in it lets them be
             self._settings = self._home.settings()
         failed = result == FAILED
         with frozen.opened(frozen.local_filesystems()) as every:
@@ -170,6 +167,15 @@ class Hooks:
             " quiet_seconds in user_config.json on the source.",
         )
 
+    def _stop_what_writes(self) -> None:
+        self._settings = self._home.settings()
+        found = scripts(self._home, Stage.BEFORE)
+        scripts(self._home, Stage.AFTER)  # nothing is stopped that these could not start again
+        self._note_down()
+        self._since = time.monotonic()
+        for script in found:
+            self._call(script, Stage.BEFORE, "")
+
     def _after(self) -> list[Path]:
         try:
             return scripts(self._home, Stage.AFTER)
@@ -182,7 +188,7 @@ class Hooks:
             write_atomic(self._home.quiet, encode(self._run), mode=0o600)
 
     def _call(self, script: Path, stage: Stage, result: str) -> None:
-        """Raises `UserError` (`Hooks.Failed`, `Hooks.FrozenAgent`)."""
+        """Raises `UserError` (`Hooks.Failed`, `Hooks.FrozenAgent`), OSError."""
         name = f"{stage.value}/{script.name}"
         told = {"SMC_STAGE": stage.value, "SMC_RUN": self._run, "SMC_RESULT": result}
         path = self._home.logs / "hooks.log"

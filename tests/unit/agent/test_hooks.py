@@ -68,6 +68,15 @@ def test_one_that_starts_again_is_refused_before_anything_is_stopped(home: Home)
     assert not home.quiet.exists()
 
 
+def test_a_disk_that_cannot_be_read_ends_the_run_with_a_word(home: Home) -> None:
+    add(home, "before", "10-stop")
+    (home.root / "user_config.json").unlink()
+    (home.root / "user_config.json").mkdir()
+    failure = Hooks(home, "j-1.1", threading.Event(), lambda sentence, code: None).quiet()
+    assert failure is not None and failure.code == "Hooks.Failed"
+    assert "Is a directory" in failure.message
+
+
 def test_a_link_to_a_script_that_others_may_replace_is_refused(home: Home, tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared").chmod(0o777)
