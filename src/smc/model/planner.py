@@ -57,7 +57,7 @@ def plan(server: Server, wishes: Wishes, limits: Limits) -> Plan:
 def smallest_gib(server: Server, limits: Limits, wishes: Wishes) -> dict[int, int]:
     """By index, of the disks that come along: what each needs at least. Raises as `plan` does."""
     if runs_windows(server):
-        return windows.smallest(server, limits)
+        return windows.smallest(server, wishes, limits)
     free = msgspec.structs.replace(wishes, sizes_gib={})
     shelves = [shelf for shelf in _shelves(server, free) if shelf.mounts]
     wants = arrange(shelves, free, limits).wants

@@ -32,7 +32,7 @@ def kept(server: Server, wishes: Wishes, limits: Limits) -> Plan:
     """Raises `UserError`: `UnsupportedParameter.*` for a change within a disk, `Disk.*` for a wrong size."""
     if wishes.lvm:
         raise _unsupported("LVM", f"LVM is not for Windows, which {server.hostname} runs")
-    made = [disk for disk in server.disks if not disk.index or _wanted(server, disk, wishes)]
+    made = _made(server, wishes)
     for disk in made:
         _check_parts(server, disk, wishes.parts.get(disk.index))
     return Plan(
@@ -46,9 +46,13 @@ def kept(server: Server, wishes: Wishes, limits: Limits) -> Plan:
     )
 
 
-def smallest(server: Server, limits: Limits) -> dict[int, int]:
-    """GiB by disk index."""
-    return {disk.index: _smallest(disk, limits) for disk in server.disks}
+def smallest(server: Server, wishes: Wishes, limits: Limits) -> dict[int, int]:
+    """GiB by index, of the disks that come along."""
+    return {disk.index: _smallest(disk, limits) for disk in _made(server, wishes)}
+
+
+def _made(server: Server, wishes: Wishes) -> list[Disk]:
+    return [disk for disk in server.disks if not disk.index or _wanted(server, disk, wishes)]
 
 
 def _wanted(server: Server, disk: Disk, wishes: Wishes) -> bool:

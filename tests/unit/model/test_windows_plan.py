@@ -98,4 +98,5 @@ def test_what_would_change_its_partitions_is_refused(wishes: Wishes, code: str) 
 
 def test_the_smallest_size_of_each_disk_works() -> None:
     least = smallest_gib(windows(), Limits(), Wishes())
+    assert least.keys() == {0, 1}, "a disk without a letter does not come along"
     assert plan(windows(), Wishes(sizes_gib={0: least[0], 1: least[1]}), Limits()).disks[1].size == 10 * GIB
