@@ -25,9 +25,11 @@ def brought(folder: Path, *tools: Tool, works: bool = True) -> tuple[str, list[s
     calls = folder / "calls"
     calls.touch()
     apt = programs / "apt-get"
-    apt.write_text(f'#!/bin/sh\necho "$*" >>{calls}\nexit {0 if works else 100}\n')
+    apt.write_text(f'#!/bin/sh\necho "$(umask) $*" >>{calls}\nexit {0 if works else 100}\n')
     apt.chmod(0o755)
-    text = f"set -eu\n{script[begin:end]}echo done\n".replace(PATH, f"PATH={programs}:/usr/bin:/bin\n")
+    text = f"set -eu\numask 077\n{script[begin:end]}echo done\n".replace(
+        PATH, f"PATH={programs}:/usr/bin:/bin\n"
+    )
     done = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=True, timeout=20)
     return done.stdout, calls.read_text().splitlines()
 
@@ -39,9 +41,9 @@ def test_what_is_there_is_not_installed(tmp_path: Path) -> None:
 def test_what_is_not_there_is_installed_after_one_look_for_what_there_is(tmp_path: Path) -> None:
     printed, calls = brought(tmp_path, Tool("lvm-of-nobody", LVM.package), Tool("cat", "c"), Tool("no", "n"))
     assert calls == [
-        "-q update",
-        f"-q -y {LOCKED} --no-install-recommends install {LVM.package}",
-        f"-q -y {LOCKED} --no-install-recommends install n",
+        "0022 -q update",
+        f"0022 -q -y {LOCKED} --no-install-recommends install {LVM.package}",
+        f"0022 -q -y {LOCKED} --no-install-recommends install n",
     ]
     assert printed.endswith("done\n")
 

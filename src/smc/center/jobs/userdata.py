@@ -70,12 +70,15 @@ chmod 0755 "$agent"
 bring() {  # PROGRAM PACKAGE: nothing where the image has it
     if command -v "$1" >/dev/null 2>&1; then return; fi
     echo "smc: this image has no $1: installing $2"
-    [ -n "${looked:-}" ] || timeout 300 apt-get -q update || true
+    [ -n "${looked:-}" ] || apt -q update || true
     looked=yes
-    DEBIAN_FRONTEND=noninteractive timeout 300 \
-        apt-get -q -y -o DPkg::Lock::Timeout=240 --no-install-recommends install "$2" ||
+    apt -q -y -o DPkg::Lock::Timeout=240 --no-install-recommends install "$2" ||
         echo "smc: $2 could not be installed" >&2
 }
+apt() (  # what it makes is for all to read, as its own user has to
+    umask 022
+    DEBIAN_FRONTEND=noninteractive timeout 300 apt-get $*
+)
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 @TOOLS@
 mkdir -p "${ticket%/*}"
