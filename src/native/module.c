@@ -37,7 +37,8 @@ PyInit_native(void)
     if (module == NULL)
         return NULL;
     PyMethodDef *const parts[] = {survey_methods, listing_methods, piece_methods, write_methods, delta_methods,
-                                  sync_methods,   hash_methods,    step_methods,  proved_methods, trim_methods};
+                                  sync_methods,   hash_methods,    step_methods,  proved_methods, trim_methods,
+                                  mount_methods};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (PyModule_AddFunctions(module, parts[i]) < 0) {
             Py_DECREF(module);

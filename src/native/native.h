@@ -19,6 +19,7 @@ extern PyMethodDef hash_methods[];
 extern PyMethodDef step_methods[];
 extern PyMethodDef proved_methods[];
 extern PyMethodDef trim_methods[];
+extern PyMethodDef mount_methods[];
 extern PyType_Spec matcher_spec;
 extern PyType_Spec parcel_spec;
 

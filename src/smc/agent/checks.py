@@ -9,7 +9,7 @@ from smc.base.errors import UserError
 from smc.base.units import MIB, readable_size
 
 ROOM = 120 * MIB  # the agent's file (15 MB), what it unpacks (45 MB), and its log
-PROGRAMS = ("mount", "unshare")  # of util-linux: each filesystem is read in a namespace of the agent's own
+PROGRAMS = ("unshare",)  # of util-linux: each filesystem is read in a namespace of the agent's own
 KERNEL = Path("/proc/sys/kernel/osrelease")
 WITHIN_WINDOWS = "-microsoft"  # kernels of WSL 1 and 2, and no others
 FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")

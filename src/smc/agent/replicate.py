@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from smc.agent import exclude_files, hooks
+from smc.agent import exclude_files, hooks, mounting
 from smc.agent.disks import Storage, read_storage
 from smc.agent.excludes import common_root, within
 from smc.agent.home import Home
@@ -19,10 +19,10 @@ from smc.agent.mounts import Mount, parse
 from smc.agent.notes import Notes
 from smc.agent.wish import Wish
 from smc.base.errors import Broken, SmcError, Transient, UserError
-from smc.base.run import Run, run
 from smc.model.plan import Plan, Tree, disk_of, trees_of
 from smc.model.progress import Failure
 from smc.model.traces import AGENT_TRACES
+from smc.transfer import native
 from smc.transfer.sender import Quiet, SourceTree, send
 from smc.wire.backoff import delays
 from smc.wire.dial import is_loopback
@@ -33,7 +33,6 @@ from smc.wire.tls import Identity
 log = logging.getLogger(__name__)
 
 MOUNTINFO = Path("/proc/self/mountinfo")
-MOUNT_SECONDS = 30.0
 WORKED_SECONDS = 60.0  # a connection that held so long was a good one: the next wait is short again
 
 Emit = Callable[[Event], None]
@@ -124,13 +123,13 @@ def _check_tree(tree: Tree, topmost: Mapping[str, Mount]) -> None:
         )
 
 
-def mount_trees(plan: Plan, home: Home, do: Run = run) -> list[SourceTree]:
+def mount_trees(plan: Plan, home: Home, do: mounting.Mount = native.mount) -> list[SourceTree]:
     """Bind each planned filesystem below the agent's folder: what is mounted over it does not show there."""
     places = planned(plan)
     exclude_files.explain(home.excludes, sorted({place.disk for place in places}))
     home.mounts.mkdir(mode=0o700, exist_ok=True)
     # A filesystem in memory, so that no folder is made on the source's own.
-    do("mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "smc", home.mounts, timeout=MOUNT_SECONDS)
+    mounting.memory(home.mounts, do)
     trees = []
     for place in places:
         path = home.mounts / place.name
@@ -154,15 +153,13 @@ def _excludes(plan: Plan, place: Place, home: Home) -> tuple[str, ...]:
     return (*everywhere, *of_disk(plan, place, home.excludes))
 
 
-def _mount(place: Place, path: Path, do: Run) -> None:
+def _mount(place: Place, path: Path, do: mounting.Mount) -> None:
     if place.subvolume is None:
-        do("mount", "--bind", place.mount_point, path, timeout=MOUNT_SECONDS)
-        do("mount", "-o", "remount,bind,ro", path, timeout=MOUNT_SECONDS)
+        mounting.read_only(place.mount_point, path, do)
         return
     mounts = parse(MOUNTINFO.read_text(errors="replace"))
     device = next(mount.source for mount in reversed(mounts) if mount.point == place.filesystem)
-    options = f"ro,subvol=/{place.subvolume}"
-    do("mount", "-t", "btrfs", "-o", options, device, path, timeout=MOUNT_SECONDS)
+    mounting.subvolume(device, place.subvolume, path, do)
 
 
 def of_disk(plan: Plan, place: Place, folder: Path) -> tuple[str, ...]:

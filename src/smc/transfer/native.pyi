@@ -139,6 +139,9 @@ def sync_filesystem(fd: int, /) -> None:
 
     Raises OSError, since Linux 5.8 also for a write that failed before the call."""
 
+def mount(source: str, target: str, type: str, flags: int, options: str, /) -> None:
+    """mount(2), by this process itself. Raises OSError that names the target."""
+
 def filesystem(fd: int, /) -> int:
     """The kind of the filesystem of an open file: statfs(2)'s f_type. Raises OSError."""
 

@@ -16,13 +16,13 @@ import pytest
 from smc.agent.child import Child, output_file
 from smc.agent.disks import Storage
 from smc.agent.home import Home
+from smc.agent.mounting import BIND, READ_ONLY, REMOUNT
 from smc.agent.mounts import Mount
 from smc.agent.replicate import Place, check_mounted, mount_trees, planned
 from smc.agent.talk import Job, Quiet, Said, Told
 from smc.agent.wish import Wish
 from smc.agent.worker import DEATHS, Worker, serve
 from smc.base.errors import UserError
-from smc.base.run import Arg, Output
 from smc.model.codec import decode, encode
 from smc.model.disk import Disk, Filesystem, Partition, Role, Table
 from smc.model.plan import Plan, TargetDisk, TargetPartition
@@ -296,16 +296,16 @@ def test_filesystems_are_bound_read_only_and_the_agent_is_left_out(tmp_path: Pat
     home = Home(tmp_path / "smc")
     home.create()
     (home.excludes / "rsync_excludes_linux_disk1.txt").write_text("# not needed there\n/scratch/\n")
-    calls: list[str] = []
+    calls: list[tuple[object, ...]] = []
 
-    def do(*argv: Arg, timeout: float, stdin: str = "", ok: object = ()) -> Output:
-        calls.append(" ".join(map(str, argv)))
-        return Output("", "", 0)
+    def do(*words: object) -> None:
+        calls.append(words)
 
     root, data = mount_trees(PLAN, home, do)
+    here = f"{home.mounts}/0_2"
     assert calls[1:3] == [
-        f"mount --bind / {home.mounts}/0_2",
-        f"mount -o remount,bind,ro {home.mounts}/0_2",
+        ("/", here, "none", BIND, ""),
+        ("none", here, "none", REMOUNT | BIND | READ_ONLY, ""),
     ]
     assert {"/smc", "/etc/systemd/system/smc-agent.service", "/var/cache/"} <= set(root.excludes)
     assert data.excludes == ("*.tmp", "/old", "/scratch/")
