@@ -122,13 +122,13 @@ class Root:
                 _delete(at)
             self.journal.record(at.path, why, before, "")
 
-    def label(self, path: str) -> str:
-        """Its SELinux label; "" when it has none."""
+    def label(self, path: str) -> str | None:
+        """Its SELinux label; "" when it has none, None where its filesystem keeps none (FAT)."""
         try:
             with place(self.path, path) as at, _opened(at, os.O_NONBLOCK) as handle:
                 return os.getxattr(handle, SELINUX).rstrip(b"\0").decode()
-        except OSError:
-            return ""
+        except OSError as e:
+            return None if e.errno == errno.ENOTSUP else ""
 
     def set_label(self, path: str, label: str) -> bool:
         """False on a filesystem that keeps none."""
