@@ -4,7 +4,6 @@ Every step can be repeated: it looks at what is there and changes what is not ye
 conversion that failed is started again; one that is repeated changes nothing.
 """
 
-import time
 from collections.abc import Callable
 
 import msgspec
@@ -79,7 +78,6 @@ def _convert(
     image_check: bool,
     fresh: bool,
 ) -> list[Check]:
-    began = time.time()
     note("Looking at the copied system")
     volumes = read_volumes(copy, plan, run)
     system = detect(root)
@@ -102,8 +100,8 @@ def _convert(
     note("Setting up the boot loader")
     checks += boot.set_up(root, loader, guest, volumes=volumes, resumes=resumes, instead=prepared.instead)
     checks += identity.freshen(root, guest) if fresh else []
-    selinux.label(root, [change.path for change in root.journal.changes if change.after])
-    selinux.label(root, selinux.made_since(root, began))
+    changed = [change.path for change in root.journal.changes if change.after]
+    selinux.label(root, [*changed, *selinux.made_by_programs(root)])
     if not image_check:
         return checks
 

@@ -31,7 +31,6 @@ LIKENED = ("file_contexts.subs", "file_contexts.subs_dist")  # in the order in w
 LINE = re.compile(r"^(?P<path>\S+)\s+(?:(?P<kind>-[-dlbcps])\s+)?(?P<label>\S+)\s*$")
 UNLABELLED = "<<none>>"
 MADE_IN = ("/boot", "/etc", "/usr/lib/modules", "/var/lib/initramfs-tools")
-COARSE = 1.0  # seconds: what a kernel writes as the time of a change may lie a little back
 STEPS = 10_000_000  # some ten seconds; 30 paths take 137,000 in the 5,500 lines of Debian's policy
 
 
@@ -41,15 +40,20 @@ def mode(root: Root) -> str:
     return found if found in {"permissive", "enforcing"} else "disabled"
 
 
-def made_since(root: Root, began: float) -> Iterator[str]:
-    """What the guest's own programs made, such as GRUB's modules: changed since then (seconds since 1970)."""
+def made_by_programs(root: Root) -> Iterator[str]:
+    """What has no label where the guest's own programs write (GRUB its modules), if the system has labels.
+
+    An earlier attempt may have made it, so no clock tells it from the rest.
+    """
+    if mode(root) == "disabled" or _bare(root, LABELLED):
+        return
     folders = list(MADE_IN)
     while folders:
         for path in root.files(folders.pop()):
             found = root.stat(path, follow=False)
             if found is None or stat.S_ISLNK(found.st_mode):
                 continue
-            if found.st_ctime >= began - COARSE:
+            if root.label(path) == "":
                 yield path
             if stat.S_ISDIR(found.st_mode):
                 folders.append(path)
@@ -59,7 +63,7 @@ def label(root: Root, paths: Iterable[str]) -> None:
     """Give each of the paths that has no label the one of the policy."""
     if mode(root) == "disabled":
         return
-    bare = [path for path in paths if root.exists(path) and root.label(path) == ""]
+    bare = _bare(root, paths)
     if not bare:
         return
     policy = _Policy(root)
@@ -81,7 +85,7 @@ def judge(root: Root) -> Check:
         finding = f"SELinux is {mode(root)}; the first start sets all labels, and then starts again"
         cure = "Give the first start time: minutes for a small system, hours for one of many files."
         return Check(item=ITEM, level=Level.WARNING, finding=finding, cure=cure)
-    bare = [path for path in LABELLED if root.exists(path) and root.label(path) == ""]
+    bare = _bare(root, LABELLED)
     if bare:
         finding = f"SELinux is {mode(root)}, and {', '.join(bare)} have no label"
         cure = f"Make an empty file {AUTORELABEL} on the new machine and start it again."
@@ -89,6 +93,10 @@ def judge(root: Root) -> Check:
     return Check(
         item=ITEM, level=Level.PASSED, finding=f"SELinux is {mode(root)}, with labels as on the source"
     )
+
+
+def _bare(root: Root, paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if root.exists(path) and root.label(path) == ""]
 
 
 class Rule(NamedTuple):
