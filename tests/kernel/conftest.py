@@ -9,8 +9,14 @@ from tests.kernel.nasty_tree import release
 
 
 @pytest.fixture
-def ends(tmp_path: Path) -> Iterator[Ends]:
-    with ext4(tmp_path / "source.img") as source, ext4(tmp_path / "target.img") as target:
+def disks(tmp_path: Path) -> Path:
+    """The folder of both filesystems' images."""
+    return tmp_path
+
+
+@pytest.fixture
+def ends(disks: Path) -> Iterator[Ends]:
+    with ext4(disks / "source.img") as source, ext4(disks / "target.img") as target:
         both = Ends(source, target)
         try:
             yield both

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
-from tests.kernel.copying import Ends, differences, ext4
+from tests.kernel.copying import Ends, differences
 from tests.kernel.postgres import Cluster
 from tests.kernel.scripts import Scripts
 
@@ -30,13 +30,8 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def ends(folder: Path) -> Iterator[Ends]:
-    with ext4(folder / "source.img") as source, ext4(folder / "target.img") as target:
-        both = Ends(source, target)
-        try:
-            yield both
-        finally:
-            both.memory.close()
+def disks(folder: Path) -> Path:
+    return folder
 
 
 @pytest.fixture
