@@ -23,7 +23,7 @@ docs: setup  ## the pages of docs/reference that are made from the code
 	$(BIN)/python -m docs.generate
 
 unit: setup  ## no root, no network, no programs
-	$(BIN)/pytest -q tests/unit tests/conformance tests/chaos
+	$(BIN)/pytest -q -n auto --dist worksteal tests/unit tests/conformance tests/chaos
 
 kernel: setup agent  ## loop devices, mounts, namespaces: needs root
 	$(SUDO) $(BIN)/pytest -q tests/kernel

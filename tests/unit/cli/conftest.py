@@ -9,8 +9,10 @@ import pytest
 from tests.unit.center.running import Center, center
 
 from smc.cli.main import main
+from smc.cli.output import err, out
 from smc.client.api import Login
 
+WIDE = 200  # columns: no table is folded, whatever the terminal says
 Smc = Callable[..., tuple[int, str, str]]
 
 
@@ -36,7 +38,8 @@ def smc(
         )
     )
     monkeypatch.setenv("SMC_LOGIN", str(login))
-    monkeypatch.setenv("COLUMNS", "200")
+    for console in (out, err):
+        monkeypatch.setattr(console, "width", WIDE)
 
     def call(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["smc", *words])
