@@ -85,8 +85,8 @@ def is_script(path: Path) -> bool:
     return path.is_file() and os.access(path, os.X_OK)
 
 
-def are_wanted(home: Home, aim: RunAim | None) -> bool:
-    """`aim` of the run. Raises as `scripts` does."""
+def are_wanted(home: Home, aim: RunAim | None, note: Callable[[str], None]) -> bool:
+    """`aim` of the run; `note` hears of files there that may not be executed. Raises as `scripts` does."""
     match home.settings().hooks:
         case HooksWhen.NEVER:
             return False
@@ -94,7 +94,24 @@ def are_wanted(home: Home, aim: RunAim | None) -> bool:
             aims: tuple[RunAim, ...] = (RunAim.LAST,)
         case HooksWhen.EVERY_ROUND:
             aims = (RunAim.ROUND, RunAim.LAST)
-    return aim in aims and bool([script for stage in Stage for script in scripts(home, stage)])
+    if aim not in aims:
+        return False
+    for path in (path for stage in Stage for path in _not_executable(home, stage)):
+        note(f"{path} may not be executed and is not run; if it shall be: chmod u+x {path}")
+    return bool([script for stage in Stage for script in scripts(home, stage)])
+
+
+def _not_executable(home: Home, stage: Stage) -> list[Path]:
+    """Without hidden files and what editors leave behind."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return sorted(
+            path
+            for path in (home.hooks / stage.value).iterdir()
+            if path.is_file()
+            and not is_script(path)
+            and not (path.name.startswith(".") or path.name.endswith("~"))
+        )
+    return []
 
 
 def explain(home: Home) -> None:

@@ -60,11 +60,11 @@ def replicate(wish: Wish, home: Home, center_host: str, proxy: str, emit: Emit, 
     order = wish.order
     try:
         hooks.explain(home)
-        last = quiet if hooks.are_wanted(home, order.aim) else None
+        notes = Notes(order.run, emit)
+        last = quiet if hooks.are_wanted(home, order.aim, notes) else None
         check_mounted(order.plan, parse(MOUNTINFO.read_text(errors="replace")), read_storage())
         trees = mount_trees(order.plan, home)
         identity = Identity(ca=order.ca, certificate=order.certificate, key=home.key().to_pem())
-        notes = Notes(order.run, emit)
         emit(send_until_done(wish, trees, identity, center_host, proxy, emit, notes, last))
     except SmcError as e:
         log.error("run %s failed: %s (%s)", order.run, e.message, e.code)

@@ -30,7 +30,7 @@ def add(home: Home, stage: str, name: str, mode: int = 0o700) -> Path:
 
 def test_the_folders_and_how_to_fill_them_are_there_and_without_scripts_nothing_runs(home: Home) -> None:
     assert "before/" in (home.hooks / "README").read_text()
-    assert not are_wanted(home, RunAim.LAST)
+    assert not are_wanted(home, RunAim.LAST, print)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_scripts_run_in_the_last_round_or_as_the_owner_says_but_in_no_test(
 ) -> None:
     add(home, "after", "10-start")
     home.keep_settings(msgspec.structs.replace(home.settings(), hooks=when))
-    assert {aim for aim in RunAim if are_wanted(home, aim)} == aims
-    assert not are_wanted(home, None), "a center that does not say what the run is for"
+    assert {aim for aim in RunAim if are_wanted(home, aim, print)} == aims
+    assert not are_wanted(home, None, print), "a center that does not say what the run is for"
 
 
 def test_scripts_are_sorted_and_what_is_not_executable_is_none(home: Home) -> None:
@@ -58,11 +58,20 @@ def test_scripts_are_sorted_and_what_is_not_executable_is_none(home: Home) -> No
     assert scripts(home, Stage.AFTER) == []
 
 
+def test_the_jobs_log_tells_of_a_script_that_may_not_be_executed(home: Home) -> None:
+    forgotten = add(home, "before", "10-stop", mode=0o600)
+    add(home, "before", ".10-stop.swp", mode=0o600)
+    add(home, "after", "10-start~", mode=0o600)
+    said: list[str] = []
+    assert not are_wanted(home, RunAim.LAST, said.append)
+    assert said == [f"{forgotten} may not be executed and is not run; if it shall be: chmod u+x {forgotten}"]
+
+
 def test_one_that_starts_again_is_refused_before_anything_is_stopped(home: Home) -> None:
     add(home, "before", "10-stop")
     add(home, "after", "10-start", mode=0o722)
     with pytest.raises(UserError, match="after/10-start may be changed"):
-        are_wanted(home, RunAim.LAST)
+        are_wanted(home, RunAim.LAST, print)
     failure = Hooks(home, "j-1.1", threading.Event(), lambda sentence, code: None).quiet()
     assert failure is not None and failure.code == "Hooks.Unsafe"
     assert not home.quiet.exists()
@@ -85,21 +94,21 @@ def test_a_link_to_a_script_that_others_may_replace_is_refused(home: Home, tmp_p
     script.chmod(0o700)
     (home.hooks / "before" / "10-a").symlink_to(script)
     with pytest.raises(UserError, match="shared may be changed"):
-        are_wanted(home, RunAim.LAST)
+        are_wanted(home, RunAim.LAST, print)
     (tmp_path / "shared").chmod(0o755)
-    assert are_wanted(home, RunAim.LAST)
+    assert are_wanted(home, RunAim.LAST, print)
 
 
 def test_a_script_that_others_may_write_is_refused_before_anything_is_copied(home: Home) -> None:
     path = add(home, "before", "10-a", mode=0o722)
     with pytest.raises(UserError, match="may be changed by others") as refused:
-        are_wanted(home, RunAim.LAST)
+        are_wanted(home, RunAim.LAST, print)
     assert refused.value.code == "Hooks.Unsafe"
     assert f"chmod go-w {path}" in refused.value.hint
     path.chmod(0o700)
     path.parent.chmod(0o777)
     with pytest.raises(UserError, match="before may be changed"):
-        are_wanted(home, RunAim.LAST)
+        are_wanted(home, RunAim.LAST, print)
 
 
 def test_a_note_that_cannot_be_read_is_a_note_all_the_same(home: Home) -> None:
