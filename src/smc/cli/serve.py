@@ -1,6 +1,7 @@
 """`smc serve`: a center with its destination cloud; the one place where all parts meet."""
 
 import ipaddress
+import signal
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -85,6 +86,7 @@ def serve(
         quotas=with_changes(Quotas(), quota or []),
         registry=read_registry(registry, registry_user, registry_password_file, registry_ca),
     )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started ends with us
     with ExitStack() as stack:
         stack.enter_context(_sole_use(data_dir))
         cloud = open_cloud(settings, cloud_endpoint, stack)  # first: it starts while the rest is opened
