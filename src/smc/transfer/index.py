@@ -11,10 +11,11 @@ It saves work and is needed for nothing: when its disk fails it forgets all and 
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct
+from types import TracebackType
 
 import msgspec
 
@@ -130,7 +131,8 @@ class Index:
         """
         files = [record.files, *more]
         length = sum(map(len, files))
-        body = [msgspec.msgpack.encode(msgspec.structs.replace(record, files=b""))]
+        bare = msgspec.structs.replace(record, files=b"") if record.files else record
+        body = [msgspec.msgpack.encode(bare)]
         if 0 < length < LONGEST - len(body[0]):
             body = [body[0].removesuffix(NO_BYTES) + BYTES.pack(0xC6, length), *files]
         with self._or_off():
@@ -157,12 +159,8 @@ class Index:
             if not self.trouble:
                 self._records.sync()
 
-    @contextmanager
-    def _or_off(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as e:
-            self._turn_off(e)
+    def _or_off(self) -> "_OrOff":
+        return _OrOff(self._turn_off)
 
     def _turn_off(self, error: OSError) -> None:
         """For this program and the next: the file does not have all that it should."""
@@ -289,6 +287,26 @@ class Index:
                 fresh.append(SEAL, msgspec.msgpack.encode(_Seal(path, place.target)))
         fresh.append(MARK, b"")
         return places
+
+
+class _OrOff:
+    """A context: what the index's disk refuses turns it off. A class, as `target._Blamed` is."""
+
+    __slots__ = ("_turn_off",)
+
+    def __init__(self, turn_off: Callable[[OSError], None]) -> None:
+        self._turn_off = turn_off
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if isinstance(error, OSError):
+            self._turn_off(error)
+            return True
+        return False
 
 
 def _change(kind: bytes, body: bytes, offset: int, end: int) -> _Change:

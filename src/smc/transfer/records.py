@@ -52,11 +52,11 @@ class Records:
     def append(self, kind: bytes, *body: bytes) -> int:
         """Of a body in parts; returns its offset."""
         offset = self.end
-        head = _checked(kind, *body)
         if sum(map(len, body)) < TOGETHER:  # as nearly always
-            self._write(b"".join((head, *body)))
+            whole = b"".join(body)
+            self._write(_checked(kind, whole) + whole)
             return offset
-        self._write(head)
+        self._write(_checked(kind, *body))
         for part in body:
             self._write(part)
         return offset

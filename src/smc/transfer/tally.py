@@ -67,11 +67,13 @@ class Tally:
         self._done = {disk: max(done, self._total[disk]) for disk, done in self._done.items()}
         self._files_done = max(self._files_done, self._files_total)
 
-    def report(self, note: str = "", *, now: bool = True) -> None:
-        """`now` False: only if the last report is old enough."""
+    @property
+    def is_due(self) -> bool:
+        """Whether the last report is old."""
+        return time.monotonic() - self._told >= REPORT_SECONDS
+
+    def report(self, note: str = "") -> None:
         with self._lock:
-            if not now and time.monotonic() - self._told < REPORT_SECONDS:
-                return
             self._told = time.monotonic()
             self._tell(self._progress(note))
 

@@ -140,7 +140,7 @@ class _Writer:
             if isinstance(message, m.Finish):
                 return self._finish(message)
             self._take(message)
-            self._tally.report(self._doing(), now=False)
+            self._report()
 
     def abort_streams(self) -> None:
         for stream in self._streams:
@@ -155,6 +155,11 @@ class _Writer:
 
     def _say(self, message: m.Message) -> None:
         self._channel.send(message)
+
+    def _report(self) -> None:
+        """After each message."""
+        if self._tally.is_due:
+            self._tally.report(self._doing())
 
     def _doing(self) -> str:
         troubles = {target.recorder.index.trouble for target in self._targets}
@@ -233,7 +238,7 @@ class _Writer:
                 self._busy[number] = True
                 self._contents.take(*received, places)
                 self._busy[number] = False
-                self._tally.report(self._doing(), now=False)
+                self._report()
         finally:
             places.close()
 

@@ -41,7 +41,7 @@ SECTOR = 512  # st_blocks counts these
 
 def check_entry(entry: Entry) -> Entry:
     """A peer's entry; `WireError` for what the kernel would not take, and the message's types let through."""
-    if b"\0" in entry.target:
+    if entry.target and b"\0" in entry.target:
         raise WireError(f"{entry.name!r} came as a symlink to {entry.target!r}")
     if entry.xattrs:
         names = {name for name, _ in entry.xattrs if name.startswith(KEPT_NAMES) and b"\0" not in name}

@@ -18,6 +18,7 @@ FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 KEPT_OPEN = 24  # of the folders used last
 LONGEST_NAME = 255
 NO_NAMES = frozenset({b"", b".", b".."})
+NUL, SLASH = b"\0/"  # looking for a number in bytes takes a fifth of the time that it takes for bytes
 
 
 class Folders:
@@ -106,7 +107,7 @@ def names_in(handle: int) -> list[bytes]:
 
 def check_name(name: bytes) -> bytes:
     """A peer's name of one entry; `WireError` for what could mean another place."""
-    if not name or len(name) > LONGEST_NAME or name in (b".", b"..") or b"/" in name or b"\0" in name:
+    if len(name) > LONGEST_NAME or name in NO_NAMES or SLASH in name or NUL in name:
         raise WireError(f"not a name of a file: {name[:300]!r}")
     return name
 
@@ -115,7 +116,7 @@ def check_names(names: Sequence[bytes]) -> set[bytes]:
     """`check_name` for many, in a few steps."""
     found = set(names)
     whole = b"/".join(names)
-    plain = whole.count(b"/") < max(len(names), 1) and b"\0" not in whole
+    plain = whole.count(b"/") < max(len(names), 1) and NUL not in whole
     if not (plain and NO_NAMES.isdisjoint(found) and max(map(len, names), default=0) <= LONGEST_NAME):
         for name in names:
             check_name(name)

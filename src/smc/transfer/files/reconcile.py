@@ -111,11 +111,14 @@ class Reconciler:
         answers: list[FileAnswer] = []
         empty = not names.there.any  # as in every first copy
         names.there.follow([entry.name for entry in folder.entries])
+        regular = Kind.FILE
         for entry in folder.entries:
-            name = check_entry(entry).name
-            if empty and entry.kind is Kind.FILE and not entry.link:
+            if entry.target or entry.xattrs:
+                check_entry(entry)
+            if empty and entry.kind is regular and not entry.link:
                 answers.append(SEND)
                 continue
+            name = entry.name
             path = join(folder.path, name)
             is_there = names.there.has(name)
             if entry.link and entry.kind is not Kind.FOLDER:
