@@ -38,7 +38,7 @@ PyInit_native(void)
         return NULL;
     PyMethodDef *const parts[] = {survey_methods, listing_methods, piece_methods, write_methods, delta_methods,
                                   sync_methods,   hash_methods,    step_methods,  proved_methods, trim_methods,
-                                  mount_methods};
+                                  mount_methods,  arrived_methods};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (PyModule_AddFunctions(module, parts[i]) < 0) {
             Py_DECREF(module);

@@ -20,6 +20,7 @@ extern PyMethodDef step_methods[];
 extern PyMethodDef proved_methods[];
 extern PyMethodDef trim_methods[];
 extern PyMethodDef mount_methods[];
+extern PyMethodDef arrived_methods[];
 extern PyType_Spec matcher_spec;
 extern PyType_Spec parcel_spec;
 

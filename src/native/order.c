@@ -5,12 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "values.h"
 
-#define FIELDS 9
+#define PARTS 3
 #define LARGEST_ID 0xFFFFFFFELL /* the next one means "leave it" to chown(2) */
 
 static int parse_order(PyObject *file, Py_ssize_t available, struct order *order);
+static int parse_entry(PyObject *entry, Py_ssize_t room, struct order *order);
+static int parse_field(PyObject *entry, struct field *field, long long most, long long *number);
+static int parse_held(PyObject *entry, struct order *order);
 static int parse_xattrs(PyObject *pairs, struct xattrs *xattrs);
 static int parse_xattr(PyObject *pair, struct xattr *xattr);
 
@@ -28,9 +32,9 @@ parse_orders(PyObject *files, Py_ssize_t available, struct orders *orders)
         PyErr_NoMemory();
         return -1;
     }
-    for (; orders->count < count; orders->count++) {
+    while (orders->count < count) {
         PyObject *file = PyTuple_GetItem(orders->held, (Py_ssize_t)orders->count);
-        if (parse_order(file, available, &orders->items[orders->count]) < 0) {
+        if (parse_order(file, available, &orders->items[orders->count++]) < 0) {
             free_orders(orders);
             return -1;
         }
@@ -41,8 +45,11 @@ parse_orders(PyObject *files, Py_ssize_t available, struct orders *orders)
 void
 free_orders(struct orders *orders)
 {
-    for (size_t i = 0; i < orders->count; i++)
+    for (size_t i = 0; i < orders->count; i++) {
         free(orders->items[i].xattrs.items);
+        Py_XDECREF(orders->items[i].held[0]);
+        Py_XDECREF(orders->items[i].held[1]);
+    }
     free(orders->items);
     Py_CLEAR(orders->held);
     memset(orders, 0, sizeof *orders);
@@ -66,30 +73,59 @@ answers_list(const struct orders *orders)
     return list;
 }
 
-/* Tuples only, all the way down: nobody can change them while the lock is given up. */
+/* Tuples and bytes, all the way down: nobody can change them while the lock is given up. */
 static int
 parse_order(PyObject *file, Py_ssize_t available, struct order *order)
 {
-    long long offset, size, uid, gid, mode;
-    if (!PyTuple_Check(file) || PyTuple_Size(file) != FIELDS) {
-        PyErr_SetString(PyExc_TypeError, "a file must be a tuple of 9");
+    long long offset;
+    if (!PyTuple_Check(file) || PyTuple_Size(file) != PARTS) {
+        PyErr_SetString(PyExc_TypeError, "a file must be a tuple of 3");
         return -1;
     }
     if (parse_name(PyTuple_GetItem(file, 0), &order->temporary) < 0 ||
-        parse_name(PyTuple_GetItem(file, 1), &order->name) < 0 ||
-        parse_number(PyTuple_GetItem(file, 2), "an offset", 0, available, &offset) < 0 ||
-        parse_number(PyTuple_GetItem(file, 3), "a size", 0, available - offset, &size) < 0 ||
-        parse_number(PyTuple_GetItem(file, 4), "an owner", 0, LARGEST_ID, &uid) < 0 ||
-        parse_number(PyTuple_GetItem(file, 5), "a group", 0, LARGEST_ID, &gid) < 0 ||
-        parse_number(PyTuple_GetItem(file, 6), "a mode", 0, 07777, &mode) < 0 ||
-        parse_ns(PyTuple_GetItem(file, 7), &order->modified) < 0)
+        parse_number(PyTuple_GetItem(file, 2), "an offset", 0, available, &offset) < 0)
         return -1;
     order->offset = (size_t)offset;
+    return parse_entry(PyTuple_GetItem(file, 1), available - (Py_ssize_t)offset, order);
+}
+
+static int
+parse_entry(PyObject *entry, Py_ssize_t room, struct order *order)
+{
+    static struct field size_field = FIELD("size"), uid_field = FIELD("uid"), gid_field = FIELD("gid"),
+                        mode_field = FIELD("mode"), modified_field = FIELD("mtime_ns");
+    long long size, uid, gid, mode;
+    if (parse_field(entry, &size_field, room, &size) < 0 || parse_field(entry, &uid_field, LARGEST_ID, &uid) < 0 ||
+        parse_field(entry, &gid_field, LARGEST_ID, &gid) < 0 || parse_field(entry, &mode_field, 07777, &mode) < 0)
+        return -1;
     order->size = (size_t)size;
     order->uid = (uid_t)uid;
     order->gid = (gid_t)gid;
     order->mode = (mode_t)mode;
-    return parse_xattrs(PyTuple_GetItem(file, 8), &order->xattrs);
+    PyObject *modified = field_of(entry, &modified_field);
+    int failed = modified == NULL ? -1 : parse_ns(modified, &order->modified);
+    Py_XDECREF(modified);
+    return failed ? -1 : parse_held(entry, order);
+}
+
+static int
+parse_field(PyObject *entry, struct field *field, long long most, long long *number)
+{
+    PyObject *value = field_of(entry, field);
+    int failed = value == NULL ? -1 : parse_number(value, field->name, 0, most, number);
+    Py_XDECREF(value);
+    return failed;
+}
+
+static int
+parse_held(PyObject *entry, struct order *order)
+{
+    static struct field name_field = FIELD("name"), xattrs_field = FIELD("xattrs");
+    order->held[0] = field_of(entry, &name_field);
+    order->held[1] = order->held[0] == NULL ? NULL : field_of(entry, &xattrs_field);
+    if (order->held[1] == NULL || parse_name(order->held[0], &order->name) < 0)
+        return -1;
+    return parse_xattrs(order->held[1], &order->xattrs);
 }
 
 static int

@@ -21,18 +21,20 @@ struct order {
     mode_t mode;
     struct timespec modified;
     struct xattrs xattrs; /* points into Python's */
+    PyObject *held[2];    /* what it points to: name and attributes, as the entry had them */
     int error;
     enum step step;
 };
 
-/* `held` keeps alive what the orders point to. */
+/* `held` keeps the temporary names alive. */
 struct orders {
     PyObject *held;
     size_t count;
     struct order *items;
 };
 
-/* -1 with TypeError, ValueError (also what lies outside of `available` bytes of data) or MemoryError. */
+/* Of tuples (temporary name, entry, offset); -1 with TypeError, ValueError (also what lies outside of `available` bytes
+   of data), AttributeError or MemoryError. */
 int parse_orders(PyObject *files, Py_ssize_t available, struct orders *orders);
 void free_orders(struct orders *orders);
 

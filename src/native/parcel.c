@@ -243,10 +243,10 @@ results_list(const Parcel *parcel, const uint8_t *hashes)
 {
     PyObject *list = PyList_New((Py_ssize_t)parcel->count);
     for (size_t i = 0; list != NULL && i < parcel->count; i++) {
-        PyObject *result = tuple_of(
-            2, PyLong_FromSize_t(parcel->files[i].size), bytes_of((const char *)hashes + i * SHA256_SIZE, SHA256_SIZE));
-        PyObject *pair = tuple_of(2, PyLong_FromLongLong(parcel->files[i].index), result);
-        if (pair == NULL || PyList_SetItem(list, (Py_ssize_t)i, pair) < 0)
+        PyObject *result =
+            tuple_of(3, PyLong_FromLongLong(parcel->files[i].index), PyLong_FromSize_t(parcel->files[i].size),
+                     bytes_of((const char *)hashes + i * SHA256_SIZE, SHA256_SIZE));
+        if (result == NULL || PyList_SetItem(list, (Py_ssize_t)i, result) < 0)
             Py_CLEAR(list);
     }
     return list;

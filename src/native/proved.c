@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "values.h"
 
 #define HASH 32
@@ -21,7 +22,10 @@ struct __attribute__((packed)) state_record {
     char hash[HASH];
 };
 
-enum field { NAME, SIZE, MODIFIED, CHANGED, INODE, FIELDS };
+/* Of an entry, and of how it was sent. */
+enum what { NAME, SIZE, MODIFIED, CHANGED, INODE, FIELDS };
+static struct field fields[] = {FIELD("name"), FIELD("size"), FIELD("mtime_ns"), FIELD("changed_ns"), FIELD("inode")};
+static struct field sent_size = FIELD("size"), sent_hash = FIELD("hash");
 
 struct text {
     char *bytes;
@@ -36,11 +40,11 @@ struct proved {
 
 static PyObject *pack_proved(PyObject *module, PyObject *arguments);
 static int add_file(PyObject *item, PyObject *results, bool remember, struct proved *proved);
+static int add_sent(PyObject *entry, PyObject *sent, PyObject *hash, bool remember, struct proved *proved);
 static int add_line(PyObject *name, PyObject *hash, struct proved *proved);
 static int add_state(PyObject *entry, PyObject *name, const char *hash, struct proved *proved);
-static int read_number(PyObject *entry, enum field field, long long *number);
+static int read_number(PyObject *entry, enum what what, long long *number);
 static int append(struct text *text, const void *head, size_t size, const void *tail, size_t length);
-static PyObject *field_of(PyObject *entry, enum field field);
 
 PyMethodDef proved_methods[] = {
     {"pack_proved", pack_proved, METH_VARARGS, "What is proved of files."},
@@ -84,15 +88,23 @@ add_file(PyObject *item, PyObject *results, bool remember, struct proved *proved
         return PyErr_Occurred() ? -1 : 0;
     if (result == Py_None)
         return 0;
-    PyObject *hash = PyTuple_Check(result) && PyTuple_Size(result) == 2 ? PyTuple_GetItem(result, 1) : NULL;
-    if (hash == NULL || !PyBytes_Check(hash) || (remember && PyBytes_Size(hash) != HASH)) {
-        PyErr_SetString(PyExc_TypeError, "a result must be a size and a hash");
+    PyObject *hash = field_of(result, &sent_hash);
+    int failed = hash == NULL ? -1 : add_sent(PyTuple_GetItem(item, 2), result, hash, remember, proved);
+    Py_XDECREF(hash);
+    return failed;
+}
+
+static int
+add_sent(PyObject *entry, PyObject *sent, PyObject *hash, bool remember, struct proved *proved)
+{
+    if (!PyBytes_Check(hash) || (remember && PyBytes_Size(hash) != HASH)) {
+        PyErr_SetString(PyExc_TypeError, "a hash must be 32 bytes");
         return -1;
     }
-    unsigned long long size = PyLong_AsUnsignedLongLong(PyTuple_GetItem(result, 0));
-    if (size == (unsigned long long)-1 && PyErr_Occurred())
-        return -1;
-    PyObject *entry = PyTuple_GetItem(item, 2), *name = field_of(entry, NAME);
+    PyObject *said = field_of(sent, &sent_size);
+    unsigned long long size = said == NULL ? 0 : PyLong_AsUnsignedLongLong(said);
+    Py_XDECREF(said);
+    PyObject *name = PyErr_Occurred() ? NULL : field_of(entry, &fields[NAME]);
     if (name == NULL)
         return -1;
     int failed = !PyBytes_Check(name) || PyBytes_Size(name) > LONGEST;
@@ -122,12 +134,12 @@ add_state(PyObject *entry, PyObject *name, const char *hash, struct proved *prov
 {
     struct state_record record = {.length = (uint8_t)PyBytes_Size(name)};
     long long numbers[FIELDS];
-    for (enum field field = SIZE; field < INODE; field++) {
-        int found = read_number(entry, field, &numbers[field]);
+    for (enum what what = SIZE; what < INODE; what++) {
+        int found = read_number(entry, what, &numbers[what]);
         if (found <= 0)
             return found;
     }
-    PyObject *inode = field_of(entry, INODE);
+    PyObject *inode = field_of(entry, &fields[INODE]);
     if (inode == NULL)
         return -1;
     record.inode = PyLong_AsUnsignedLongLong(inode);
@@ -144,10 +156,10 @@ add_state(PyObject *entry, PyObject *name, const char *hash, struct proved *prov
 
 /* 1 when it fits, 0 when not, -1 with an exception. */
 static int
-read_number(PyObject *entry, enum field field, long long *number)
+read_number(PyObject *entry, enum what what, long long *number)
 {
     int overflow;
-    PyObject *value = field_of(entry, field);
+    PyObject *value = field_of(entry, &fields[what]);
     if (value == NULL)
         return -1;
     *number = PyLong_AsLongLongAndOverflow(value, &overflow);
@@ -175,15 +187,4 @@ append(struct text *text, const void *head, size_t size, const void *tail, size_
         memcpy(text->bytes + text->used + size, tail, length);
     text->used += size + length;
     return 0;
-}
-
-/* Of a message's Entry. */
-static PyObject *
-field_of(PyObject *entry, enum field field)
-{
-    static const char *const words[FIELDS] = {"name", "size", "mtime_ns", "changed_ns", "inode"};
-    static PyObject *names[FIELDS]; /* made once, for the life of the program */
-    if (names[field] == NULL && (names[field] = PyUnicode_InternFromString(words[field])) == NULL)
-        return NULL;
-    return PyObject_GetAttr(entry, names[field]);
 }

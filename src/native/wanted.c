@@ -5,18 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "values.h"
 
 /* Of an entry (smc.wire.messages.Entry), in the order of the values below. */
-static const char *const FIELDS[] = {"name", "size", "inode", "mtime_ns", "changed_ns", "flags", "xattrs"};
-enum field { NAME, SIZE, INODE, MODIFIED, CHANGED, FLAGS, XATTRS, COUNT };
+static struct field fields[] = {FIELD("name"),       FIELD("size"),  FIELD("inode"), FIELD("mtime_ns"),
+                                FIELD("changed_ns"), FIELD("flags"), FIELD("xattrs")};
+enum what { NAME, SIZE, INODE, MODIFIED, CHANGED, FLAGS, XATTRS, COUNT };
 
-static PyObject *words[COUNT]; /* made once */
-
-static int make_words(void);
 static Py_ssize_t end_of_folder(PyObject *items, Py_ssize_t first);
 static int parse_item(PyObject *item, struct wanted *wanted);
-static int parse_field(enum field field, PyObject *value, struct wanted *wanted);
+static int parse_field(enum what what, PyObject *value, struct wanted *wanted);
 static int add(PyObject *list, PyObject *value);
 static PyObject *attributes_of(const struct wanted *wanted, Py_ssize_t place);
 static bool is_before(struct timespec one, struct timespec other);
@@ -26,7 +25,7 @@ parse_wanted(PyObject *items, Py_ssize_t first, struct wanted_files *wanted)
 {
     memset(wanted, 0, sizeof *wanted);
     Py_ssize_t end = end_of_folder(items, first);
-    if (end < 0 || make_words() < 0)
+    if (end < 0)
         return -1;
     wanted->held = PyList_GetSlice(items, first, end);
     wanted->files = calloc((size_t)(end - first), sizeof *wanted->files);
@@ -82,15 +81,6 @@ is_same_time(struct timespec one, struct timespec other)
     return one.tv_sec == other.tv_sec && one.tv_nsec == other.tv_nsec;
 }
 
-static int
-make_words(void)
-{
-    for (int i = 0; i < COUNT; i++)
-        if (words[i] == NULL && (words[i] = PyUnicode_InternFromString(FIELDS[i])) == NULL)
-            return -1;
-    return 0;
-}
-
 /* -1 with an exception; at least one behind `first`. */
 static Py_ssize_t
 end_of_folder(PyObject *items, Py_ssize_t first)
@@ -126,10 +116,10 @@ parse_item(PyObject *item, struct wanted *wanted)
     if (parse_number(PyTuple_GetItem(item, 0), "an index", 0, INT64_MAX, &wanted->index) < 0)
         return -1;
     for (int i = 0; i < COUNT; i++) {
-        PyObject *value = PyObject_GetAttr(entry, words[i]);
+        PyObject *value = field_of(entry, &fields[i]);
         if (value == NULL)
             return -1;
-        int failed = parse_field((enum field)i, value, wanted);
+        int failed = parse_field((enum what)i, value, wanted);
         Py_DECREF(value); /* the entry is frozen and has it */
         if (failed)
             return -1;
@@ -138,9 +128,9 @@ parse_item(PyObject *item, struct wanted *wanted)
 }
 
 static int
-parse_field(enum field field, PyObject *value, struct wanted *wanted)
+parse_field(enum what what, PyObject *value, struct wanted *wanted)
 {
-    switch (field) {
+    switch (what) {
     case NAME:
         return parse_name(value, &wanted->name);
     case SIZE:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from tests.kernel.nasty_tree import CAP_NET_BIND, MASK, USER, acl, make_nasty_tree, release
 
 from smc.transfer import native
 from smc.transfer.files.entry import SECTOR, entry_from, read_entry, read_xattrs
-from smc.wire.messages import Kind
+from smc.wire.messages import Entry, Kind
 
 if TYPE_CHECKING:
     from smc.transfer.native import Listed, ToWrite
@@ -89,7 +90,7 @@ def listed(folder: int, name: bytes) -> "Listed":
 
 
 def to_write(entry: "Listed", offset: int, size: int) -> "ToWrite":
-    return b".new", entry[0], offset, size, entry[5], entry[6], entry[4], entry[7], entry[14]
+    return b".new", replace(entry_from(entry, entry[0]), size=size), offset
 
 
 def read_all(folder: int, entries: list["Listed"]) -> tuple[list[tuple[int, int]], bytes]:
@@ -100,11 +101,11 @@ def read_all(folder: int, entries: list["Listed"]) -> tuple[list[tuple[int, int]
         end, otherwise, _, attributed = parcel.read(folder, items, 0, 0)
         assert (end, attributed) == (len(items), [])
         assert len(otherwise) + len(parcel.results()) == len(items)
-    return [(place, size) for place, (size, _) in parcel.results()], bytes(memoryview(parcel))
+    return [(place, size) for place, size, _ in parcel.results()], bytes(memoryview(parcel))
 
 
 def simple(name: bytes, size: int, *, xattrs: tuple[tuple[bytes, bytes], ...] = ()) -> "ToWrite":
-    return b".new", name, 0, size, 0, 0, 0o644, TIME, xattrs
+    return b".new", Entry(name, Kind.FILE, 0o644, 0, 0, TIME, size, xattrs=xattrs), 0
 
 
 def test_a_nasty_tree_is_listed_as_entry_by_entry(nasty: Path) -> None:
@@ -179,7 +180,7 @@ def test_files_of_a_nasty_tree_are_written_with_all_that_they_have(nasty: Path, 
                     offset += length
                 answers = native.write_files(copy, files, data)
                 assert answers == [(0, 0)] * len(files)
-                names = [name for _, name, *_ in files]
+                names = [entry.name for _, entry, _ in files]
                 wanted = native.listing(folder, names)
                 assert [meaning(entry) for entry in native.listing(copy, names)] == [
                     meaning(entry) for entry in wanted
@@ -211,7 +212,7 @@ def test_a_folders_group_and_default_list_work_on_no_file_of_many(disk: Path) ->
     disk.chmod(0o2777)
     own = ((b"user.note", b"mine"),)
     wanted: list[ToWrite] = [
-        (b".new", b"%d" % at, 0, 3, uid, gid, mode, TIME, xattrs)
+        (b".new", Entry(b"%d" % at, Kind.FILE, mode, uid, gid, TIME, 3, xattrs=xattrs), 0)
         for at, (uid, gid, mode, xattrs) in enumerate(
             product((0, 1000), (0, 1234), (0o644, 0o4755, 0o664), ((), own))
         )
@@ -219,17 +220,21 @@ def test_a_folders_group_and_default_list_work_on_no_file_of_many(disk: Path) ->
     for number, default in enumerate((None, acl((USER, 7, 1001), mask=7))):
         if default is not None:
             os.setxattr(disk, "system.posix_acl_default", default)
-        files: list[ToWrite] = [(file[0], b"%d-" % number + file[1], *file[2:]) for file in wanted]
+        files: list[ToWrite] = [
+            (new, replace(entry, name=b"%d-" % number + entry.name), 0) for new, entry, _ in wanted
+        ]
         with opened(disk) as folder:
             assert native.write_files(folder, files, b"new") == [(0, 0)] * len(files)
-            found = native.listing(folder, [name for _, name, *_ in files])
-        assert [(e[5], e[6], e[4], e[7], e[14]) for e in found] == [tuple(file[4:]) for file in files]
+            found = native.listing(folder, [entry.name for _, entry, _ in files])
+        assert [(e[5], e[6], e[4], e[7], e[14]) for e in found] == [
+            (e.uid, e.gid, e.mode, e.mtime_ns, e.xattrs) for _, e, _ in files
+        ]
 
 
 def test_an_access_list_is_written_with_its_mode(disk: Path) -> None:
     wanted = ((b"system.posix_acl_access", acl((USER, 6, 1000), mask=MASK & 0 | 6)),)
     with opened(disk) as folder:
-        file: ToWrite = (b".new", b"shared", 0, 1, 1000, 1000, 0o660, TIME, wanted)
+        file: ToWrite = (b".new", Entry(b"shared", Kind.FILE, 0o660, 1000, 1000, TIME, 1, xattrs=wanted), 0)
         assert native.write_files(folder, [file], b"x") == [(0, 0)]
         entry = native.listing(folder, [b"shared"])[0]
     assert (entry[4:8], entry[14]) == ((0o660, 1000, 1000, TIME), wanted)

@@ -15,6 +15,7 @@ from smc.transfer.files.entry import check_entry, open_quietly, write_flags
 from smc.transfer.files.folders import Folders, join
 from smc.transfer.files.incoming import write_whole
 from smc.transfer.files.temporary import TemporaryName
+from smc.transfer.ledger import Item
 from smc.transfer.target import TargetTree
 from smc.wire import messages as m
 
@@ -22,11 +23,6 @@ WELL = 0, 0  # of native.write_files: no error at no step,
 RENAME = 7  # and the last step
 MOST_BYTES = 1 << 63  # what the kernel can name of a file
 MOST_PIECES = MOST_BYTES // m.PIECE
-
-
-# A file: how it was sent, its folder, its entry as it was when it was read; of a small one the place of its
-# content in the frame's. A plain tuple: there are a million.
-Arrived = tuple[m.Sent, bytes, m.Entry, int]
 
 
 class Places:
@@ -55,52 +51,39 @@ class Places:
 
 
 def write_small(
-    arrived: Sequence[Arrived],
+    files: tuple[m.Sent, ...],
+    items: Sequence[Item],
     content: memoryview,
     target: TargetTree,
     free: frozenset[bytes],
     places: Places,
     temporary_name: TemporaryName,
 ) -> None:
-    """Write whole files, folder by folder. `WireError` for a content that is not what its hash says.
+    """Write whole files, folder by folder; `items` are these files as they were when they were read.
 
-    In a `free` folder nothing can be seen of an older content, so a file gets its name at once.
+    `WireError` for contents that are not what is said of them. In a `free` folder nothing can be seen of an
+    older content, so a file gets its name at once.
     """
-    sizes = [sent.size for sent, _, _, _ in arrived]
-    if max(sizes, default=0) > m.PIECE:
-        raise WireError("a file came with small ones that is none")
-    hashes = [sent.hash for sent, _, _, _ in arrived]
-    if (computed := native.hash_contents(content, sizes)) != hashes:
-        wrong = next(e for (sent, _, e, _), ours in zip(arrived, computed, strict=True) if sent.hash != ours)
-        raise WireError(f"the content of {wrong.name!r} is not what was announced")
-    for folder, group in groupby(arrived, key=itemgetter(1)):
-        files = list(group)
+    try:
+        wrong = native.check_contents(content, files)
+    except ValueError as e:
+        raise WireError("small files came with another length of content") from e
+    if wrong >= 0:
+        raise WireError(f"the content of {items[wrong][2].name!r} is not what was announced")
+    offset = 0
+    for folder, group in groupby(items, key=itemgetter(1)):
         with target.blamed(folder):
             handle = places.open(target.name, folder)
-        orders = _to_write(files, None if folder in free else temporary_name)
+        orders: list[native.ToWrite] = []
+        for _, _, entry in group:
+            orders.append((entry.name if folder in free else temporary_name(entry.name), entry, offset))
+            offset += entry.size
         found = native.write_files(handle, orders, content)
-        if found.count(WELL) == len(found) and not any(e.flags for _, _, e, _ in files):  # as nearly always
-            continue
-        for one, order, (error, step) in zip(files, orders, found, strict=True):
-            if error or one[2].flags:
-                _look_after(one, order[0], content, handle, target, error, step)
-
-
-def _to_write(files: Sequence[Arrived], temporary_name: TemporaryName | None) -> "list[native.ToWrite]":
-    return [
-        (
-            temporary_name(e.name) if temporary_name else e.name,
-            e.name,
-            offset,
-            e.size,
-            e.uid,
-            e.gid,
-            e.mode,
-            e.mtime_ns,
-            e.xattrs,
-        )
-        for _, _, e, offset in files
-    ]
+        if found.count(WELL) == len(found) and not max([entry.flags for _, entry, _ in orders]):
+            continue  # as nearly always
+        for order, (error, step) in zip(orders, found, strict=True):
+            if error or order[1].flags:
+                _look_after(order, folder, content, handle, target, error, step)
 
 
 def newer(entry: m.Entry, sent: m.Sent) -> m.Entry:
@@ -137,8 +120,8 @@ def check_piece(piece: m.Piece, length: int) -> None:
 
 
 def _look_after(
-    one: Arrived,
-    temporary: bytes,
+    order: "native.ToWrite",
+    folder: bytes,
     content: memoryview,
     handle: int,
     target: TargetTree,
@@ -146,10 +129,10 @@ def _look_after(
     step: int,
 ) -> None:
     """Flags, and what could not be written in bulk."""
-    sent, folder, entry, offset = one
+    temporary, entry, offset = order
     with target.blamed(join(folder, entry.name)):
         if error == errno.EPERM and step == RENAME:  # what has the name is immutable
-            write_whole(handle, temporary, entry, content[offset : offset + sent.size])
+            write_whole(handle, temporary, entry, content[offset : offset + entry.size])
         elif error:
             raise OSError(error, os.strerror(error))
         elif entry.flags:

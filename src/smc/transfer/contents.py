@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smc.base.errors import WireError
-from smc.transfer.arrival import Arrived, Places, check_piece, newer, write_small
+from smc.transfer import native
+from smc.transfer.arrival import Places, check_piece, newer, write_small
 from smc.transfer.files.folders import join
 from smc.transfer.files.incoming import Incoming
 from smc.transfer.files.place import change
-from smc.transfer.ledger import Item, Ledger, Result
+from smc.transfer.ledger import Item, Ledger
 from smc.transfer.memory import Memory, state_of
 from smc.transfer.pipeline import TICK_SECONDS
 from smc.transfer.tally import Tally
@@ -42,7 +43,6 @@ class _Expected:
     target: TargetTree
     free: frozenset[bytes]  # folders that were empty when they were listed: no name there has an old content
     items: dict[int, Item]  # by index of the entry
-    waiting: set[int]  # whose content did not come yet
     offers: dict[int, m.FileAnswer] = field(default_factory=dict)  # what was answered, but for SEND
     uncounted: set[int] = field(default_factory=set)  # not in the totals
     credited: dict[int, int] = field(default_factory=dict)  # bytes that count as done though it is not
@@ -81,15 +81,15 @@ class Contents:
             if ledger.number in self._expected:
                 raise WireError(f"listing {ledger.number} came twice")
             items = {item[0]: item for item in ledger.files}
-            expected = _Expected(ledger, target, free, items, set(items))
+            expected = _Expected(ledger, target, free, items)
             self._expected[ledger.number] = expected
-        kept: list[tuple[int, Result | None]] = []
+        kept: list[m.Sent] = []
         for (index, folder, entry), answer in zip(ledger.files, answers, strict=bool(answers)):
             if answer.answer is m.Answer.SEND:
                 continue
             expected.offers[index] = answer
             if answer.answer is m.Answer.KEPT:
-                kept.append((index, (entry.size, answer.hash)))
+                kept.append(m.Sent(index, entry.size, answer.hash))
             elif answer.answer is m.Answer.GO_ON:
                 self._open[ledger.number, index] = taken_up.pop(join(folder, entry.name))
         if not counted:
@@ -112,7 +112,7 @@ class Contents:
         """What the sender is told of a file that is compared."""
         with self._changed:
             expected = self._expected.get(listing)
-            if expected is not None and index in expected.waiting:
+            if expected is not None and expected.ledger.awaits((index,)):
                 expected.offers[index] = m.FileAnswer(m.Answer.COMPARE, content)
 
     def take(self, message: m.Message, content: memoryview, places: Places) -> None:
@@ -157,24 +157,25 @@ class Contents:
 
     def _take_small(self, message: m.Small, content: memoryview, places: Places) -> None:
         expected = self._listing(message.listing)
-        indexes = [sent.index for sent in message.files]
-        if not expected.waiting.issuperset(indexes):
-            raise self._not_asked_for(expected, next(i for i in indexes if i not in expected.waiting))
-        items = expected.items
-        arrived: list[Arrived] = []
-        at = 0
-        for sent in message.files:
-            _, folder, entry = items[sent.index]
-            if sent.entry is not None or sent.size != entry.size:
-                entry = newer(entry, sent)
-            arrived.append((sent, folder, entry, at))
-            at += sent.size
-        if at != len(content):
-            raise WireError("small files came with another length of content")
+        files = message.files
+        indexes = [sent.index for sent in files]
+        items = native.match_sent(expected.items, files)
+        as_listed = items is not None
+        if items is None or not expected.ledger.awaits(indexes):
+            items = [self._newer(expected, sent) for sent in files]
         if self._open and any((message.listing, index) in self._open for index in indexes):
             raise WireError("a small file came at once, and in pieces")
-        write_small(arrived, content, expected.target, expected.free, places, self._memory.temporary_name)
-        self._settle(expected, arrived)
+        temporary_name = self._memory.temporary_name
+        write_small(files, items, content, expected.target, expected.free, places, temporary_name)
+        if not as_listed:
+            for sent, (_, _, entry) in zip(files, items, strict=True):
+                self._note(expected, sent, entry)
+        self._resolve(expected, files)
+
+    def _newer(self, expected: _Expected, sent: m.Sent) -> Item:
+        """The file as it was when it was read."""
+        folder, entry = self._entry(expected, sent.index)
+        return sent.index, folder, newer(entry, sent)
 
     def _take_piece(self, message: m.Piece, content: memoryview, places: Places) -> None:
         expected = self._listing(message.listing)
@@ -217,7 +218,7 @@ class Contents:
         if older >= 0:
             os.close(older)
         if not begun and not message.pieces:
-            self._resolve(expected, [(message.index, None)])
+            self._resolve(expected, (), (message.index,))
             return
         with expected.target.blamed(join(folder, entry.name)):
             incoming = self._incoming(*key, places)
@@ -238,9 +239,9 @@ class Contents:
         with self._changed:
             del self._open[expected.ledger.number, index]
         if sent is None:
-            self._resolve(expected, [(index, None)])
+            self._resolve(expected, (), (index,))
         else:
-            self._settle(expected, [(sent, folder, entry, 0)])
+            self._settle(expected, sent, entry)
 
     def _keep_same(self, message: m.Same, places: Places) -> None:
         sent = message.file
@@ -254,7 +255,7 @@ class Contents:
         with expected.target.blamed(join(folder, entry.name)):
             if change(places.open(expected.target.name, folder), entry.name, entry):
                 self.changes += 1
-        self._settle(expected, [(sent, folder, entry, 0)])
+        self._settle(expected, sent, entry)
 
     def _listing(self, number: int) -> _Expected:
         expected = self._expected.get(number)
@@ -264,7 +265,7 @@ class Contents:
 
     def _entry(self, expected: _Expected, index: int) -> tuple[bytes, m.Entry]:
         """Folder and entry of a file whose content was asked for and has not come."""
-        if index not in expected.waiting:
+        if index not in expected.items or not expected.ledger.awaits((index,)):
             raise self._not_asked_for(expected, index)
         _, folder, entry = expected.items[index]
         return folder, entry
@@ -286,28 +287,32 @@ class Contents:
                 self._changed.notify_all()  # one file less waits in `_older`
             return incoming
 
-    def _settle(self, expected: _Expected, arrived: Sequence[Arrived]) -> None:
-        for sent, _, entry, _ in arrived:
-            if not sent.settled:
-                expected.news.unsettled.add(sent.index)
-            if sent.entry is not None and state_of(entry) != state_of(expected.items[sent.index][2]):
-                expected.news.newer[sent.index] = entry
-        self._resolve(expected, [(sent.index, (sent.size, sent.hash)) for sent, _, _, _ in arrived])
+    def _settle(self, expected: _Expected, sent: m.Sent, entry: m.Entry) -> None:
+        self._note(expected, sent, entry)
+        self._resolve(expected, (sent,))
 
-    def _resolve(self, expected: _Expected, results: Sequence[tuple[int, Result | None]]) -> None:
-        indexes = {index for index, _ in results}
-        with self._changed:
-            if len(indexes) < len(results) or not indexes <= expected.waiting:
-                raise WireError(f"a file of listing {expected.ledger.number} came twice")
-            expected.waiting -= indexes
-            for index in indexes & expected.offers.keys():
-                del expected.offers[index]
-            done = sum([expected.credited.pop(index, 0) for index in indexes & expected.credited.keys()])
-        if counted := indexes - expected.uncounted:
+    def _note(self, expected: _Expected, sent: m.Sent, entry: m.Entry) -> None:
+        """Before it is settled: what the listing did not tell."""
+        if not sent.settled:
+            expected.news.unsettled.add(sent.index)
+        if sent.entry is not None and state_of(entry) != state_of(expected.items[sent.index][2]):
+            expected.news.newer[sent.index] = entry
+
+    def _resolve(self, expected: _Expected, sent: Sequence[m.Sent], missing: Sequence[int] = ()) -> None:
+        whole = expected.ledger.settle(sent, missing)
+        indexes = [*missing, *[file.index for file in sent]]
+        done = 0
+        if expected.offers or expected.credited:
+            with self._changed:
+                for index in indexes:
+                    expected.offers.pop(index, None)
+                    done += expected.credited.pop(index, 0)
+        counted = [index for index in indexes if index not in expected.uncounted]
+        if counted:
             items = expected.items
             size = sum([items[index][2].stored for index in counted]) - done
             self._tally.credit(expected.target.disk, size, files=len(counted))
-        if expected.ledger.settle(results):
+        if whole:
             self._forget(expected.ledger)
 
     def _forget(self, ledger: Ledger) -> None:

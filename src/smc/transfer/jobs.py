@@ -2,14 +2,14 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from smc.transfer import native
 from smc.transfer.compression import Compression
 from smc.transfer.files.folders import Folders
-from smc.transfer.ledger import Ledger, Result
+from smc.transfer.ledger import Ledger
 from smc.transfer.pace import Pace
 from smc.transfer.pipeline import TICK_SECONDS
 from smc.transfer.troubles import Troubles
@@ -22,6 +22,12 @@ class Job(Protocol):
     """Some contents to be sent on one stream."""
 
     def work(self, desk: "Desk") -> None: ...
+
+
+class Settled(Protocol):
+    """Is told of each file once: as it was sent, or by its index, that it is missing."""
+
+    def __call__(self, ledger: Ledger, sent: Sequence[m.Sent], missing: Sequence[int] = (), /) -> None: ...
 
 
 class Opened(Protocol):
@@ -79,7 +85,7 @@ class Jobs:
 
 @dataclass(frozen=True)
 class Desk:
-    """Of one stream's thread, as `folders` and `parcel` are. `settled` is told of each file once."""
+    """Of one stream's thread, as `folders` and `parcel` are."""
 
     stream: SendingStream
     folders: Sequence[Folders]
@@ -87,7 +93,7 @@ class Desk:
     jobs: Jobs
     compression: Compression
     troubles: Callable[[], Troubles]
-    settled: Callable[[Ledger, Iterable[tuple[int, Result | None]]], None]
+    settled: Settled
     check: Callable[[], None]
     pace: Callable[[], Pace | None]  # None while there is no limit
 
@@ -99,7 +105,7 @@ class Desk:
 
     def same(self, ledger: Ledger, sent: m.Sent) -> None:
         self.send(m.Same(ledger.number, sent))
-        self.settled(ledger, [(sent.index, (sent.size, sent.hash))])
+        self.settled(ledger, (sent,))
 
     def miss(
         self, ledger: Ledger, index: int, path: bytes, error: OSError | None, *, pieces: int = 0
@@ -107,4 +113,4 @@ class Desk:
         """`error` None: what is there is no regular file any more. `pieces` were sent before."""
         self.send(m.Missing(ledger.number, index, pieces))
         self.troubles().missed(ledger.tree, path, error)
-        self.settled(ledger, [(index, None)])
+        self.settled(ledger, (), (index,))

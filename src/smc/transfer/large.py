@@ -193,7 +193,7 @@ class LargeJob:
             desk.miss(self._ledger, self._index, self._path, self._error, pieces=self._sent)
             return
         desk.send(m.Whole(self._ledger.number, self._attempt, self._sent, sent))
-        desk.settled(self._ledger, [(self._index, (sent.size, sent.hash))])
+        desk.settled(self._ledger, (sent,))
 
     def _begin_again(self, desk: Desk) -> bool:
         """When it did not hold still, and another try is worth it."""

@@ -1,14 +1,13 @@
 """A listing under way, the same at both ends: which of its files are settled, and what they prove."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from smc.base.errors import WireError
 from smc.transfer import native
 from smc.transfer.verify import TreeDigest
 from smc.wire import messages as m
 
-Result = tuple[int, bytes]  # size and hash of a content
 Item = tuple[int, bytes, m.Entry]  # index in the listing, folder, entry
 # The ledger, the places in its `files` of those of one folder, how many can be remembered, and these packed.
 Closing = Callable[["Ledger", int, int, int, bytes], None]
@@ -35,7 +34,7 @@ class Ledger:
         self.files: list[Item] = []
         self._digest = digest
         self._lock = lock
-        self._results: dict[int, Result | None] = {}
+        self._results: dict[int, m.Sent | None] = {}
         self._parts = []
         index = 0
         with lock:
@@ -63,12 +62,17 @@ class Ledger:
     def complete(self) -> bool:
         return len(self._results) == len(self.files)
 
-    def settle(self, results: Iterable[tuple[int, Result | None]]) -> bool:
-        """Index and result of each; `None`: no content came, and none will. True when these were the last."""
-        pairs = list(results)
-        more = dict(pairs)
+    def awaits(self, indexes: Iterable[int]) -> bool:
+        """Whether none of these is settled."""
+        return self._results.keys().isdisjoint(indexes)
+
+    def settle(self, sent: Sequence[m.Sent], missing: Sequence[int] = ()) -> bool:
+        """Of `missing` no content came, and none will. True when these were the last."""
+        more: dict[int, m.Sent | None] = {file.index: file for file in sent}
+        if missing:
+            more |= dict.fromkeys(missing)
         with self._lock:
-            if len(more) < len(pairs) or not self._results.keys().isdisjoint(more):
+            if len(more) < len(sent) + len(missing) or not self._results.keys().isdisjoint(more):
                 raise WireError(f"a file of listing {self.number} was settled twice")
             self._results.update(more)
             if len(self._results) < len(self.files):

@@ -8,7 +8,7 @@ bytes. Sizes and offsets are bytes; times are nanoseconds since 1970. The aliase
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from smc.wire.messages import Entry
+from smc.wire.messages import Entry, Sent
 
 Xattrs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 Extents: TypeAlias = tuple[tuple[int, int], ...]
@@ -17,8 +17,7 @@ Linked: TypeAlias = tuple[bytes, int, int, int, bool]  # name, ino, nlink, store
 Survey: TypeAlias = tuple[bytes, int, int, int, list[bytes], list[Linked], int]
 ParcelRead: TypeAlias = tuple[int, list[int], list[int], list[tuple[int, int, Xattrs]]]
 Item: TypeAlias = tuple[int, bytes, Entry]  # as in smc.transfer.ledger
-# temporary, name, offset, size, uid, gid, mode, mtime, xattrs
-ToWrite: TypeAlias = tuple[bytes, bytes, int, int, int, int, int, int, Xattrs]
+ToWrite: TypeAlias = tuple[bytes, Entry, int]  # temporary name, the file, offset of its content
 Listed: TypeAlias = tuple[
     bytes,  # name
     int,  # errno
@@ -82,6 +81,8 @@ def write_files(
 ) -> list[tuple[int, int]]:
     """Write files under their temporary names, give them owner, mode, attributes and times, then their names.
 
+    A content begins at the offset, and has the size of the entry.
+
     What had a temporary name is replaced; where that is the name itself, nothing is renamed. Of each file
     `(errno, step)`, (0, 0) when all is well; the step is 1 create, 2 write, 3 owner, 4 mode, 5 attributes,
     6 times, 7 rename; then nothing stays of that file, and what had its name before is untouched. After
@@ -92,16 +93,16 @@ def write_files(
     """
 
 def pack_proved(
-    files: list[tuple[int, bytes, Entry]],
+    files: list[Item],
     first: int,
     end: int,
-    results: dict[int, tuple[int, bytes] | None],
+    results: dict[int, Sent | None],
     remember: bool,
     /,
 ) -> tuple[int, int, bytes, int, bytes]:
-    """Of those of `files` (index, folder, entry), from `first` to before `end`, that have a result.
+    """Of those of `files`, from `first` to before `end`, that have a result.
 
-    A result is (size, hash). `(files, size, lines, remembered, states)`: how many, their bytes, what the hash
+    `(files, size, lines, remembered, states)`: how many, their bytes, what the hash
     of a folder is over (smc.transfer.verify); with `remember` how many of them the index can hold, and what
     it holds (`smc.transfer.index.STATE` and name of each): no times before 1678 or after 2262.
     """
@@ -118,6 +119,16 @@ def next_data(fd: int, offset: int) -> int:
     """Where data goes on from `offset`, -1 when only a hole or nothing follows.
 
     `offset` itself where the filesystem cannot tell. Raises OSError.
+    """
+
+def match_sent(items: dict[int, Item], files: tuple[Sent, ...], /) -> list[Item] | None:
+    """The item, by index, of each file that was sent; None when one of them has none, or was not sent as it
+    was listed: settled, of the same size and without an entry of its own."""
+
+def check_contents(data: bytes | memoryview, files: tuple[Sent, ...], /) -> int:
+    """The place of the first file whose content is not what its hash says, -1 when there is none.
+
+    Contents follow one another in `data`, each of at most 1 MiB; ValueError when they do not fit exactly.
     """
 
 def hash_contents(data: bytes | memoryview, sizes: list[int], lanes: int = 0, /) -> list[bytes]:
@@ -201,7 +212,7 @@ class Parcel:
         from `old` on; and where a file has flags or attributes, but in the listing none: place and these.
         """
 
-    def results(self) -> list[tuple[int, tuple[int, bytes]]]:
+    def results(self) -> list[tuple[int, int, bytes]]:
         """Index, size and hash of each file that was read, in order; all are hashed side by side."""
 
     def clear(self) -> None:

@@ -1,13 +1,13 @@
 """The contents that the receiver asked for: its answers become work for the streams."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from smc.base.errors import WireError
 from smc.transfer.delta import Signature
 from smc.transfer.jobs import Jobs
 from smc.transfer.large import LargeJob
-from smc.transfer.ledger import Item, Ledger, Result
+from smc.transfer.ledger import Item, Ledger
 from smc.transfer.pipeline import TICK_SECONDS
 from smc.transfer.small import SMALL, TOGETHER, SmallJob
 from smc.wire import messages as m
@@ -43,8 +43,8 @@ class Outgoing:
                 self._check()
                 self._changed.wait(TICK_SECONDS)
 
-    def settled(self, ledger: Ledger, results: Iterable[tuple[int, Result | None]]) -> None:
-        if ledger.settle(results):
+    def settled(self, ledger: Ledger, sent: Sequence[m.Sent], missing: Sequence[int] = ()) -> None:
+        if ledger.settle(sent, missing):
             with self._changed:
                 del self._ledgers[ledger.number]
                 self._changed.notify_all()
@@ -74,7 +74,7 @@ class Outgoing:
         if len(verdict.files) != len(ledger.files):
             raise WireError("an answer came that fits no listing")
         small: list[Item] = []
-        kept: list[tuple[int, Result | None]] = []
+        kept: list[m.Sent] = []
         for item, answer in zip(ledger.files, verdict.files, strict=True):
             index, folder, entry = item
             match answer.answer:
@@ -85,7 +85,7 @@ class Outgoing:
                 case m.Answer.GO_ON:
                     self._jobs.put(LargeJob(ledger, index, folder, entry, have=answer.have))
                 case m.Answer.KEPT:
-                    kept.append((index, (entry.size, answer.hash)))
+                    kept.append(m.Sent(index, entry.size, answer.hash))
                 case m.Answer.COMPARE | m.Answer.DIFFER:
                     self._promised[ledger.number, index] = item
         self._put_small(ledger, small)

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from itertools import starmap
 
 import msgspec
 
@@ -10,7 +11,7 @@ from smc.transfer.files.folders import join
 from smc.transfer.files.walk import COARSE_NS, is_fresh
 from smc.transfer.jobs import Desk
 from smc.transfer.large import LargeJob
-from smc.transfer.ledger import Item, Ledger, Result
+from smc.transfer.ledger import Item, Ledger
 from smc.wire import messages as m
 
 SMALL = 256 * 1024  # a file up to this size travels with others; at most a piece, so its hash is its SHA-256
@@ -74,36 +75,39 @@ class SmallJob:
         desk.jobs.put(LargeJob(self.ledger, index, folder, entry, expected=expected), first=True)
 
     def _send(self, desk: Desk) -> None:
-        results = desk.parcel.results()
-        if not results:
+        files = tuple(starmap(m.Sent, desk.parcel.results()))
+        if not files:
             return
+        if self._moving or self._newer:
+            files = tuple([self._seen(file) for file in files])
         with memoryview(desk.parcel) as content:
             if self.expected is None:
-                self._send_files(desk, results, [content])
+                self._send_files(desk, files, [content])
             else:
-                self._send_differing(desk, results, content, self.expected)
+                self._send_differing(desk, files, content, self.expected)
         desk.parcel.clear()
 
     def _send_differing(
-        self, desk: Desk, results: list[tuple[int, Result]], content: memoryview, expected: dict[int, bytes]
+        self, desk: Desk, files: tuple[m.Sent, ...], content: memoryview, expected: dict[int, bytes]
     ) -> None:
-        differing: list[tuple[int, Result]] = []
+        differing: list[m.Sent] = []
         contents: list[memoryview] = []
         at = 0
-        for index, (size, sha) in results:
-            if expected.get(index) == sha:
-                desk.same(self.ledger, self._sent(index, size, sha))
+        for file in files:
+            if expected.get(file.index) == file.hash:
+                desk.same(self.ledger, file)
             else:
-                differing.append((index, (size, sha)))
-                contents.append(content[at : at + size])
-            at += size
+                differing.append(file)
+                contents.append(content[at : at + file.size])
+            at += file.size
         if differing:
-            self._send_files(desk, differing, contents)
+            self._send_files(desk, tuple(differing), contents)
 
-    def _send_files(self, desk: Desk, results: list[tuple[int, Result]], contents: list[memoryview]) -> None:
-        files = tuple([self._sent(index, size, sha) for index, (size, sha) in results])
+    def _send_files(self, desk: Desk, files: tuple[m.Sent, ...], contents: list[memoryview]) -> None:
         desk.send(m.Small(self.ledger.number, files), contents)
-        desk.settled(self.ledger, results)
+        desk.settled(self.ledger, files)
 
-    def _sent(self, index: int, size: int, sha: bytes) -> m.Sent:
-        return m.Sent(index, size, sha, index not in self._moving, self._newer.get(index))
+    def _seen(self, file: m.Sent) -> m.Sent:
+        """With what was seen of it besides its content."""
+        settled = file.index not in self._moving
+        return m.Sent(file.index, file.size, file.hash, settled, self._newer.get(file.index))

@@ -39,14 +39,14 @@ def test_what_a_killed_receiver_left_of_a_file_is_replaced(
         real: Callable[..., object], folder: int, files: "list[native.ToWrite]", data: memoryview
     ) -> list[tuple[int, int]]:
         real(folder, files[:-1], data)
-        temporary, name, offset, size, *_, mtime, _ = files[-1]
-        if temporary == name:
-            handle = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=folder)
-            os.write(handle, bytes(size) if kept < 0 else bytes(data[offset : offset + kept]))
+        temporary, entry, offset = files[-1]
+        if temporary == entry.name:
+            handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=folder)
+            os.write(handle, bytes(entry.size) if kept < 0 else bytes(data[offset : offset + kept]))
             if dated:
-                os.utime(handle, ns=(mtime, mtime))
+                os.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
             os.close(handle)
-            left.append(name)
+            left.append(temporary)
         raise Transient("killed", code="Test.Killed")
 
     for number in (2, 1, 0):
@@ -73,7 +73,7 @@ def test_nothing_is_renamed_in_a_folder_that_was_empty(
         files: "list[native.ToWrite]",
         data: memoryview,
     ) -> list[tuple[int, int]]:
-        at_once.extend(temporary == name for temporary, name, *_ in files)
+        at_once.extend(temporary == entry.name for temporary, entry, _ in files)
         return real(folder, files, data)
 
     monkeypatch.setattr(native, "write_files", Faulty(native.write_files, dict.fromkeys(range(99), write)))

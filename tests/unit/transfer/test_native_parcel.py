@@ -35,7 +35,7 @@ def items_of(folder: int, names: list[bytes]) -> list[Item]:
 def taken(parcel: native.Parcel) -> list[tuple[int, bytes]]:
     """Index and content of each file in it, whose hash is right."""
     data, at, found = bytes(memoryview(parcel)), 0, []
-    for index, (size, sha) in parcel.results():
+    for index, size, sha in parcel.results():
         content = data[at : at + size]
         assert sha == hash_piece(content)
         found.append((index, content))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from smc.transfer import native
 from smc.transfer.index import STATE
-from smc.wire.messages import Entry, Kind
+from smc.wire.messages import Entry, Kind, Sent
 
 HASHES = st.binary(min_size=32, max_size=32)
 TIMES = st.integers(-(1 << 63), (1 << 64) - 1)
@@ -23,14 +23,12 @@ ENTRIES = st.builds(
     TIMES,
     st.integers(0, (1 << 64) - 1),
 )
-RESULTS = st.one_of(st.none(), st.tuples(st.integers(0, 1 << 50), HASHES))
+RESULTS = st.one_of(st.none(), st.builds(Sent, st.just(0), st.integers(0, 1 << 50), HASHES))
 FILE = Entry(b"a", Kind.FILE, 0o644, 0, 0, 1, 2)
 
 
 @given(st.lists(st.tuples(ENTRIES, RESULTS, st.booleans())), st.data())
-def test_it_is_what_struct_packs(
-    files: list[tuple[Entry, tuple[int, bytes] | None, bool]], data: st.DataObject
-) -> None:
+def test_it_is_what_struct_packs(files: list[tuple[Entry, Sent | None, bool]], data: st.DataObject) -> None:
     first = data.draw(st.integers(0, len(files)))
     end = data.draw(st.integers(first, len(files)))
     items = [(7 * at, b"folder", entry) for at, (entry, _, _) in enumerate(files)]
@@ -38,11 +36,11 @@ def test_it_is_what_struct_packs(
     came = [(entry, result) for entry, result, there in files[first:end] if there and result is not None]
     kept = [each for each in came if max(each[0].mtime_ns, each[0].changed_ns) < 1 << 63]
     states = b"".join(
-        STATE.pack(len(e.name), e.size, e.mtime_ns, e.changed_ns, e.inode, content) + e.name
-        for e, (_, content) in kept
+        STATE.pack(len(e.name), e.size, e.mtime_ns, e.changed_ns, e.inode, sent.hash) + e.name
+        for e, sent in kept
     )
-    lines = b"".join(pack("<I", len(entry.name)) + entry.name + content for entry, (_, content) in came)
-    proved = len(came), sum(size for _, (size, _) in came), lines
+    lines = b"".join(pack("<I", len(entry.name)) + entry.name + sent.hash for entry, sent in came)
+    proved = len(came), sum(sent.size for _, sent in came), lines
     assert native.pack_proved(items, first, end, results, True) == (*proved, len(kept), states)
     assert native.pack_proved(items, first, end, results, False) == (*proved, 0, b"")
 
@@ -50,11 +48,11 @@ def test_it_is_what_struct_packs(
 @pytest.mark.parametrize(
     ("files", "results", "error"),
     [
-        ([(0, b"", FILE)], {0: (1, b"short")}, TypeError),
-        ([(0, b"", FILE)], {0: (-1, b"h" * 32)}, OverflowError),
-        ([(0, b"", FILE)], {0: [1, b"h" * 32]}, TypeError),
-        ([(0, b"", None)], {0: (1, b"h" * 32)}, AttributeError),
-        ([(0, FILE)], {0: (1, b"h" * 32)}, TypeError),
+        ([(0, b"", FILE)], {0: Sent(0, 1, b"short")}, TypeError),
+        ([(0, b"", FILE)], {0: Sent(0, -1, b"h" * 32)}, OverflowError),
+        ([(0, b"", FILE)], {0: (1, b"h" * 32)}, AttributeError),
+        ([(0, b"", None)], {0: Sent(0, 1, b"h" * 32)}, AttributeError),
+        ([(0, FILE)], {0: Sent(0, 1, b"h" * 32)}, TypeError),
         ([], {}, IndexError),
     ],
 )
@@ -66,4 +64,4 @@ def test_what_cannot_be_packed_is_refused(files: list[Any], results: Any, error:
 def test_a_hash_that_a_peer_says_may_have_any_length() -> None:
     for said in (b"", b"short", b"x" * 100):
         lines = pack("<I", 1) + b"a" + said
-        assert native.pack_proved([(0, b"", FILE)], 0, 1, {0: (1, said)}, False)[2] == lines
+        assert native.pack_proved([(0, b"", FILE)], 0, 1, {0: Sent(0, 1, said)}, False)[2] == lines

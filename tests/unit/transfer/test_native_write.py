@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from smc.transfer import native
+from smc.wire.messages import Entry, Kind
 
 if TYPE_CHECKING:
     from smc.transfer.native import ToWrite
@@ -31,7 +33,12 @@ def folder(tmp_path: Path) -> Iterator[int]:
 
 
 def to_write(name: bytes, offset: int, size: int, mode: int = 0o644, mtime_ns: int = TIME) -> "ToWrite":
-    return temporary_name(name), name, offset, size, os.getuid(), os.getgid(), mode, mtime_ns, ()
+    entry = Entry(name, Kind.FILE, mode, os.getuid(), os.getgid(), mtime_ns, size)
+    return temporary_name(name), entry, offset
+
+
+def names_of(files: "list[ToWrite]") -> list[bytes]:
+    return [entry.name for _, entry, _ in files]
 
 
 def test_files_get_their_content_mode_and_times(folder: int, tmp_path: Path) -> None:
@@ -61,7 +68,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, contents: list[bytes], 
         data = b"".join(contents)
         answers = native.write_files(folder, files, memoryview(data) if kind else bytearray(data))
         assert answers == [(0, 0)] * len(files)
-        assert b"".join([(tmp_path / os.fsdecode(name)).read_bytes() for _, name, *_ in files]) == data
+        assert b"".join([(tmp_path / os.fsdecode(name)).read_bytes() for name in names_of(files)]) == data
     finally:
         os.close(folder)
 
@@ -75,7 +82,7 @@ def test_the_mode_is_what_was_asked_for_whatever_the_umask(folder: int, tmp_path
             assert native.write_files(folder, files, b"x") == [(0, 0)] * len(files)
         finally:
             os.umask(before)
-        found = [(tmp_path / os.fsdecode(name)).stat().st_mode & 0o7777 for _, name, *_ in files]
+        found = [(tmp_path / os.fsdecode(name)).stat().st_mode & 0o7777 for name in names_of(files)]
         assert found == modes
 
 
@@ -147,28 +154,37 @@ def test_no_handle_stays_open(folder: int, tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-GOOD = (b"t", b"n", 0, 1, 0, 0, 0o644, TIME, ())
+GOOD = Entry(b"n", Kind.FILE, 0o644, 0, 0, TIME, 1)
+
+
+def wrong_entry(offset: object = 0, temporary: object = b"t", **fields: object) -> object:
+    return temporary, replace(GOOD, **fields), offset
+
+
 WRONG: dict[str, tuple[object, type[Exception]]] = {
-    "a content beyond the data": ((b"t", b"n", 3, 2, *GOOD[4:]), ValueError),
-    "an offset beyond the data": ((b"t", b"n", 5, 0, *GOOD[4:]), ValueError),
-    "an offset below 0": ((b"t", b"n", -1, 1, *GOOD[4:]), ValueError),
-    "a size below 0": ((b"t", b"n", 0, -1, *GOOD[4:]), ValueError),
-    "a size that wraps around": ((b"t", b"n", 1, (1 << 64) - 1, *GOOD[4:]), ValueError),
-    "no owner": ((*GOOD[:4], -1, *GOOD[5:]), ValueError),
-    "the owner that means none": ((*GOOD[:4], 0xFFFFFFFF, *GOOD[5:]), ValueError),
-    "the group that means none": ((*GOOD[:5], 0xFFFFFFFF, *GOOD[6:]), ValueError),
-    "a mode with a kind": ((*GOOD[:6], 0o100644, *GOOD[7:]), ValueError),
-    "a time beyond all clocks": ((*GOOD[:7], 1 << 100, ()), ValueError),
-    "a path for a name": ((b"t", b"../n", *GOOD[2:]), ValueError),
-    "a path for a temporary name": ((b"/t", *GOOD[1:]), ValueError),
-    "an attribute with a NUL": ((*GOOD[:8], ((b"user.a\0b", b""),)), ValueError),
-    "text for a name": ((b"t", "n", *GOOD[2:]), TypeError),
-    "a time of floats": ((*GOOD[:7], 1.5, ()), TypeError),
-    "a list for a tuple": (list(GOOD), TypeError),
-    "too little": (GOOD[:8], TypeError),
-    "attributes in a list": ((*GOOD[:8], []), TypeError),
-    "an attribute of three": ((*GOOD[:8], ((b"user.a", b"", b""),)), TypeError),
-    "an attribute of text": ((*GOOD[:8], (("user.a", b""),)), TypeError),
+    "a content beyond the data": (wrong_entry(3, size=2), ValueError),
+    "an offset beyond the data": (wrong_entry(5, size=0), ValueError),
+    "an offset below 0": (wrong_entry(-1), ValueError),
+    "a size below 0": (wrong_entry(size=-1), ValueError),
+    "a size that wraps around": (wrong_entry(1, size=(1 << 64) - 1), ValueError),
+    "no owner": (wrong_entry(uid=-1), ValueError),
+    "the owner that means none": (wrong_entry(uid=0xFFFFFFFF), ValueError),
+    "the group that means none": (wrong_entry(gid=0xFFFFFFFF), ValueError),
+    "a mode with a kind": (wrong_entry(mode=0o100644), ValueError),
+    "a time beyond all clocks": (wrong_entry(mtime_ns=1 << 100), ValueError),
+    "a path for a name": (wrong_entry(name=b"../n"), ValueError),
+    "a path for a temporary name": (wrong_entry(temporary=b"/t"), ValueError),
+    "an attribute with a NUL": (wrong_entry(xattrs=((b"user.a\0b", b""),)), ValueError),
+    "text for a name": (wrong_entry(name="n"), TypeError),
+    "text for a temporary name": (wrong_entry(temporary="t"), TypeError),
+    "a time of floats": (wrong_entry(mtime_ns=1.5), TypeError),
+    "a size of floats": (wrong_entry(size=1.5), TypeError),
+    "a list for a tuple": ([b"t", GOOD, 0], TypeError),
+    "too little": ((b"t", GOOD), TypeError),
+    "no entry": ((b"t", b"n", 0), AttributeError),
+    "attributes in a list": (wrong_entry(xattrs=[]), TypeError),
+    "an attribute of three": (wrong_entry(xattrs=((b"user.a", b"", b""),)), TypeError),
+    "an attribute of text": (wrong_entry(xattrs=(("user.a", b""),)), TypeError),
     "nothing": (None, TypeError),
 }
 
@@ -176,7 +192,7 @@ WRONG: dict[str, tuple[object, type[Exception]]] = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_nothing_is_written_when_one_asks_for(wrong: str, folder: int, tmp_path: Path) -> None:
     file, error = WRONG[wrong]
-    good_xattrs = (*GOOD[:8], ((b"user.a", b"b"),))
+    good_xattrs = b"t", replace(GOOD, xattrs=((b"user.a", b"b"),)), 0
     files: list[ToWrite] = [to_write(b"good", 0, 1), good_xattrs, file]  # type: ignore[list-item] # wrong on purpose
     with pytest.raises(error):
         native.write_files(folder, files, b"data")

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -48,6 +48,10 @@ def folders(tmp_path: Path) -> Iterator[Folders]:
 def desk_of(folders: Folders) -> tuple[Desk, Recorder, list[int]]:
     """A stream's desk, what goes out, and which files are settled."""
     recorder, settled = Recorder(), list[int]()
+
+    def settle(_: Ledger, sent: Sequence[m.Sent], missing: Sequence[int] = ()) -> None:
+        settled.extend([*[file.index for file in sent], *missing])
+
     troubles = Troubles(["/"])
     desk = Desk(
         stream=recorder,
@@ -56,7 +60,7 @@ def desk_of(folders: Folders) -> tuple[Desk, Recorder, list[int]]:
         jobs=Jobs(lambda: None),
         compression=Compression(lambda: 0, lambda _: None, lambda _: None),
         troubles=lambda: troubles,
-        settled=lambda _, results: settled.extend(index for index, _ in results),
+        settled=settle,
         check=lambda: None,
         pace=lambda: None,
     )

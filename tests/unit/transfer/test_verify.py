@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smc.base.errors import WireError
 from smc.transfer import native, verify
-from smc.transfer.ledger import Ledger, Result
+from smc.transfer.ledger import Ledger
 from smc.transfer.verify import NO_FILES, TreeDigest, hash_bytes, hash_of_pieces, hash_piece, ranges
 from smc.wire import messages as m
 from smc.wire.messages import PIECE
@@ -163,8 +163,10 @@ def listings(tree: Mapping[bytes, Mapping[bytes, bytes | None]], part: int) -> l
     return found
 
 
-def result(content: bytes | None) -> Result | None:
-    return None if content is None else (len(content), content_hash(content))
+def settle(ledger: Ledger, index: int, content: bytes | None) -> bool:
+    if content is None:
+        return ledger.settle((), (index,))
+    return ledger.settle((m.Sent(index, len(content), content_hash(content)),))
 
 
 @settings(deadline=None)
@@ -187,7 +189,7 @@ def settle_in_any_order(tree: dict[bytes, dict[bytes, bytes | None]], part: int,
     waiting = [(ledger, index, path, entry) for ledger in ledgers for index, path, entry in ledger.files]
     for ledger, index, path, entry in data.draw(st.permutations(waiting)):
         assert not digest.complete
-        ledger.settle([(index, result(tree[path][entry.name]))])
+        settle(ledger, index, tree[path][entry.name])
     came = {path: {n: c for n, c in files.items() if c is not None} for path, files in tree.items()}
     contents = [content for files in came.values() for content in files.values()]
     assert digest.complete
@@ -204,11 +206,11 @@ def test_files_settled_by_many_threads_give_the_same_proof() -> None:
     ledgers = [Ledger(listing, 0, digest, lock) for listing in listings(tree, 7)]
     turns = [(ledger, *file) for ledger in ledgers for file in ledger.files]
 
-    def settle(mine: list[tuple[Ledger, int, bytes, m.Entry]]) -> None:
+    def settle_mine(mine: list[tuple[Ledger, int, bytes, m.Entry]]) -> None:
         for ledger, index, path, entry in mine:
-            ledger.settle([(index, result(tree[path][entry.name]))])
+            settle(ledger, index, tree[path][entry.name])
 
-    threads = [threading.Thread(target=settle, args=(turns[at::4],)) for at in range(4)]
+    threads = [threading.Thread(target=settle_mine, args=(turns[at::4],)) for at in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -276,10 +278,17 @@ def test_names_that_sort_before_a_slash_come_where_the_walk_has_them() -> None:
 def test_a_file_is_settled_once() -> None:
     (listing,) = listings({b"": {b"a": b"1", b"b": b"2"}}, 4)
     ledger = Ledger(listing, 0, TreeDigest(), threading.Lock())
-    assert not ledger.settle([(0, (1, CONTENT))])
-    with pytest.raises(WireError):
-        ledger.settle([(0, (1, CONTENT))])
-    assert ledger.settle([(1, None)])
+    sent = m.Sent(0, 1, CONTENT)
+    for twice in ((sent, sent), ()):
+        with pytest.raises(WireError):
+            ledger.settle(twice, () if twice else (0, 0))
+    assert ledger.awaits((0, 1))
+    assert not ledger.settle((sent,))
+    assert not ledger.awaits((1, 0))
+    for missing in ((), (0,)):
+        with pytest.raises(WireError):
+            ledger.settle(() if missing else (sent,), missing)
+    assert ledger.settle((), (1,))
     assert ledger.complete
 
 
@@ -290,7 +299,7 @@ def test_the_proof_of_a_tree_tells_paths_names_and_contents_apart() -> None:
             ledger = Ledger(listing, 0, digest, threading.Lock())
             ledger.open()
             for index, path, entry in ledger.files:
-                ledger.settle([(index, result(tree[path][entry.name]))])
+                settle(ledger, index, tree[path][entry.name])
         return digest.proof().hash
 
     proofs = [

@@ -227,7 +227,7 @@ def _plain(described: "list[native.Listed]") -> tuple[list[Entry], int] | None:
     """All entries at once with their weight; None when one needs a closer look, or they are heavy."""
     times = [found[7] for found in described] + [found[10] for found in described]
     if (
-        any([found[1] for found in described])
+        max([found[1] for found in described], default=0)
         or min(times, default=0) < EARLIEST
         or max(times, default=0) > LATEST
     ):
