@@ -300,14 +300,16 @@ class Contents:
 
     def _resolve(self, expected: _Expected, sent: Sequence[m.Sent], missing: Sequence[int] = ()) -> None:
         whole = expected.ledger.settle(sent, missing)
-        indexes = [*missing, *[file.index for file in sent]]
+        indexes = [file.index for file in sent]
+        indexes += missing
         done = 0
         if expected.offers or expected.credited:
             with self._changed:
                 for index in indexes:
                     expected.offers.pop(index, None)
                     done += expected.credited.pop(index, 0)
-        counted = [index for index in indexes if index not in expected.uncounted]
+        uncounted = expected.uncounted
+        counted = [index for index in indexes if index not in uncounted] if uncounted else indexes
         if counted:
             items = expected.items
             size = sum([items[index][2].stored for index in counted]) - done
