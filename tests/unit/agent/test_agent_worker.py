@@ -197,6 +197,7 @@ def test_the_process_turns_its_dials_and_dies_with_the_agent(
     monkeypatch.setattr("smc.agent.worker.give_way", lambda: None)
     monkeypatch.setattr("smc.agent.worker.logs.set_up", lambda **_: None)
     monkeypatch.setattr("smc.agent.worker.os._exit", lambda status: died.set())
+    monkeypatch.setattr("smc.agent.worker.tempfile.tempdir", None)  # it sets its own, and dies with it
     agents, its = socket.socketpair()
     with agents:
         # What comes in one piece with the job is not lost.
