@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fields.h"
+#include "hash.h"
 #include "sha256.h"
 
 /* Of how a file was sent (smc.wire.messages.Sent). */
@@ -117,10 +118,7 @@ check_contents(PyObject *Py_UNUSED(module), PyObject *arguments)
         Py_ssize_t wrong = failure == NO_FAILURE ? first_wrong(files, hashes) : 0;
         answer = failure == NO_FAILURE && !PyErr_Occurred() ? PyLong_FromSsize_t(wrong) : NULL;
     }
-    if (failure == NO_MEMORY)
-        PyErr_NoMemory();
-    else if (failure != NO_FAILURE)
-        PyErr_SetString(PyExc_RuntimeError, "OpenSSL has no SHA-256");
+    raise_failure(failure);
     free(contents);
     free(hashes);
     PyBuffer_Release(&data);

@@ -1,7 +1,26 @@
 /* The hashes of contents that lie in one buffer, in one go without the interpreter's lock. */
 #include "native.h"
 
+#include "hash.h"
 #include "sha256.h"
+
+int
+raise_failure(enum failure failure)
+{
+    switch (failure) {
+    case NO_FAILURE:
+        return 0;
+    case NO_MEMORY:
+        PyErr_NoMemory();
+        return -1;
+    case NO_LANES:
+        PyErr_SetString(PyExc_ValueError, "this processor has no such lanes");
+        return -1;
+    default:
+        PyErr_SetString(PyExc_RuntimeError, "OpenSSL has no SHA-256");
+        return -1;
+    }
+}
 
 static PyObject *
 as_list(const unsigned char *hashes, Py_ssize_t count)
@@ -45,19 +64,7 @@ hash_freely(const struct strand *contents, Py_ssize_t count, int lanes)
     Py_BEGIN_ALLOW_THREADS
     failure = hash_contents_at(contents, (size_t)count, (enum lanes)lanes);
     Py_END_ALLOW_THREADS
-    switch (failure) {
-    case NO_FAILURE:
-        return 0;
-    case NO_MEMORY:
-        PyErr_NoMemory();
-        return -1;
-    case NO_LANES:
-        PyErr_SetString(PyExc_ValueError, "this processor has no such lanes");
-        return -1;
-    default:
-        PyErr_SetString(PyExc_RuntimeError, "OpenSSL has no SHA-256");
-        return -1;
-    }
+    return raise_failure(failure);
 }
 
 static PyObject *

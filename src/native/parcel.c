@@ -10,6 +10,7 @@
 
 #include "entry.h"
 #include "extents.h"
+#include "hash.h"
 #include "sha256.h"
 #include "values.h"
 #include "wanted.h"
@@ -122,11 +123,7 @@ parcel_results(PyObject *object, PyObject *Py_UNUSED(none))
         Py_END_ALLOW_THREADS
         self->busy = false;
     }
-    PyObject *list = failure == NO_FAILURE ? results_list(self, hashes) : NULL;
-    if (failure == NO_MEMORY)
-        PyErr_NoMemory();
-    else if (failure != NO_FAILURE)
-        PyErr_SetString(PyExc_RuntimeError, "OpenSSL has no SHA-256");
+    PyObject *list = raise_failure(failure) == 0 ? results_list(self, hashes) : NULL;
     free(strands);
     free(hashes);
     return list;
