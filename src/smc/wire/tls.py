@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -33,6 +34,7 @@ class Identity:
     key: str = field(repr=False)
 
 
+@lru_cache(maxsize=2)  # a connection and its streams have the same: each would cost 2 ms
 def context_of(identity: Identity, *, server: bool) -> ssl.SSLContext:
     """Host names are not compared: the run's CA signs one agent and one receiver, told apart by name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
