@@ -141,6 +141,7 @@ class _Sender:
         self._limited = lambda: self._pace if dials.settings.bandwidth_limit_mbit else None
         self._troubles = self._new_troubles()
         self._streams: list[SendingStream] = []
+        opened.callback(self._close_streams)
         self._digest_lock = threading.Lock()
         self._all_folders: list[Folders] = []
         self._folders = self._open_trees()
@@ -198,28 +199,33 @@ class _Sender:
         return Troubles([tree.mount_point for tree in self._trees])
 
     def _open_streams(self, keys: Sequence[m.StreamKey], *, secure: bool) -> None:
+        """Each by its own thread: on a long line all are there after the time that one takes."""
         for key in keys:
-            self._crew.check()
-            stream = self._open_stream(Opening(key.number, key.token, key.key), secure)
-            self._opened.callback(stream.close)
-            self._streams.append(stream)
-            desk = Desk(
-                stream=stream,
-                folders=self._open_trees(),
-                parcel=new_parcel(),
-                jobs=self._jobs,
-                compression=self._compression,
-                troubles=lambda: self._troubles,
-                settled=self._outgoing.settled,
-                check=self._crew.check,
-                pace=self._limited,
-            )
-            self._crew.start(f"stream {key.number}", partial(self._work, desk))
+            opening = Opening(key.number, key.token, key.key)
+            open_this = partial(self._open_stream, opening, secure)
+            self._crew.start(f"stream {key.number}", partial(self._work, open_this, self._open_trees()))
 
-    def _work(self, desk: Desk) -> None:
+    def _work(self, open_this: Callable[[], SendingStream], folders: Sequence[Folders]) -> None:
+        stream = open_this()
+        self._streams.append(stream)  # from now on `abort_streams` and `_close_streams` see to it
+        desk = Desk(
+            stream=stream,
+            folders=folders,
+            parcel=new_parcel(),
+            jobs=self._jobs,
+            compression=self._compression,
+            troubles=lambda: self._troubles,
+            settled=self._outgoing.settled,
+            check=self._crew.check,
+            pace=self._limited,
+        )
         while (job := self._jobs.get()) is not None:
             job.work(desk)
-        desk.stream.close()
+        stream.close()
+
+    def _close_streams(self) -> None:
+        for stream in self._streams:
+            stream.close()
 
     def _count(self) -> None:
         totals = [

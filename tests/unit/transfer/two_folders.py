@@ -14,7 +14,7 @@ from smc.base.errors import SmcError
 from smc.transfer.dials import Dials
 from smc.transfer.files.temporary import PREFIX
 from smc.transfer.memory import Memory
-from smc.transfer.sender import Sent, SourceTree, send
+from smc.transfer.sender import OpenStream, Sent, SourceTree, send
 from smc.transfer.writer import Received, TargetTree, WriterProgress, receive
 from smc.wire.channel import Channel
 from smc.wire.listener import Listener
@@ -50,6 +50,7 @@ class TwoFolders:
     settings: TransferSettings = field(default_factory=TransferSettings)
     prepare: Callable[[Channel], None] = lambda channel: None  # of the receiver's channel
     excludes: tuple[str, ...] = ()
+    opening: Callable[[Route], OpenStream] = lambda route: route.open_stream
     notes: list[str] = field(default_factory=list)  # of the receiver
 
     def copy(self, *faults: Fault) -> Outcome:
@@ -77,7 +78,7 @@ class TwoFolders:
         with route.connect() as channel:
             trees = [SourceTree("0_1", self.source, "/srv", self.excludes)]
             dials = Dials(self.settings)
-            return send(channel, route.open_stream, trees, dials, threading.Event(), lambda note: None)
+            return send(channel, self.opening(route), trees, dials, threading.Event(), lambda note: None)
 
     def _hear(self, now: WriterProgress) -> None:
         self.notes.append(now.note)
