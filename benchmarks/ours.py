@@ -17,6 +17,7 @@ import msgspec
 
 from smc.base.errors import Broken, SmcError
 from smc.transfer.dials import Dials
+from smc.transfer.give_back import keep_what_is_loaded
 from smc.transfer.memory import Memory
 from smc.transfer.sender import SourceTree, send
 from smc.transfer.writer import TargetTree, receive
@@ -74,6 +75,7 @@ def main(role: str) -> None:
     answers, sys.stdout = sys.stdout, sys.stderr
     identity = Identity(**json.loads(sys.stdin.readline()))
     receiver = Receiver(identity)
+    keep_what_is_loaded()
     _say(answers, {"ready": True})
     for line in sys.stdin:
         order = json.loads(line)

@@ -28,6 +28,7 @@ from smc.base.errors import CommandFailed, UserError
 from smc.base.process import allow_many_files
 from smc.base.run import spawn
 from smc.model.codec import decode, encode
+from smc.transfer.give_back import keep_what_is_loaded
 from smc.wire.backoff import delays
 from smc.wire.orders import Event, EventKind, Order
 
@@ -188,6 +189,7 @@ def serve(descriptor: int, home: Home) -> int:
     logs.set_up(file=home.replicate_log, level=home.settings().log_level, echo=False)
     give_way()
     allow_many_files()
+    keep_what_is_loaded()
     tempfile.tempdir = str(home.root)  # what a walk cannot hold in memory: /tmp may be memory too
     with socket.socket(fileno=descriptor) as stream:
         lines = _lines(stream)

@@ -17,6 +17,7 @@ from smc.receiver.enrol import enrol
 from smc.receiver.home import Home, drop_file
 from smc.receiver.loop import Loop
 from smc.receiver.work import Bench
+from smc.transfer.give_back import keep_what_is_loaded
 from smc.wire.control import Control
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ def main(words: Sequence[str]) -> int:
     home.make()
     logs.set_up(file=home.log)
     allow_many_files()
+    keep_what_is_loaded()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -28,3 +28,10 @@ def giving_back(work: Callable[P, R]) -> Callable[P, R]:
             native.trim()
 
     return whole
+
+
+def keep_what_is_loaded() -> None:
+    """For a program that has loaded its modules and has not begun to work: the collector need not look
+    through them after each connection, which takes 4 ms."""
+    gc.collect()
+    gc.freeze()
