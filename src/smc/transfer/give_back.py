@@ -6,6 +6,7 @@ a program's peak grows by some megabytes with each copy, though nothing is left 
 """
 
 import gc
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -14,6 +15,7 @@ from smc.transfer import native
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_collecting = threading.Lock()  # `gc.collect` does nothing while another thread is in it
 
 
 def giving_back(work: Callable[P, R]) -> Callable[P, R]:
@@ -24,7 +26,8 @@ def giving_back(work: Callable[P, R]) -> Callable[P, R]:
         try:
             return work(*args, **kwargs)
         finally:
-            gc.collect()
+            with _collecting:
+                gc.collect()
             native.trim()
 
     return whole

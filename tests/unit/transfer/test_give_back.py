@@ -3,11 +3,14 @@
 import gc
 import subprocess
 import sys
+import threading
 import time
+import weakref
 from pathlib import Path
 
 from tests.unit.transfer.two_folders import TwoFolders
 
+from smc.transfer.give_back import giving_back
 from smc.transfer.ledger import Ledger
 from smc.transfer.outgoing import Outgoing
 from smc.transfer.pipeline import Crew
@@ -60,6 +63,55 @@ def names_of_new_ones(others: list[object]) -> list[str]:
 
 def of_copies() -> list[object]:
     return [each for each in gc.get_objects() if isinstance(each, OF_A_COPY)]
+
+
+class Held:
+    """In a cycle, and its end takes until `may_go`."""
+
+    def __init__(self) -> None:
+        self.me = self
+        self.begun, self.may_go = threading.Event(), threading.Event()
+
+    def __del__(self) -> None:
+        self.begun.set()
+        self.may_go.wait(LAST_STEPS_SECONDS)
+
+
+class Left:
+    """In a cycle."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_a_connection_that_ends_while_another_gives_back_is_not_forgotten() -> None:
+    left: list[weakref.ref[Left]] = []
+
+    @giving_back
+    def leave_nothing() -> None: ...
+
+    @giving_back
+    def leave_one() -> None:
+        left.append(weakref.ref(Left()))
+
+    held = Held()
+    begun, may_go = held.begun, held.may_go
+    gc.collect()
+    gc.disable()
+    try:
+        del held
+        one = threading.Thread(target=leave_nothing)
+        one.start()
+        assert begun.wait(LAST_STEPS_SECONDS)  # it is in the middle of collecting
+        other = threading.Thread(target=leave_one)
+        other.start()
+        other.join(0.2)
+        may_go.set()
+        one.join(LAST_STEPS_SECONDS)
+        other.join(LAST_STEPS_SECONDS)
+        assert left[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_free_memory_between_blocks_in_use_goes_back() -> None:
