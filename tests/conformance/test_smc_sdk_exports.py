@@ -2,7 +2,8 @@
 
 from alibabacloud_smc20190601.client import Client
 from tests.conformance.smc_sdk import call, refused
-from tests.conformance.test_smc_sdk_jobs import create, deliver
+from tests.conformance.test_smc_sdk_delivered import deliver
+from tests.conformance.test_smc_sdk_jobs import create
 from tests.unit.center.running import Center
 
 

@@ -3,22 +3,20 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 from alibabacloud_smc20190601 import models
 from alibabacloud_smc20190601.client import Client
 from tests.conformance.smc_sdk import SCHEMES, call, client_of, refused
 from tests.conformance.test_smc_sdk import go_offline
 from tests.unit.center.running import Center
-from tests.unit.center.servers import GIB, MIB, server
+from tests.unit.center.servers import server
 
 from smc.center.store.resources import IMAGE
 from smc.center.store.values import Run
-from smc.cloud.driver import DiskSpec, ImageDisk, ImageSpec, InstanceSpec, Kind
+from smc.cloud.driver import Kind
 from smc.model.job import BusinessStatus, JobStatus
 from smc.model.progress import Failure
 from smc.model.report import Change, Moving, Report
-from smc.model.server import Architecture, Firmware
 from smc.wire.orders import TransferSettings
 
 Described = models.DescribeReplicationJobsResponseBodyReplicationJobsReplicationJob
@@ -115,83 +113,6 @@ def test_sizes_default_to_the_sources(sdk: Client, source: str) -> None:
     assert (found.system_disk_size, found.data_disks.data_disk[0].size) == (20, 4)
 
 
-def test_a_disk_that_is_too_small_is_refused_with_the_size_that_works(running: Center, sdk: Client) -> None:
-    disks = server().disks
-    partition = disks[0].partitions[1]
-    assert partition.filesystem is not None
-    filesystem = msgspec.structs.replace(partition.filesystem, size=39 * GIB, used=28 * GIB)
-    root = msgspec.structs.replace(partition, size=40 * GIB - 3 * MIB, filesystem=filesystem)
-    system = msgspec.structs.replace(disks[0], size=40 * GIB, partitions=(disks[0].partitions[0], root))
-    big = running.import_server(msgspec.structs.replace(server(), disks=(system, disks[1]))).source_id
-    with refused("Disk.TooSmall", match="the smallest size that works is"):
-        create(sdk, big, system_disk_size=20)
-    with pytest.raises(Exception, match="smallest") as raised:
-        create(sdk, big, system_disk_size=20)
-    smallest = int(str(raised.value).split("the smallest size that works is ")[1].split(" ")[0])
-    assert described(sdk, create(sdk, big, system_disk_size=smallest)).system_disk_size == smallest
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"region_id": "elsewhere"}, "InvalidRegionId.NotFound"),
-        ({"region_id": None}, "MissingParameter.RegionId"),
-        ({"source_id": None}, "MissingParameter.SourceId"),
-        ({"source_id": "s-none"}, "InvalidSourceId.NotFound"),
-        ({"name": "7up"}, "InvalidParameter.Name"),
-        ({"image_name": "a"}, "InvalidParameter.ImageName"),
-        ({"description": "with spaces in it"}, "InvalidParameter.Description"),
-        ({"system_disk_size": 19}, "InvalidParameter.SystemDiskSize"),
-        ({"system_disk_size": 2049}, "InvalidParameter.SystemDiskSize"),
-        ({"target_type": "Floppy"}, "InvalidParameter.TargetType"),
-        ({"target_type": "TargetInstance"}, "MissingParameter.InstanceId"),
-        ({"target_type": "ContainerImage"}, "MissingParameter.ContainerNamespace"),
-        ({"run_once": False}, "MissingParameter.Frequency"),
-        ({"run_once": False, "frequency": 1}, "MissingParameter.MaxNumberOfImageToKeep"),
-        ({"run_once": False, "frequency": 0, "max_number_of_image_to_keep": 1}, "InvalidParameter.Frequency"),
-        (
-            {"run_once": False, "frequency": 169, "max_number_of_image_to_keep": 1},
-            "InvalidParameter.Frequency",
-        ),
-        (
-            {"run_once": False, "frequency": 1, "max_number_of_image_to_keep": 11},
-            "InvalidParameter.MaxNumberOfImageToKeep",
-        ),
-        ({"frequency": 12}, "InvalidParameter.Frequency"),
-        ({"max_number_of_image_to_keep": 2}, "InvalidParameter.MaxNumberOfImageToKeep"),
-        ({"job_type": 3}, "UnsupportedParameter.JobType"),
-        ({"job_type": 9}, "InvalidParameter.JobType"),
-        ({"scheduled_start_time": "2130-01-01T00:00:00Z"}, "InvalidParameter.ScheduledStartTime"),
-        ({"scheduled_start_time": "2020-01-01T00:00:00Z"}, "InvalidParameter.ScheduledStartTime"),
-        ({"scheduled_start_time": "soon"}, "InvalidParameter.ScheduledStartTime"),
-        ({"launch_template_version": "3"}, "MissingParameter.LaunchTemplateId"),
-        ({"instance_ram_role": "r"}, "InvalidParameter.TargetType"),
-        ({"license_type": "BYOL"}, "InvalidParameter.LicenseType"),
-        ({"net_mode": 2}, "MissingParameter.VSwitchId"),
-        ({"net_mode": 7}, "InvalidParameter.NetMode"),
-        ({"v_switch_id": "vsw-none"}, "InvalidVSwitchId.NotFound"),
-        ({"valid_time": "2020-01-01T00:00:00Z"}, "InvalidParameter.ValidTime"),
-        ({"valid_time": "tomorrow"}, "InvalidParameter.ValidTime"),
-        ({"replication_parameters": "{"}, "InvalidParameter.ReplicationParameters"),
-        ({"replication_parameters": '{"compress_level":11}'}, "InvalidParameter.ReplicationParameters"),
-        ({"replication_parameters": '{"speed":1}'}, "InvalidParameter.ReplicationParameters"),
-        ({"replication_parameters": '{"checksum":1}'}, "InvalidParameter.ReplicationParameters"),
-        ({"replication_parameters": '{"bandwidth_limit":"9"}'}, "InvalidParameter.ReplicationParameters"),
-        ({"replication_parameters": '{"ssl":"maybe"}'}, "InvalidParameter.ReplicationParameters"),
-        ({"replication_parameters": "[]"}, "InvalidParameter.ReplicationParameters"),
-        ({"replication_parameters": " " * 2049}, "InvalidParameter.ReplicationParameters"),
-        ({"client_token": "x" * 65}, "InvalidParameter.ClientToken"),
-    ],
-)
-def test_a_job_that_cannot_be_is_refused(
-    refusing: tuple[Client, str], changes: dict[str, object], code: str
-) -> None:
-    sdk, source = refusing
-    with refused(code):
-        create(sdk, source, **changes)
-    assert sdk.describe_replication_jobs(models.DescribeReplicationJobsRequest()).body.total_count == 0
-
-
 def test_data_disks_are_named_by_their_index(sdk: Client, source: str) -> None:
     disk = models.CreateReplicationJobRequestDataDisk
     with refused("ReplicationJobDataDiskIndex.Invalid"):
@@ -203,58 +124,11 @@ def test_data_disks_are_named_by_their_index(sdk: Client, source: str) -> None:
         create(sdk, source, data_disk=[disk(index=1, size=20, part=[part])])
 
 
-def test_parameters_of_ours_are_checked_as_the_public_ones(running: Center, sdk: Client, source: str) -> None:
-    common = {"RegionId": "local", "SourceId": source}
-    for parameter, value, code in (
-        ("ExecutionMethod", "TestRarely", "InvalidParameter.ExecutionMethod"),
-        ("ExecutionMethod", "Never", "InvalidParameter.ExecutionMethod"),
-        ("TemplateId", "t-1", "InvalidTemplateId.NotFound"),
-        ("IpMode", "static", "InvalidParameter.IpMode"),
-        ("PrivateIpAddress", "10.0.0.1", "InvalidParameter.PrivateIpAddress"),
-    ):
-        with refused(code):
-            call(sdk, "CreateReplicationJob", **common, **{parameter: value})
-    made = call(
-        sdk,
-        "CreateReplicationJob",
-        **common,
-        Excludes=["/var/cache/", "*.iso"],
-        IpMode="keep",
-        ImageNamePrefix="web",
-        ExecutionMethod="MigrateNow",
-    )
-    job = running.parts.store.jobs.find(made["JobId"])
-    assert job is not None
-    assert job.plan.excludes == ("/var/cache/", "*.iso")
-    assert job.plan.ip_mode.value == "keep"
-    assert (job.request.image_name_prefix, job.status) == ("web", JobStatus.RUNNING)
-    assert running.jobs.calls == [("start", job.id)]
-
-
-def test_a_source_has_one_unfinished_job_and_must_be_online(
-    running: Center, sdk: Client, source: str
-) -> None:
-    job = create(sdk, source)
-    with refused("SourceServerState.Invalid", match=job):
-        create(sdk, source)
-    other = running.import_server(server(fingerprint="f2", hostname="other")).source_id
-    go_offline(running, other)
-    with refused("SourceServerState.Invalid", match="has not been heard of since"):
-        create(sdk, other)
-
-
 def test_a_repeated_request_with_its_client_token_is_the_same_job(sdk: Client, source: str) -> None:
     job = create(sdk, source, client_token="once")
     assert create(sdk, source, client_token="once") == job
     with refused("IdempotentParameterMismatch"):
         create(sdk, source, client_token="once", system_disk_size=31)
-
-
-def test_a_job_name_is_used_once(running: Center, sdk: Client, source: str) -> None:
-    create(sdk, source, name="move")
-    other = running.import_server(server(fingerprint="f2", hostname="other")).source_id
-    with refused("ReplicationJobName.Duplicate"):
-        create(sdk, other, name="move")
 
 
 def test_a_job_is_started_stopped_and_started_again(running: Center, sdk: Client, source: str) -> None:
@@ -414,88 +288,6 @@ def test_a_source_with_jobs_goes_by_force_and_not_while_one_runs(
     assert sdk.describe_source_servers(request).body.source_servers.source_server[0].state == "Deleting"
     running.parts.store.jobs.remove(job)
     assert sdk.describe_source_servers(request).body.total_count == 0
-
-
-def test_a_delivered_image_becomes_an_instance_and_both_go_without_a_trace(
-    running: Center, sdk: Client, source: str
-) -> None:
-    job = create(sdk, source)
-    image = deliver(running, job)
-    before = running.cloud.left
-    told = call(sdk, "DescribeImages")["Images"]["Image"]
-    assert [(one["ImageId"], one["ImageName"], one["JobId"]) for one in told] == [(image, "web", job)]
-    made = call(sdk, "CreateInstanceFromImage", ImageId=image, OpenPort=["22=40022", "80"])
-    instance = made["InstanceId"]
-    assert running.cloud.instance(instance) is not None
-    with refused("ImageUsed", match=instance):
-        call(sdk, "DeleteImage", ImageId=image)
-    call(sdk, "DeleteInstanceFromImage", InstanceId=instance)
-    assert running.cloud.left == before
-    call(sdk, "DeleteImage", ImageId=image)
-    assert running.cloud.image(image) is None
-    assert call(sdk, "DescribeImages")["Images"]["Image"] == []
-    for wrong, code in (
-        ({"ImageId": "m-none"}, "InvalidImageId.NotFound"),
-        ({"ImageId": image}, "InvalidImageId.NotFound"),
-    ):
-        with refused(code):
-            call(sdk, "CreateInstanceFromImage", **wrong)
-
-
-def test_an_instance_of_an_image_is_in_the_group_and_of_the_launch_template_of_its_job(
-    running: Center, sdk: Client, source: str
-) -> None:
-    job = create(
-        sdk, source, resource_group_id="rg-1", launch_template_id="lt-1", launch_template_version="3"
-    )
-    image = deliver(running, job)
-    made = call(sdk, "CreateInstanceFromImage", ImageId=image)["InstanceId"]
-    seen, spec = running.cloud.instance(made), running.cloud.launched_as(made)
-    assert seen
-    assert seen.resource_group == "rg-1"
-    assert (spec.launch_template, spec.launch_template_version, spec.instance_type) == ("lt-1", "3", "")
-    other = call(sdk, "CreateInstanceFromImage", ImageId=image, LaunchTemplateId="lt-2")["InstanceId"]
-    spec = running.cloud.launched_as(other)
-    assert (spec.launch_template, spec.launch_template_version) == ("lt-2", "")
-
-
-def deliver(running: Center, job: str) -> str:
-    """An image as a run delivers it."""
-    cloud = running.cloud
-    vpc = cloud.create_vpc("n", "10.0.0.0/16", {}, "t1")
-    while not cloud.vpc_ready(vpc):
-        pass
-    vswitch = cloud.create_vswitch(vpc, cloud.zones()[0], "n", "10.0.0.0/24", {}, "t2")
-    while not cloud.vswitch_ready(vswitch):
-        pass
-    group = cloud.create_security_group(vpc, "n", {}, "t3")
-    spec = InstanceSpec(
-        name="n",
-        zone=cloud.zones()[0],
-        vswitch=vswitch,
-        security_group=group,
-        data_disks=(DiskSpec(name="d", size_gib=30),),
-    )
-    instance = cloud.launch(spec, {}, "t4")
-    for _ in range(5):
-        cloud.instance(instance)
-    snapshot = cloud.create_snapshot(cloud.disks(instance)[1].id, "s", {}, "t5")
-    while (seen := cloud.snapshot(snapshot)) and not seen.ready:
-        pass
-    disks = (ImageDisk(snapshot=snapshot, size_gib=30),)
-    image_spec = ImageSpec(
-        name="web",
-        description="",
-        platform="Debian",
-        architecture=Architecture.X86_64,
-        firmware=Firmware.BIOS,
-        disks=disks,
-    )
-    image = cloud.create_image(image_spec, {}, "t6")
-    for _ in range(5):
-        cloud.image(image)
-    running.parts.store.resources.record(Kind.IMAGE, image, name="web", job=job, run=1, purpose=IMAGE)
-    return image
 
 
 def test_regions_and_zones_are_told(sdk: Client) -> None:

@@ -10,13 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.kernel.copying import RECEIVER, Ends, differences, ext4, tool
+from tests.kernel.copying import Ends, differences, ext4, tool
 from tests.kernel.nasty_tree import make_nasty_tree, release
 
-from smc.base.errors import TargetWriteError, Transient
+from smc.base.errors import TargetWriteError
 from smc.transfer.memory import Memory
 from smc.transfer.tally import WriterProgress
-from smc.wire.listener import Listener
 from smc.wire.orders import TransferSettings
 
 pytestmark = pytest.mark.kernel
@@ -205,51 +204,6 @@ def test_checksum_finds_what_size_and_time_hide(ends: Ends) -> None:
     assert copied.read_text() == "source"
 
 
-@pytest.mark.parametrize("killed", ["sender", "receiver"])
-def test_after_a_kill_half_way_nothing_is_lost_and_little_is_sent_again(
-    ends: Ends, killed: str, tmp_path: Path
-) -> None:
-    ends.memory = Memory(tmp_path / "memory")
-    make_nasty_tree(ends.source)
-    for number in range(4):
-        (ends.source / f"much {number}").write_bytes(os.urandom(20 * MIB))
-    with Listener("127.0.0.1", 0, RECEIVER) as listener:
-        answer: list[object] = []
-        end = threading.Thread(target=lambda: answer.append(ends.serve(listener)))
-        end.start()
-        threading.Thread(target=cut_when, args=(ends, lambda: abort(ends), 45 * MIB)).start()
-        with pytest.raises(Transient):
-            ends.send(listener.port, SLOW)
-        end.join(60)
-    assert isinstance(answer[0], Transient)
-    if killed == "receiver":
-        ends.memory.close()
-        ends.memory = Memory(tmp_path / "memory")
-    before, lay_there = ends.memory.wire, shutil.disk_usage(ends.target).used
-    assert lay_there > 45 * MIB
-    ends.copy()
-    assert_equal(ends)
-    came = ends.memory.wire - before  # with names, hashes and signatures
-    assert lay_there + came < shutil.disk_usage(ends.target).used + 2 * MIB
-    assert ends.memory.resent < MIB
-    if killed == "sender":
-        assert_only_grows(ends.progress)
-
-
-def abort(ends: Ends) -> None:
-    assert ends.channel is not None
-    ends.channel.abort()
-
-
-def cut_when(ends: Ends, cut: object, done: int) -> None:
-    def reached() -> bool:
-        return bool(ends.progress) and ends.progress[-1].disks[0].done > done
-
-    wait_for(reached)
-    assert callable(cut)
-    cut()
-
-
 def wait_for(condition: object) -> None:
     assert callable(condition)
     deadline = time.monotonic() + 60
@@ -396,17 +350,6 @@ def assert_only_grows(progress: list[WriterProgress]) -> None:
             next_one.wire,
             next_one.resent,
         )
-
-
-def test_a_stop_ends_both_ends_and_a_new_start_finishes(ends: Ends) -> None:
-    (ends.source / "much").write_bytes(os.urandom(20 * MIB))
-    stop = threading.Event()
-    threading.Thread(target=cut_when, args=(ends, stop.set, MIB)).start()
-    with pytest.raises(Transient) as raised:
-        ends.copy(TransferSettings(bandwidth_limit_mbit=40), stop=stop)
-    assert raised.value.code == "Transfer.Stopped"
-    ends.copy()
-    assert_equal(ends)
 
 
 def test_what_is_excluded_neither_comes_nor_goes(ends: Ends) -> None:

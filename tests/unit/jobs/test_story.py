@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from dbos import DBOS
 from tests.unit.jobs.center import FAST, Center, until
-from tests.unit.jobs.ends import TOTAL
 
 from smc.base.errors import Transient, UserError
 from smc.center.store.job_log import WARNING
@@ -218,6 +217,13 @@ def test_what_may_pass_at_the_agent_is_tried_again(center: Center) -> None:
     assert done.run_number == 1
 
 
+def impatient(folder: Path) -> Center:
+    settings = msgspec.structs.replace(
+        FAST, patience_seconds=0.3, receiver_seconds=0.3, convert_seconds=0.3, stall_seconds=0.3
+    )
+    return Center(folder, MemoryCloud(), settings=settings)
+
+
 def test_what_does_not_pass_at_the_agent_is_what_the_operator_reads(tmp_path: Path) -> None:
     center = impatient(tmp_path)
     try:
@@ -341,31 +347,6 @@ def test_an_instance_that_was_released_from_outside_cannot_be_resumed(center: Ce
     assert center.cloud.left == []
 
 
-def test_deleting_a_stopped_job_releases_everything(center: Center) -> None:
-    center.ends.hold_at = 300
-    job = center.new_job()
-    center.start(job)
-    until(lambda: center.ends.copied == 300)
-    center.store.jobs.want_stop(job)
-    center.ends_as(job, JobStatus.STOPPED)
-    center.store.jobs.begin_deleting(job)
-    center.runner.delete(job)
-    center.runner.delete(job)
-    until(lambda: center.store.jobs.find(job) is None)
-    assert center.cloud.left == []
-    assert center.store.resources.kept(job=job) == []
-
-
-def test_deleting_a_finished_job_leaves_its_image(center: Center) -> None:
-    job = center.new_job()
-    center.start(job)
-    done = center.ends_as(job, JobStatus.FINISHED)
-    center.store.jobs.begin_deleting(job)
-    center.runner.delete(job)
-    until(lambda: center.store.jobs.find(job) is None)
-    assert only_the_image_is_left(center, done.image_id)
-
-
 def test_an_image_name_that_is_taken_gets_the_job_behind_it(center: Center) -> None:
     for expected in ("web-image", "web-image_{}"):
         job = center.new_job()
@@ -384,73 +365,3 @@ def test_the_journal_holds_neither_tickets_nor_keys(center: Center, tmp_path: Pa
     assert f"{job}.1".encode() in written
     assert center.work.tickets.ticket(f"{job}.1").reveal().encode() not in written
     assert b"PRIVATE KEY" not in written
-
-
-def impatient(folder: Path) -> Center:
-    settings = msgspec.structs.replace(
-        FAST, patience_seconds=0.3, receiver_seconds=0.3, convert_seconds=0.3, stall_seconds=0.3
-    )
-    return Center(folder, MemoryCloud(), settings=settings)
-
-
-def test_what_cannot_be_released_is_named_and_tried_again(tmp_path: Path) -> None:
-    center = impatient(tmp_path)
-    try:
-        center.ends.silent = True
-        job = center.new_job()
-        center.start(job)
-        center.ends_as(job, JobStatus.IN_ERROR)
-        center.cloud.hook = failing("delete", UserError("locked", code="Forbidden.RAM"), times=10_000)
-        center.store.jobs.begin_deleting(job)
-        center.runner.delete(job)
-        until(lambda: center.store.log.page(job, offset=0, limit=100)[0] >= 4)
-        _, lines = center.store.log.page(job, offset=0, limit=100)
-        named = [line.message for line in lines if line.code == "Cleaning.Incomplete"]
-        (instance,) = [r.id for r in center.cloud.left if r.kind is Kind.INSTANCE]
-        assert any(instance in sentence and "locked" in sentence for sentence in named)
-        center.cloud.hook = no_hook
-
-        def deleted() -> bool:
-            center.runner.delete(job)
-            return center.store.jobs.find(job) is None
-
-        until(deleted)
-        assert center.cloud.left == []
-    finally:
-        center.close()
-
-
-def test_a_receiver_that_does_not_answer_ends_in_error_and_can_be_resumed(tmp_path: Path) -> None:
-    center = impatient(tmp_path)
-    try:
-        center.ends.silent = True
-        job = center.new_job()
-        center.start(job)
-        failed = center.ends_as(job, JobStatus.IN_ERROR)
-        assert failed.failure
-        assert failed.failure.code == "Receiver.NotReady"
-        center.ends.silent = False
-        center.start(job)
-        center.ends_as(job, JobStatus.FINISHED)
-        assert made_once(center)
-    finally:
-        center.close()
-
-
-def test_copying_that_stands_still_ends_in_error_and_can_be_resumed(tmp_path: Path) -> None:
-    center = impatient(tmp_path)
-    try:
-        center.ends.hold_at = 300
-        job = center.new_job()
-        center.start(job)
-        failed = center.ends_as(job, JobStatus.IN_ERROR)
-        assert failed.failure
-        assert failed.failure.code == "Sync.Stalled"
-        copied = center.ends.copied  # less than 300 where a slow machine stood still before that
-        center.ends.hold_at = 2000
-        center.start(job)
-        center.ends_as(job, JobStatus.FINISHED)
-        assert center.ends.sent[f"{job}.2"] == TOTAL - copied
-        assert center.ends.sent.total() == TOTAL
-    finally:
-        center.close()

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.model.sources import data_disk, filesystem, partition, server, system_disk
-from tests.unit.model.test_planner import refusal, servers, the_plan, wished_parts
+from tests.unit.model.test_any_plan import servers, wished_parts
+from tests.unit.model.test_planner import refusal, the_plan
 
 from smc.base.errors import UserError
 from smc.base.units import GIB, MIB
