@@ -5,14 +5,12 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import plan, server
 
 from smc.base.errors import SmcError, Transient, UserError
@@ -41,17 +39,6 @@ from smc.wire.orders import (
     Task,
 )
 from smc.wire.trust import Key, fetch_ca
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def source(running: Center) -> Enrolled:
-    return running.import_server()
 
 
 def enrol(running: Center, token_id: str, token_code: str, fingerprint: str = "f9") -> Enrolled:

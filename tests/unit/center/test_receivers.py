@@ -1,11 +1,8 @@
 """What receivers are told, and what is taken from them, over real TLS."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from cryptography import x509
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import plan
 from tests.unit.center.test_agents import begin, eventually, receiver_of, report_progress, run_is_reported
 
@@ -20,17 +17,6 @@ from smc.wire.orders import (
     ReceiverReport,
     TaskKind,
 )
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def source(running: Center) -> Enrolled:
-    return running.import_server()
 
 
 def test_a_receiver_does_what_its_run_wants(running: Center, source: Enrolled) -> None:

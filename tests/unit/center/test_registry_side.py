@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import plan
 
 from smc.base.errors import Transient, UserError
@@ -21,12 +20,6 @@ from smc.receiver.containers.tokens import Credentials
 from smc.receiver.containers.tree import members
 from smc.wire.orders import ReceiverEnrol, ReceiverEnrolled
 from smc.wire.trust import Key, pinned_context
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """Logs of agents and receivers arrive over real TLS, and are kept by the job they are of."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from msgspec import structs
-from tests.unit.center.running import Center, center
+from tests.unit.center.running import Center
 from tests.unit.center.servers import plan, server
 from tests.unit.center.test_agents import receiver_of
 
@@ -17,17 +16,6 @@ from smc.center.trust.run_ca import new_authority
 from smc.model.job import RunType
 from smc.wire.orders import Accepted, Enrolled, LogFile, RunLogs
 from smc.wire.run_logs import MOST_FILES, pack
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Center]:
-    with center(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def source(running: Center) -> Enrolled:
-    return running.import_server()
 
 
 def begun(running: Center, source: Enrolled, *, upload: bool = True) -> Run:
