@@ -1,12 +1,11 @@
 """The admin's access key: made at the first start, kept in DATA_DIR/admin-key.json for the command line."""
 
-import ipaddress
-
 import msgspec
 
 from smc.base.files import write_atomic
 from smc.center.app import Parts
 from smc.center.settings import Settings
+from smc.wire.dial import is_loopback
 
 NAME = "admin"
 
@@ -46,13 +45,3 @@ def endpoint(settings: Settings) -> str:
     scheme = "http" if is_loopback(address.host) else "https"
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(address.host, address.url_host)
     return f"{scheme}://{host}:{address.port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Only there may the API be plain HTTP."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

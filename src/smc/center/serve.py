@@ -12,12 +12,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from smc.base.errors import UserError
-from smc.center.admin_key import AdminKey, admin_key, is_loopback
+from smc.center.admin_key import AdminKey, admin_key
 from smc.center.app import Parts, agents_of, api_of, upkeep_of
 from smc.center.jobs_port import JobsPort
 from smc.center.settings import Address
 from smc.center.trust.center_ca import CenterTrust
 from smc.cloud.driver import Driver
+from smc.wire.dial import is_loopback
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 75  # longer than an agent's heartbeat, so that it keeps its connection

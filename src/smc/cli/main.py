@@ -75,7 +75,7 @@ app.add_typer(images.instances, name="instance")
 def main() -> None:
     """The edge: an error on purpose becomes a sentence with its cure, and exit status 1."""
     try:
-        app()
+        app(prog_name="smc")
     except SmcError as e:
         show_error(e)
         sys.exit(1)

@@ -1,6 +1,7 @@
 """`smc token`: activation codes, with which sources are imported."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -8,6 +9,7 @@ from smc.cli.connection import AsJson, connect
 from smc.cli.data_dir import DEFAULT_DATA_DIR, DataDir
 from smc.cli.output import out, show_json, show_table
 from smc.client.views import tokens
+from smc.wire.dial import is_loopback
 
 app = typer.Typer(no_args_is_help=True, help="Activation codes: import sources with them.")
 
@@ -53,7 +55,18 @@ def create(
         f"Activation code [bold]{made['AccessTokenId']}[/], shown this once. On each source, as root:\n"
     )
     print(command["LinuxCommand"])
+    _tell_of_loopback(command["LinuxCommand"])
     out.print("\nThere is no agent for Windows; `smc image check FILE` looks at an image of one.")
+
+
+def _tell_of_loopback(command: str) -> None:
+    center = command.partition("--center ")[2].partition(" ")[0]
+    if is_loopback(host := urlsplit(center).hostname or ""):
+        out.print(
+            f"\n[bold]No other machine reaches the center at {host}.[/] For sources elsewhere make a new "
+            "code with --host ADDRESS, which is this machine's as they see it, or start the center with "
+            "--public-host ADDRESS."
+        )
 
 
 @app.command("list")

@@ -15,6 +15,13 @@ from smc.client.watch import DisksView, DiskView, Moment, ProgressView, Settings
 from smc.wire.orders import Ssl, TransferSettings
 
 
+@pytest.mark.parametrize(("host", "told"), [("127.0.0.1", True), ("localhost", True), ("192.0.2.7", False)])
+def test_a_line_that_works_on_this_machine_alone_is_called_so(smc: Smc, host: str, *, told: bool) -> None:
+    _, printed, _ = smc("token", "create", "--host", host)
+    assert (f"No other machine reaches the center at {host}." in printed) is told
+    assert ("--public-host ADDRESS" in printed) is told
+
+
 def test_a_token_is_made_with_the_line_to_run_and_can_be_disabled_and_deleted(smc: Smc) -> None:
     status, printed, _ = smc("token", "create", "--name", "batch-1", "--host", "192.0.2.7", "--json")
     made = json.loads(printed)
