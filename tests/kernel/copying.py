@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ AGENT = CA.issue("agent")
 RECEIVER = CA.issue("receiver")
 SIZE = 256 << 20
 DEFAULT = TransferSettings()
+LET_GO_SECONDS = 10.0  # for a process that was killed, to let go of its files
 
 
 @dataclass
@@ -99,6 +101,15 @@ def tool(*words: str | Path) -> str:
     return done.stdout
 
 
+def unmount(mount_point: Path) -> None:
+    deadline = time.monotonic() + LET_GO_SECONDS
+    while subprocess.run(["umount", mount_point], capture_output=True, check=False).returncode:
+        if time.monotonic() > deadline:
+            tool("umount", mount_point)  # which says why
+            return
+        time.sleep(0.1)
+
+
 @contextmanager
 def ext4(image: Path, size: int = SIZE, *options: str) -> Iterator[Path]:
     """A mounted filesystem; clean by fsck when it is left."""
@@ -111,6 +122,6 @@ def ext4(image: Path, size: int = SIZE, *options: str) -> Iterator[Path]:
     try:
         yield mount_point
     finally:
-        tool("umount", mount_point)
+        unmount(mount_point)
         mount_point.rmdir()
     tool("fsck.ext4", "-fn", image)
