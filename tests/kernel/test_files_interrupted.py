@@ -15,6 +15,8 @@ from smc.transfer.memory import Memory
 from smc.wire.listener import Listener
 from smc.wire.orders import TransferSettings
 
+pytestmark = pytest.mark.kernel
+
 
 @pytest.mark.parametrize("killed", ["sender", "receiver"])
 def test_after_a_kill_half_way_nothing_is_lost_and_little_is_sent_again(
