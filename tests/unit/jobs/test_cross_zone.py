@@ -170,7 +170,7 @@ def test_what_cannot_be_brought_back_is_told_and_tried_again_when_the_job_is_del
 
 def test_stop_while_the_disks_are_saved_brings_it_back(center: Center) -> None:
     job, before = crossing(center)
-    center.cloud.hook = failing("snapshot", Transient("busy", code="Throttling"))
+    center.cloud.hook = failing("snapshot", Transient("busy", code="Throttling"), times=10**6)
     center.start(job)
     until(lambda: center.job(job).business_status is BusinessStatus.SYNCING)
     center.store.jobs.want_stop(job)
