@@ -123,7 +123,7 @@ def test_what_the_cloud_refuses_brings_the_old_one_back_and_start_begins_anew(
     center.cloud.hook = failing(call, UserError("none", code="Quota"))
     assert failed(center, job) == "Quota"
     center.cloud.hook = no_hook
-    is_at_home(center.cloud, before) if call != "instance" else None
+    is_at_home(center.cloud, before)
     finished(center, job)
     has_moved(center.cloud, job, before)
 
