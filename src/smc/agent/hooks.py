@@ -136,6 +136,7 @@ class Hooks:
         self._tell = tell
         self._settings = Settings()  # until one of its methods needs them
         self._since: float | None = None
+        self._resumed = False  # so that a note which cannot be removed starts nothing again
 
     def quiet(self) -> Failure | None:
         """Run the scripts of before/; after a failure those of after/ have run too."""
@@ -146,12 +147,17 @@ class Hooks:
             return Failure.of(e)
         except OSError as e:  # the run must hear of it: who waits for the answer waits without a limit
             self.resume(FAILED)
-            return Failure.of(UserError(f"the scripts of before/ could not be run: {e}", code="Hooks.Failed"))
+            failure = UserError(
+                f"the scripts of before/ could not be run: {e}",
+                code="Hooks.Failed",
+                hint=f"See that {self._home.root} on the source can be read, and start the job again.",
+            )
+            return Failure.of(failure)
         return None
 
     def resume(self, result: str) -> None:
         """Run the scripts of after/, if those of before/ were begun; one that fails hinders no other."""
-        if self._since is None and not self._home.quiet.exists():
+        if self._since is None and (self._resumed or not self._home.quiet.exists()):
             return
         since, self._since = self._since, None
         with suppress(UserError, OSError):  # as the owner's mistake in it lets them be
@@ -166,7 +172,11 @@ class Hooks:
                     self._tell(f"{e.message}. {e.hint}", "Hooks.AfterFailed")
             if failed and (thawed := frozen.thaw(every)):
                 self._tell(f"{thawed} filesystems that were frozen have been thawed", "Hooks.Thawed")
-        self._home.quiet.unlink(missing_ok=True)
+        self._resumed = True
+        try:
+            self._home.quiet.unlink(missing_ok=True)
+        except OSError as e:  # a disk that has become read-only: the run must end all the same
+            log.warning("%s stays, so the next agent runs after/ once more: %s", self._home.quiet, e.strerror)
         if since is not None:
             seconds = time.monotonic() - since
             self._tell(f"{seconds:.0f} s from the first script of before/ to the last of after/", "")

@@ -8,7 +8,7 @@ import pytest
 
 from smc.agent.frozen import local_filesystems
 from smc.agent.home import Home, HooksWhen
-from smc.agent.hooks import Hooks, Stage, are_wanted, explain, scripts, settle
+from smc.agent.hooks import COPIED, FAILED, Hooks, Stage, are_wanted, explain, scripts, settle
 from smc.base.errors import UserError
 from smc.model.job import RunAim
 
@@ -84,6 +84,7 @@ def test_a_disk_that_cannot_be_read_ends_the_run_with_a_word(home: Home) -> None
     failure = Hooks(home, "j-1.1", threading.Event(), lambda sentence, code: None).quiet()
     assert failure is not None and failure.code == "Hooks.Failed"
     assert "Is a directory" in failure.message
+    assert "start the job again" in failure.hint
 
 
 def test_a_link_to_a_script_that_others_may_replace_is_refused(home: Home, tmp_path: Path) -> None:
@@ -124,3 +125,15 @@ def test_a_filesystem_is_thawed_where_it_was_mounted_first(tmp_path: Path) -> No
         "22 20 0:5 / /proc rw - proc proc rw\n"
     )
     assert local_filesystems(tmp_path / "mountinfo") == [Path("/")]
+
+
+def test_a_note_that_cannot_be_removed_hinders_nothing_and_is_of_no_second_start(home: Home) -> None:
+    home.quiet.mkdir()  # as on a filesystem that has become read-only: neither written nor removed
+    told: list[str] = []
+    hooks = Hooks(home, "j-1.1", threading.Event(), lambda sentence, code: told.append(code))
+    assert hooks.quiet() is None
+    add(home, "after", "10-start", mode=0o722)  # told of at each look for what is to be started
+    hooks.resume(COPIED)
+    hooks.resume(FAILED)
+    assert told == ["Hooks.Unsafe", ""]
+    settle(home)  # as does an agent that finds the note
