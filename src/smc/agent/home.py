@@ -47,7 +47,10 @@ class HooksWhen(Enum):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """user_config.json: what the owner of the source may change; read when the agent starts."""
+    """user_config.json: what the owner of the source may change.
+
+    Proxy and level of the log are read when the agent starts, what is of hooks when a run asks for it.
+    """
 
     proxy: str = ""  # http://[user:password@]host:port, "" for none
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
