@@ -1,17 +1,16 @@
 """Instances that jobs move into another zone: what they were, and what has become of them."""
 
 from msgspec import structs
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from smc.center.clock import Clock
 from smc.center.store.database import Database
 from smc.center.store.events import EventKind
 from smc.center.store.job_status import tell
+from smc.center.store.jobs import is_current
 from smc.center.store.tables import crossings as table
-from smc.center.store.tables import jobs
 from smc.center.store.values import Crossing, Run
 from smc.model.codec import decode, encode
-from smc.model.job import JobStatus
 
 
 class Crossings:
@@ -27,7 +26,7 @@ class Crossings:
     def put(self, run: Run, crossing: Crossing) -> bool:
         """In place of what was known before. False, and nothing changes, when a newer run has begun."""
         with self._database.write() as connection:
-            if not connection.execute(_current(run)).first():
+            if not is_current(connection, run):
                 return False
             connection.execute(delete(table).where(table.c.job == run.job))
             connection.execute(insert(table).values(job=run.job, document=encode(crossing).decode()))
@@ -38,7 +37,7 @@ class Crossings:
         with self._database.write() as connection:
             here = table.c.job == run.job
             row = connection.execute(select(table.c.document).where(here).with_for_update()).scalar()
-            if not row or decode(row, Crossing).delivered or not connection.execute(_current(run)).first():
+            if not row or decode(row, Crossing).delivered or not is_current(connection, run):
                 return
             connection.execute(update(table).where(here).values(document=encode(crossing).decode()))
             tell(connection, self._clock.now(), run.job, EventKind.INSTANCE_MOVED, words)
@@ -51,11 +50,3 @@ class Crossings:
             if row:
                 home = structs.replace(decode(row, Crossing), home=True)
                 connection.execute(update(table).where(here).values(document=encode(home).decode()))
-
-
-def _current(run: Run) -> Select[tuple[str]]:
-    return select(jobs.c.id).where(
-        jobs.c.id == run.job,
-        jobs.c.run_number == run.number,
-        jobs.c.status == JobStatus.RUNNING.value,
-    )

@@ -286,7 +286,7 @@ class Jobs:
         if status is JobStatus.FINISHED:
             values |= {"progress": 100.0, "ended": now}
         with self._database.write() as connection:
-            if not turn(connection, now, run.job, status, *_is_current(run), failure=failure, **values):
+            if not turn(connection, now, run.job, status, *_current(run), failure=failure, **values):
                 return False
             runs.end(connection, run.job, run.number, now, status)
         self._bell.ring()
@@ -341,12 +341,18 @@ def locked(connection: Connection, job_id: str) -> Job:
     return _value(row)
 
 
+def is_current(connection: Connection, run: Run) -> bool:
+    """Whether it is the newest run of its job, and at work."""
+    here = select(table.c.id).where(table.c.id == run.job, *_current(run))
+    return connection.execute(here).first() is not None
+
+
 def _update_current(connection: Connection, run: Run, values: dict[str, object]) -> bool:
-    current = update(table).where(table.c.id == run.job, *_is_current(run))
+    current = update(table).where(table.c.id == run.job, *_current(run))
     return connection.execute(current.values(**values)).rowcount > 0
 
 
-def _is_current(run: Run) -> tuple[ColumnElement[bool], ...]:
+def _current(run: Run) -> tuple[ColumnElement[bool], ...]:
     return table.c.run_number == run.number, table.c.status == JobStatus.RUNNING.value
 
 

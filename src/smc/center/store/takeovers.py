@@ -1,16 +1,15 @@
 """Target instances that jobs have taken over: what they were, and what has become of them."""
 
 from msgspec import structs
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from smc.base.errors import UserError
 from smc.base.secret import Secret
 from smc.center.store.database import Database
-from smc.center.store.tables import jobs
+from smc.center.store.jobs import is_current
 from smc.center.store.tables import takeovers as table
 from smc.center.store.values import Run, Takeover
 from smc.model.codec import decode, encode
-from smc.model.job import JobStatus
 
 
 class Takeovers:
@@ -34,7 +33,7 @@ class Takeovers:
         Raises `UserError` (`TargetInstance.InUse`) while another job has the instance.
         """
         with self._database.write() as connection:
-            if not connection.execute(_current(run)).first():
+            if not is_current(connection, run):
                 return False
             for job, text in connection.execute(select(table.c.job, table.c.document)):
                 other = decode(text, Takeover)
@@ -52,7 +51,7 @@ class Takeovers:
     def note(self, run: Run, takeover: Takeover) -> bool:
         """False, and nothing changes, when a newer run has begun."""
         with self._database.write() as connection:
-            if not connection.execute(_current(run)).first():
+            if not is_current(connection, run):
                 return False
             here = update(table).where(table.c.job == run.job)
             connection.execute(here.values(document=encode(takeover).decode()))
@@ -77,11 +76,3 @@ class Takeovers:
 
 def _is_over(takeover: Takeover) -> bool:
     return takeover.delivered or takeover.restored
-
-
-def _current(run: Run) -> Select[tuple[str]]:
-    return select(jobs.c.id).where(
-        jobs.c.id == run.job,
-        jobs.c.run_number == run.number,
-        jobs.c.status == JobStatus.RUNNING.value,
-    )

@@ -7,15 +7,15 @@ import msgspec
 from smc.base.errors import UserError
 from smc.base.units import GIB
 from smc.center.store.resources import TEMPORARY
+from smc.center.target.examine import STEADY
 from smc.cloud.catalogue import InstanceType, VSwitch
-from smc.cloud.driver import TAG_FORWARD, TAG_JOB, TAG_PURPOSE, CloudDisk, DiskKind, Driver, Instance, Power
+from smc.cloud.driver import TAG_FORWARD, TAG_JOB, TAG_PURPOSE, CloudDisk, DiskKind, Driver, Instance
 from smc.model.plan import Plan, TargetDisk
 
 CATEGORY = "cloud_essd"
 NOT_OWN = ("smc:", "acs:", "aliyun")  # prefixes of tags: ours and the cloud's
 LEVELS = ("PL0", "PL1", "PL2", "PL3")  # of that category alone
 MOST_TAGS = 16  # of an owner's: the cloud allows 20, and four are ours
-STEADY = (Power.RUNNING, Power.STOPPED)
 MOST_TOLD = 5  # types that could be had
 
 
@@ -56,7 +56,7 @@ def examine_crossing(driver: Driver, wanted: Wanted, busy: Mapping[str, str]) ->
     image = driver.image(instance.image) if instance.image else None
     if image is None:
         raise unknown_image(instance.id)
-    disks = sorted(driver.disks(instance.id), key=lambda disk: (not disk.system, disk.device))
+    disks = disks_in_order(driver, instance.id)
     _check_disks(disks, wanted)
     plan = Plan(
         architecture=image.architecture,
@@ -64,6 +64,11 @@ def examine_crossing(driver: Driver, wanted: Wanted, busy: Mapping[str, str]) ->
         disks=tuple(TargetDisk(index=at, size=disk.size_gib * GIB) for at, disk in enumerate(disks)),
     )
     return Possible(vpc=instance.vpc, instance_type=kind, plan=plan)
+
+
+def disks_in_order(driver: Driver, instance: str) -> list[CloudDisk]:
+    """The system disk, then the others as the guest sees them."""
+    return sorted(driver.disks(instance), key=lambda disk: (not disk.system, disk.device))
 
 
 def own_tags(instance: Instance) -> dict[str, str]:

@@ -14,8 +14,8 @@ from smc.center.jobs.steps.machine import look
 from smc.center.jobs.work import Work, tags, token
 from smc.center.store.resources import MOVED, TEMPORARY
 from smc.center.store.values import Crossing, Job
-from smc.center.target.crossing import own_tags, unknown_image
-from smc.cloud.driver import CloudDisk, DiskSpec, ImageDisk, ImageSpec, Instance, InstanceSpec, Kind, Power
+from smc.center.target.crossing import disks_in_order, own_tags, unknown_image
+from smc.cloud.driver import DiskSpec, ImageDisk, ImageSpec, Instance, InstanceSpec, Kind, Power
 from smc.model.job import BusinessStatus
 from smc.model.report import Report
 
@@ -63,7 +63,7 @@ def save_all(work: Work, run: str) -> list[str]:
     work.store.jobs.reach(now, BusinessStatus.SYNCING, note=what, progress=SYNC_FROM)
     made = [
         take_snapshot(work, run, disk.id, _name(run, disk.id), f"cross-{disk.id}", TEMPORARY)
-        for disk in _disks(work, job)
+        for disk in disks_in_order(work.driver, job.moved_instance)
     ]
 
     def over() -> bool | None:
@@ -84,7 +84,7 @@ def make_system(work: Work, run: str, snapshots: list[str]) -> str:
     """An image of its system disk: of a snapshot alone no instance is made."""
     job, now = work.current(run)
     seen = _old(work, job)
-    system = _disks(work, job)[0]
+    system = disks_in_order(work.driver, job.moved_instance)[0]
     known = work.driver.image(seen.image) if seen.image else None
     if known is None:
         raise unknown_image(seen.id)
@@ -162,7 +162,7 @@ def clean_crossing(work: Work, run: str) -> None:
 
 def _like(work: Work, job: Job, image: str, snapshots: list[str]) -> InstanceSpec:
     asked, old = job.request, _old(work, job)
-    system, *data = _disks(work, job)
+    system, *data = disks_in_order(work.driver, job.moved_instance)
     return InstanceSpec(
         name=old.name,
         zone=asked.zone_id,
@@ -196,10 +196,6 @@ def _old(work: Work, job: Job) -> Instance:
     if seen is None:
         raise _vanished(job.moved_instance)
     return seen
-
-
-def _disks(work: Work, job: Job) -> list[CloudDisk]:
-    return sorted(work.driver.disks(job.moved_instance), key=lambda disk: (not disk.system, disk.device))
 
 
 def _percent(work: Work, snapshot: str) -> float:
