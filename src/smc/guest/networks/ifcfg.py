@@ -199,9 +199,7 @@ class Ifcfg:
         if self._dialect.routes:
             own = root.read(file.replace("/ifcfg-", "/ifroute-")) or ""
             every = DEFAULT_ROUTE.findall(root.read(self._dialect.routes) or "")
-            ways = [words for line in every for words in (line.split(),)]
-            mine = any(_holds(values, words[1]) if len(words) < 4 or words[3] == "-" else words[3] == name
-                       for words in ways if len(words) > 1)  # fmt: skip
+            mine = any(_leads_through(line.split(), name, values) for line in every)
             return mine or DEFAULT_ROUTE.search(own) is not None
         every_card = parse(root.read(self._dialect.defaults) or "")
         if every_card.get("GATEWAYDEV"):
@@ -211,6 +209,13 @@ class Ifcfg:
 
 def _name(file: str, values: dict[str, str]) -> str:
     return values.get("DEVICE") or file.rsplit("/ifcfg-", 1)[1]
+
+
+def _leads_through(route: list[str], name: str, values: dict[str, str]) -> bool:
+    """`route`: destination, gateway, netmask, interface, as in the file of routes for all cards."""
+    if len(route) > 3 and route[3] != "-":
+        return route[3] == name
+    return len(route) > 1 and _holds(values, route[1])
 
 
 def _holds(values: dict[str, str], gateway: str) -> bool:
