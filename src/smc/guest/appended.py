@@ -18,10 +18,8 @@ LISTS = (  # of kmod: what depends on what, and what answers to which hardware; 
     "modules.symbols.bin", "modules.softdep", "modules.builtin", "modules.builtin.bin",
     "modules.builtin.alias.bin", "modules.builtin.modinfo", "modules.order",
 )  # fmt: skip
-LOADERS = (
-    {"modprobe", "kmod"},
-    {"udevd", "systemd-udevd", "udevadm"},
-)  # one of each loads a driver by itself
+# With one of each in it an image loads drivers by itself.
+LOADERS = ({"modprobe", "kmod"}, {"udevd", "systemd-udevd", "udevadm"})
 LARGEST = 256 << 20  # an image is rewritten from memory
 FOLDER, FILE = 0o040755, 0o100644
 ALIGNED = 512  # four would do

@@ -13,10 +13,8 @@ from smc.guest.root import Root
 from smc.model.report import Check, Level
 
 ITEM = "Identity"
-MACHINE_IDS = (
-    "/etc/machine-id",
-    "/var/lib/dbus/machine-id",
-)  # the second is a link to the first, or its copy
+# The second is a link to the first, or its copy.
+MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 KEYS = "/etc/ssh"
 KEY = re.compile(r"^ssh_host_(?P<kind>rsa|ecdsa|ed25519)_key$")
 # ssh-keygen asks before it writes over a file, which then keeps its owner, mode and label

@@ -192,10 +192,8 @@ class _Reader:
         lines = []
         for path in paths:
             place = self._place(path)
-            if (
-                place.is_symlink()
-            ):  # another filesystem's, or a second entry of the name: debugfs would follow
-                place.unlink()
+            if place.is_symlink():
+                place.unlink()  # another filesystem's, or a second entry of the name: debugfs would follow
             lines.append(f"dump {self._inside(path)} {place}")
         _debugfs(self._part, lines, self._run)
 

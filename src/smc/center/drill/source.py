@@ -24,9 +24,8 @@ STABLE = re.compile(
     r"(UUID|LABEL|PARTUUID|PARTLABEL)=|/dev/(disk/by-(uuid|label|partuuid|partlabel|id)|mapper)/"
 )
 KNOWN_LOADERS = {"grub2": frozenset(Firmware), "systemd-boot": frozenset({Firmware.UEFI})}
-MAKERS = frozenset(
-    {"dracut", "initramfs-tools", "mkinitcpio", "mkinitrd"}
-)  # of an initramfs; agent/machine.py
+# Of an initramfs, as agent/machine.py calls them.
+MAKERS = frozenset({"dracut", "initramfs-tools", "mkinitcpio", "mkinitrd"})
 DEPRECATED_XFS = {  # mount options that newer kernels refuse, with the version that dropped them
     **dict.fromkeys(
         ("nodelaylog", "delaylog", "ihashsize", "irixsgid", "osyncisdsync", "osyncisosync"), "4.0"

@@ -19,10 +19,8 @@ PATIENCE_SECONDS = 10.0  # the server may still be ending the session of a cente
 PAUSE_SECONDS = 0.2
 LOOK_SECONDS = 5.0  # how late it is noticed that the connection, and the lock with it, is gone
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-TIMEOUTS = {
-    "tcp_user_timeout": 25_000,
-    "connect_timeout": 10,
-}  # ms for what is sent and not answered; seconds
+# Milliseconds for what is sent and not answered; seconds.
+TIMEOUTS = {"tcp_user_timeout": 25_000, "connect_timeout": 10}
 log = logging.getLogger(__name__)
 
 

@@ -89,9 +89,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     launch_template_id: str = ""
     launch_template_version: str = ""
     instance_ram_role: str = ""
-    instance_id: str = (
-        ""  # the target instance, where that is the destination; the one a cross-zone job moves
-    )
+    instance_id: str = ""  # the target, where that is an instance; what a cross-zone job moves
     zone_id: str = ""  # where a cross-zone job moves it
     disk_kinds: dict[str, DiskKind] = {}  # of a cross-zone job: the instance's disk -> what it becomes
     target_disks: dict[int, str] = {}  # disk index -> the target's disk, of the data disks

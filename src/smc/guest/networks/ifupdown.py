@@ -33,9 +33,8 @@ COMMANDS = ("up", "post-up", "pre-up", "down", "post-down", "pre-down")
 ROUTING = re.compile(r"\b(?:ip\s+(?:-\S+\s+)*(?:route|rule|ro|ru)|route\s+(?:-\S+\s+)*(?:add|del))\b")
 WAY_OUT = re.compile(r"\broute\s+(?:add|replace)\s+default\b")
 
-Edit = Callable[
-    [list[str], list[str]], str | None
-]  # (words of the stanza line, words of this line) -> new line
+# (words of the stanza line, words of this line) -> new line
+Edit = Callable[[list[str], list[str]], str | None]
 
 
 class Ifupdown:

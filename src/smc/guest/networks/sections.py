@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-Edit = Callable[
-    [str, str, str], str | None
-]  # (section, key, value) -> None keeps it, "#" comments out, else new
+# (section, key, value) -> None keeps the line, "#" comments it out, anything else is the new one
+Edit = Callable[[str, str, str], str | None]
 
 
 def values(text: str, section: str, key: str) -> list[str]:

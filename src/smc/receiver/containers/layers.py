@@ -51,8 +51,8 @@ def write_layers(
     """Each layer when its blob is kept; those of `done` are not written again.
 
     `check` is told how many plain bytes were read so far, of all layers, also within a file, where a hole is
-    as long as it looks; what it raises ends the work. A
-    tree that changed since `done` was written gives an image of neither state: nobody may touch the copy.
+    as long as it looks; what it raises ends the work. A tree that changed since `done` was written gives an
+    image of neither state: nobody may touch the copy.
     """
     skip = bytes.fromhex(done[-1].last) if done else None
     read = sum(layer.plain for layer in done)
