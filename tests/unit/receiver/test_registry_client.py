@@ -5,10 +5,12 @@ import io
 import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
 
+from smc.base.errors import Transient
 from smc.receiver.containers.layers import AT_ONCE, write_layers
 from smc.receiver.containers.registry import CHUNK, Registry
 from smc.receiver.containers.tree import Member
@@ -48,15 +50,62 @@ class Closing(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-@pytest.fixture
-def url() -> Iterator[str]:
-    Closing.held, Closing.connections = bytearray(), 0
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Closing) as server:
+class Dropping(http.server.BaseHTTPRequestHandler):
+    """Answers so many requests of a connection, and closes it at the next one without an answer."""
+
+    protocol_version = "HTTP/1.1"
+    answers = 0
+    asked = 0
+
+    def setup(self) -> None:
+        self.left = self.answers
+        super().setup()
+
+    def do_POST(self) -> None:
+        type(self).asked += 1
+        self.close_connection = not self.left
+        if self.left:
+            self.left -= 1
+            self.send_response(202)
+            self.send_header("Location", "/v2/team/copy/blobs/uploads/1")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    Closing.held, Closing.connections = bytearray(), 0
+    with serving(Closing) as url:
+        yield url
+
+
+@pytest.mark.parametrize(("answers", "asked"), [(1, 3), (0, 1)], ids=["kept", "new"])
+def test_what_a_connection_takes_with_it_is_asked_once_more_where_it_was_a_kept_one(
+    monkeypatch: pytest.MonkeyPatch, answers: int, asked: int
+) -> None:
+    monkeypatch.setattr(Dropping, "answers", answers)
+    monkeypatch.setattr(Dropping, "asked", 0)
+    with serving(Dropping) as url, Registry(url, "team/copy") as registry:
+        if answers:
+            registry.upload()
+            registry.upload()
+        else:
+            with pytest.raises(Transient):
+                registry.upload()
+    assert Dropping.asked == asked
 
 
 def test_a_blob_goes_on_over_a_new_connection_when_the_registry_has_closed_the_old_one(url: str) -> None:

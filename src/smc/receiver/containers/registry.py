@@ -3,7 +3,7 @@
 import http.client
 import ssl
 from collections.abc import Mapping
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from smc.base.errors import Broken, SmcError, Transient, UserError
 from smc.receiver.containers.tokens import Credentials, authorization
@@ -13,11 +13,16 @@ CHUNK = 8 << 20  # bytes in one request; registries refuse chunks below 5 MiB, b
 ANSWER_SECONDS = 300.0  # a registry may hash a large blob before it answers
 LARGEST_ANSWER = 1 << 20
 CLOSED = (
-    *(http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError),
-    *(ssl.SSLEOFError, ssl.SSLZeroReturnError),
+    http.client.RemoteDisconnected,
+    BrokenPipeError,
+    ConnectionResetError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
 )
+# 416: of a chunk that was sent once more the first one had arrived; the layer is begun anew.
 PASSING = frozenset({408, 416, 429, 500, 502, 503, 504})
 TELLING = 300  # characters of a refusal that are told
+REACH_IT = "See that the intermediate instance reaches it."
 
 
 class Answer:
@@ -133,33 +138,30 @@ class Registry:
         sent = dict(headers)
         if self._authorization and here and not bare:  # where blobs are stored elsewhere the URL is enough
             sent["Authorization"] = self._authorization
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
         sent["Content-Length"] = str(len(body))
-        known = len(self._connections)
-        connection = self._connected(parts.scheme, parts.hostname or "", parts.port)
         try:
-            try:
-                return _once(connection, method, path, body, sent)
-            except CLOSED:
-                if len(self._connections) > known:
-                    raise  # it was new
-            self.close()  # it was closed in the very moment
-            connection = self._connected(parts.scheme, parts.hostname or "", parts.port)
-            return _once(connection, method, path, body, sent)
-        except ssl.SSLCertVerificationError as e:
-            self.close()
-            raise UserError(
-                f"the registry {parts.hostname} shows a certificate that is not trusted: {e.verify_message}",
-                code="Registry.NotTrusted",
-                hint="Give the center the registry's CA with --registry-ca.",
-            ) from e
+            return self._send(method, parts, body, sent)
         except (OSError, http.client.HTTPException) as e:
             self.close()
             raise Transient(
                 f"the registry {parts.hostname} gave no answer: {str(e) or type(e).__name__}",
                 code="Registry.Unreachable",
-                hint="See that the intermediate instance reaches it.",
+                hint=REACH_IT,
             ) from e
+
+    def _send(self, method: str, parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Once more over a new connection, where a kept one is closed in the very moment."""
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        kept = [*self._connections.values()]
+        connection = self._connected(parts.scheme, parts.hostname or "", parts.port)
+        try:
+            return _once(connection, method, path, body, headers)
+        except CLOSED:
+            if connection not in kept:
+                raise
+        self.close()
+        connection = self._connected(parts.scheme, parts.hostname or "", parts.port)
+        return _once(connection, method, path, body, headers)
 
     def _connected(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         at = port or (443 if scheme == "https" else 80)
@@ -186,7 +188,9 @@ class Registry:
             ) from e
         except OSError as e:
             plain.close()
-            raise Transient(f"the registry {host} cannot be reached: {e}", code="Registry.Unreachable") from e
+            raise Transient(
+                f"the registry {host} cannot be reached: {e}", code="Registry.Unreachable", hint=REACH_IT
+            ) from e
         connection.sock = plain
         self._connections[scheme, host, at] = connection
         return connection
