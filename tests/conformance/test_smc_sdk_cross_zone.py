@@ -14,7 +14,7 @@ from tests.unit.jobs.crossing import THERE, crossing, has_moved, moved, travelle
 from tests.unit.jobs.onto_instance import Before, remember
 from tests.unit.jobs.test_story import failing
 
-from smc.base.errors import Transient
+from smc.base.errors import Transient, UserError
 from smc.center.api.words import written
 from smc.cloud.driver import DiskKind, Power
 from smc.cloud.memory_desk import no_hook
@@ -199,6 +199,37 @@ def test_a_job_whose_time_is_over_expires_and_leaves_the_instance_alone(here: Li
     with refused("ReplicationJob.InvalidStatus"):
         here.start(job)
     assert {one.id for one in here.cloud.left} == before.things
+
+
+def test_an_instance_that_an_expired_job_could_not_bring_back_is_tried_again(
+    here: Living, before: Before, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smc.center.jobs.runner.AGAIN_SECONDS", 0.0)
+
+    def refuses(when: str, call: str) -> None:
+        if when == "before" and call in ("create_snapshot", "start"):
+            raise UserError(f"no {call}", code="Forbidden.RAM")
+
+    job = create(here, before)
+    here.cloud.hook = refuses
+    here.start(job)
+    here.center.ends_as(job, JobStatus.IN_ERROR)
+    here.pass_time(31 * DAY)
+    until(lambda: "Could not be released: no start" in lines(here, job))
+    assert here.center.job(job).status is JobStatus.EXPIRED
+    assert {one.id for one in here.cloud.left} == before.things, "nothing is kept that would cost"
+    here.cloud.hook = no_hook
+
+    def runs_again() -> bool:
+        here.pass_time()
+        return "runs again, in its own zone" in lines(here, job)
+
+    until(runs_again)
+    settle(here.cloud, before.seen.id, Power.RUNNING)
+
+
+def lines(here: Living, job: str) -> str:
+    return "\n".join(line.message for line in here.center.store.log.page(job, offset=0, limit=99)[1])
 
 
 def test_it_is_in_the_list_of_events_and_has_diagnostics(here: Living, before: Before) -> None:

@@ -23,7 +23,9 @@ class JobsPort(Protocol):
         ...
 
     def release(self, job_id: str) -> None:
-        """The job is Expired: release what it keeps in the cloud, if that was not tried within the hour."""
+        """The job is Expired: bring back what it took off, and release what it keeps in the cloud, if that
+        was not tried within the hour.
+        """
         ...
 
     def verify(self, verification: str) -> None:

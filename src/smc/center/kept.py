@@ -1,4 +1,4 @@
-"""What a job keeps in the cloud, and what costs, beside what it has delivered."""
+"""What a job has in the cloud, beside what it has delivered: what costs, and whom it owes an instance."""
 
 from collections.abc import Sequence
 
@@ -19,3 +19,9 @@ def kept_by(store: Store, job: str, runs: Sequence[Run]) -> list[Made]:
         for made in reversed(store.resources.kept(job=job))
         if made.purpose in costs or (made.purpose == IMAGE and made.run not in delivered)
     ]
+
+
+def owes_an_instance(store: Store, job: str) -> bool:
+    """Whether one that it took off for another zone has neither arrived there nor come home."""
+    crossing = store.crossings.find(job)
+    return crossing is not None and not crossing.delivered and not crossing.home

@@ -9,7 +9,7 @@ from smc.base.errors import SmcError, UserError
 from smc.center.api.context import Context
 from smc.center.api.start_job import begin
 from smc.center.api.words import written
-from smc.center.kept import kept_by
+from smc.center.kept import kept_by, owes_an_instance
 from smc.center.store.job_log import WARNING
 from smc.center.store.job_times import EXPIRING, next_start
 from smc.center.store.values import Job
@@ -36,7 +36,7 @@ def _look_at(context: Context, job: Job) -> None:
         if job.valid_until + EXPIRED_SECONDS <= now:
             store.jobs.begin_deleting(job.id)
             context.jobs.delete(job.id)
-        elif kept_by(store, job.id, store.runs.of_job(job.id)):
+        elif kept_by(store, job.id, store.runs.of_job(job.id)) or owes_an_instance(store, job.id):
             context.jobs.release(job.id)
     elif job.valid_until <= now:
         if store.times.expire(job.id):
