@@ -134,4 +134,8 @@ def _check_references(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
         if dangling:
-            raise Broken(f"The store refers to what is not there: {dangling[:3]}.", code="Store.Dangling")
+            raise Broken(
+                f"The store refers to what is not there: {dangling[:3]}.",
+                code="Store.Dangling",
+                hint="Nothing was changed: start the version that you had before, and report this.",
+            )

@@ -31,6 +31,7 @@ from smc.rpc.params import Request
 
 LARGEST_USER_DATA = 16 << 10  # bytes before base64
 MOST_DATA_DISKS = 16
+TEMPLATE_VERSION = 1  # the one with which each launch template is made
 
 
 class SystemDisk(Request, frozen=True, kw_only=True):
@@ -88,11 +89,11 @@ def filled(cloud: Cloud, request: RunInstances) -> RunInstances:
     if not request.launch_template_id:
         return request
     template = get(cloud, LaunchTemplate, request.launch_template_id)
-    if request.launch_template_version not in (None, 1):
+    if request.launch_template_version not in (None, TEMPLATE_VERSION):
         raise UserError(
             f"Launch template {template.id} has no version {request.launch_template_version}.",
             code="InvalidLaunchTemplateVersion.NotFound",
-            hint="Those of the local cloud have version 1 alone.",
+            hint=f"Those of the local cloud have version {TEMPLATE_VERSION} alone.",
         )
     group = "" if request.security_group_ids else request.security_group_id or template.security_group
     return msgspec.structs.replace(

@@ -8,12 +8,11 @@ from typing import Annotated
 import msgspec
 
 from smc.localcloud.api.asking import Name, Regional, Token, choose, get, once
-from smc.localcloud.api.launch import check_user_data
+from smc.localcloud.api.launch import TEMPLATE_VERSION, check_user_data
 from smc.localcloud.cloud import Cloud
 from smc.localcloud.things import LaunchTemplate, new_id, stamp
 from smc.rpc.dispatch import Reply
 
-VERSION = 1
 NameOfTemplate = Annotated[str, msgspec.Meta(min_length=2, max_length=128)]
 
 
@@ -44,7 +43,7 @@ def create_launch_template(cloud: Cloud, request: CreateLaunchTemplate) -> Reply
             user_data=request.user_data,
         )
         cloud.store.put(template)
-        return {"LaunchTemplateId": template.id, "LaunchTemplateVersionNumber": VERSION}
+        return {"LaunchTemplateId": template.id, "LaunchTemplateVersionNumber": TEMPLATE_VERSION}
 
     return once(cloud, request, request.client_token, make)
 
@@ -63,8 +62,8 @@ def describe_launch_templates(cloud: Cloud, request: DescribeLaunchTemplates) ->
             "LaunchTemplateId": template.id,
             "LaunchTemplateName": template.name,
             "CreateTime": template.created,
-            "DefaultVersionNumber": VERSION,
-            "LatestVersionNumber": VERSION,
+            "DefaultVersionNumber": TEMPLATE_VERSION,
+            "LatestVersionNumber": TEMPLATE_VERSION,
         }
         for template in found
     ]
