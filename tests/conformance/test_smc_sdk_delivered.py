@@ -51,6 +51,15 @@ def test_an_instance_of_an_image_is_in_the_group_and_of_the_launch_template_of_i
     other = call(sdk, "CreateInstanceFromImage", ImageId=image, LaunchTemplateId="lt-2")["InstanceId"]
     spec = running.cloud.launched_as(other)
     assert (spec.launch_template, spec.launch_template_version) == ("lt-2", "")
+    other = call(sdk, "CreateInstanceFromImage", ImageId=image, LaunchTemplateVersion="4")["InstanceId"]
+    spec = running.cloud.launched_as(other)
+    assert (spec.launch_template, spec.launch_template_version) == ("lt-1", "4")
+
+
+def test_a_version_of_no_launch_template_is_refused(running: Center, sdk: Client, source: str) -> None:
+    image = deliver(running, create(sdk, source))
+    with refused("MissingParameter.LaunchTemplateId"):
+        call(sdk, "CreateInstanceFromImage", ImageId=image, LaunchTemplateVersion="3")
 
 
 def deliver(running: Center, job: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from smc.base.errors import UserError
+from smc.center.api.asked.target import version_without_template
 from smc.center.api.context import Context
 from smc.center.api.words import Short, Text, check_name, invalid, written
 from smc.center.instances import Opening, Template, create_instance, delete_instance
@@ -117,11 +118,16 @@ class ImageActions:
         return {"InstanceId": instance}
 
     def _template(self, request: CreateInstanceFromImage, image: Made) -> Template:
-        """That of the request, else that of the job."""
-        job = self._store.jobs.find(image.job)
-        if request.launch_template_id or job is None:
-            return Template(id=request.launch_template_id, version=request.launch_template_version)
-        return Template(id=job.request.launch_template_id, version=job.request.launch_template_version)
+        """That of the request, else that of the job, in the request's version if it says one."""
+        asked, job = request.launch_template_id, self._store.jobs.find(image.job)
+        if asked or job is None:
+            found = Template(id=asked, version=request.launch_template_version)
+        else:
+            version = request.launch_template_version or job.request.launch_template_version
+            found = Template(id=job.request.launch_template_id, version=version)
+        if found.version and not found.id:
+            raise version_without_template()
+        return found
 
     def _delete_instance(self, request: DeleteInstanceFromImage, _caller: Caller) -> Reply:
         """Release such an instance with what was made for it."""

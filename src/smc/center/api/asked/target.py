@@ -18,11 +18,7 @@ def check_target(asking: Asking, draft: Draft) -> Draft:
     if sent.target_type:
         request = replace(request, target_type=_target_type(sent.target_type))
     if sent.launch_template_version and not (sent.launch_template_id or request.launch_template_id):
-        raise UserError(
-            "LaunchTemplateVersion is given without LaunchTemplateId.",
-            code="MissingParameter.LaunchTemplateId",
-            hint="Give the launch template, or leave its version out.",
-        )
+        raise version_without_template()
     request = replace(
         request,
         launch_template_id=sent.launch_template_id or request.launch_template_id,
@@ -32,6 +28,14 @@ def check_target(asking: Asking, draft: Draft) -> Draft:
         _check_license(asking, sent.license_type)
         request = replace(request, license_type=sent.license_type)
     return replace(draft, request=request)
+
+
+def version_without_template() -> UserError:
+    return UserError(
+        "LaunchTemplateVersion is given without LaunchTemplateId.",
+        code="MissingParameter.LaunchTemplateId",
+        hint="Give the launch template, or leave its version out.",
+    )
 
 
 def _target_type(text: str) -> str:
