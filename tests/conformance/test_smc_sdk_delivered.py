@@ -56,6 +56,21 @@ def test_an_instance_of_an_image_is_in_the_group_and_of_the_launch_template_of_i
     assert (spec.launch_template, spec.launch_template_version) == ("lt-1", "4")
 
 
+def test_another_launch_template_of_a_job_has_no_version_of_the_one_before(
+    running: Center, sdk: Client, source: str
+) -> None:
+    job = create(sdk, source, launch_template_id="lt-1", launch_template_version="3")
+    for changes, kept in (
+        ({"LaunchTemplateVersion": "4"}, ("lt-1", "4")),
+        ({"LaunchTemplateId": "lt-2"}, ("lt-2", "")),
+        ({"LaunchTemplateId": "lt-3", "LaunchTemplateVersion": "5"}, ("lt-3", "5")),
+    ):
+        call(sdk, "ModifyReplicationJobAttribute", JobId=job, **changes)
+        made = running.parts.store.jobs.find(job)
+        assert made
+        assert (made.request.launch_template_id, made.request.launch_template_version) == kept
+
+
 def test_a_version_of_no_launch_template_is_refused(running: Center, sdk: Client, source: str) -> None:
     image = deliver(running, create(sdk, source))
     with refused("MissingParameter.LaunchTemplateId"):

@@ -19,11 +19,10 @@ def check_target(asking: Asking, draft: Draft) -> Draft:
         request = replace(request, target_type=_target_type(sent.target_type))
     if sent.launch_template_version and not (sent.launch_template_id or request.launch_template_id):
         raise version_without_template()
-    request = replace(
-        request,
-        launch_template_id=sent.launch_template_id or request.launch_template_id,
-        launch_template_version=sent.launch_template_version or request.launch_template_version,
-    )
+    if sent.launch_template_id:  # a version that was said before is of another one
+        request = replace(request, launch_template_id=sent.launch_template_id, launch_template_version="")
+    if sent.launch_template_version:
+        request = replace(request, launch_template_version=sent.launch_template_version)
     if sent.license_type:
         _check_license(asking, sent.license_type)
         request = replace(request, license_type=sent.license_type)
