@@ -109,6 +109,19 @@ def test_what_the_request_says_goes_first(running: Center, sdk: Client) -> None:
     assert stored.plan.ip_mode is IpMode.DHCP
 
 
+def test_a_launch_template_of_the_request_or_of_a_change_comes_without_the_version_before(
+    running: Center, sdk: Client
+) -> None:
+    template = create(sdk, LaunchTemplateId="lt-1", LaunchTemplateVersion="3")
+    job = running.parts.store.jobs.find(job_with(running, sdk, template, LaunchTemplateId="lt-2"))
+    assert job
+    assert (job.request.launch_template_id, job.request.launch_template_version) == ("lt-2", "")
+    call(sdk, "ModifyTemplate", TemplateId=template, LaunchTemplateId="lt-3")
+    assert held(sdk, template) == {"LaunchTemplateId": "lt-3"}
+    call(sdk, "ModifyTemplate", TemplateId=template, LaunchTemplateVersion="2")
+    assert held(sdk, template) == {"LaunchTemplateId": "lt-3", "LaunchTemplateVersion": "2"}
+
+
 def test_a_job_that_is_there_takes_a_template_before_it_ran(running: Center, sdk: Client) -> None:
     source = running.import_server().source_id
     job = call(sdk, "CreateReplicationJob", RegionId="local", SourceId=source)["JobId"]

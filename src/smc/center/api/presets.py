@@ -35,6 +35,7 @@ NAMES = (  # attributes of CreateReplicationJob; whatever is of one source, inst
 )
 EXCLUDED_BY: Mapping[str, tuple[str, ...]] = {  # preset -> parameters of the request that take its place
     "image_name_prefix": ("image_name",),
+    "launch_template_version": ("launch_template_id",),
     "system_disk_size": ("disks",),
     "vpc_id": ("v_switch_id",),
 }
@@ -85,6 +86,12 @@ def shown(presets: Mapping[str, object]) -> dict[str, Any]:  # Any: JSON of all 
 
 def read(text: str) -> dict[str, Any]:  # Any: parameters of all types
     return presets_of(decode(text, PRESETS))
+
+
+def changed(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:  # Any: as above
+    """Presets of a template after a change: what was given takes the place of others too."""
+    kept = {name: value for name, value in before.items() if not given.keys() & EXCLUDED_BY.get(name, ())}
+    return kept | dict(given)
 
 
 def filled(context: Context, request: J) -> J:

@@ -107,7 +107,7 @@ class TemplateActions:
         for _ in range(TRIES):
             before = self._templates.find(request.template_id)
             kept = {k: v for k, v in presets.read(before.parameters).items() if k not in cleared}
-            after = msgspec.structs.replace(before, parameters=presets.as_text(kept | given))
+            after = msgspec.structs.replace(before, parameters=presets.as_text(presets.changed(kept, given)))
             if request.name is not None:
                 after = msgspec.structs.replace(after, name=check_name(request.name, "Name"))
             if request.description is not None:
