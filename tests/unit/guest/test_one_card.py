@@ -186,3 +186,24 @@ def test_a_bridge_with_taps_of_machines_in_it_stands_on_its_card(tmp_path: Path)
     text = "auto br0\niface br0 inet dhcp\n    bridge_ports tap0 eno1\n"
     guest = planted(tmp_path, {INTERFACES: text})
     assert adapt(guest)[0].finding.startswith("br0 on eno1 ")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            f"{KEYFILES}/a.nmconnection": "[connection]\nid=a\ntype=bond\ntype=ethernet\n"
+            "interface-name=ens192\n[ipv4]\nmethod=manual\naddress1=192.0.2.10/24,192.0.2.1\n"
+        },
+        {
+            INTERFACES: "auto ens192\niface ens192 inet static\n  address 192.0.2.9/24\n  gateway 192.0.2.1\n"
+            "iface\n  bond-master ens192\n"
+        },
+    ],
+    ids=["networkmanager", "ifupdown"],
+)
+def test_a_file_that_says_a_thing_twice_or_by_half_is_read_as_far_as_it_goes(
+    tmp_path: Path, files: dict[str, str]
+) -> None:
+    guest = planted(tmp_path, files)
+    assert adapt(guest)[0].finding.startswith("ens192 gets its address by DHCP")

@@ -134,8 +134,9 @@ def _interface(
     commands = [line for line in lines if line.split()[0] in COMMANDS and ROUTING.search(line)]
     members = [words for line in lines for words in (line.split(),) if words[0] in MEMBERS]
     masters = [
-        stanza[0].split()[1]
+        member
         for _, stanza in stanzas
+        for member in stanza[0].split()[1:2]
         if any(line.split()[0] in MASTERS and line.split()[1:2] == [name] for line in stanza[1:])
     ]
     tagged = TAGGED.match(name)

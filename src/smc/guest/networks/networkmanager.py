@@ -79,15 +79,13 @@ class NetworkManager:
 def _all(root: Root) -> list[Interface]:
     texts = [(file, root.read(file) or "") for file in root.files(FOLDER, suffix=".nmconnection")]
     return [
-        _interface(file, text, texts)
-        for file, text in texts
-        if {*KINDS} & {*values(text, "connection", "type")}
+        _interface(file, text, texts) for file, text in texts if _value(text, "connection", "type") in KINDS
     ]
 
 
 def _interface(file: str, text: str, texts: list[tuple[str, str]]) -> Interface:
     def value(section: str, *keys: str) -> str:
-        return "".join(found for key in keys for found in values(text, section, key))
+        return "".join(_value(text, section, key) for key in keys)
 
     kind = KINDS[value("connection", "type")]
     name = value("connection", "interface-name")
@@ -119,9 +117,14 @@ def _interface(file: str, text: str, texts: list[tuple[str, str]]) -> Interface:
     )
 
 
+def _value(text: str, section: str, key: str) -> str:
+    """The last one counts, where a file says it more than once."""
+    return "".join(values(text, section, key)[-1:])
+
+
 def _made(name: str) -> str:
     return f"[connection]\nid={name}\ntype=ethernet\ninterface-name={name}\n\n[ipv4]\nmethod=auto\n"
 
 
 def _key(file: str, text: str) -> str:
-    return "".join(values(text, "connection", "interface-name")) or file
+    return _value(text, "connection", "interface-name") or file
