@@ -162,9 +162,10 @@ class Hooks:
         since, self._since = self._since, None
         with suppress(UserError, OSError):  # as the owner's mistake in it lets them be
             self._settings = self._home.settings()
-        failed = result == FAILED
         with frozen.opened(frozen.local_filesystems()) as every:
-            for script in self._after():
+            found = self._after()
+            failed = result == FAILED or found is None
+            for script in found or ():
                 try:
                     self._call(script, Stage.AFTER, result)
                 except SmcError as e:
@@ -203,12 +204,15 @@ class Hooks:
         for script in found:
             self._call(script, Stage.BEFORE, "")
 
-    def _after(self) -> list[Path]:
+    def _after(self) -> list[Path] | None:
+        """None when none may or can be run."""
         try:
             return scripts(self._home, Stage.AFTER)
         except UserError as e:
             self._tell(f"{e.message}. {e.hint}", e.code)
-            return []
+        except OSError as e:  # the run must end all the same
+            self._tell(f"the scripts of after/ could not be run: {e}", "Hooks.AfterFailed")
+        return None
 
     def _note_down(self) -> None:
         with suppress(OSError):  # a full disk: then this agent alone knows

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from smc.agent import frozen
 from smc.agent.frozen import local_filesystems
 from smc.agent.home import Home, HooksWhen
 from smc.agent.hooks import COPIED, FAILED, Hooks, Stage, are_wanted, explain, scripts, settle
@@ -85,6 +86,21 @@ def test_a_disk_that_cannot_be_read_ends_the_run_with_a_word(home: Home) -> None
     assert failure is not None and failure.code == "Hooks.Failed"
     assert "Is a directory" in failure.message
     assert "start the job again" in failure.hint
+
+
+def test_where_nothing_can_be_started_again_the_run_is_told_so_and_what_is_frozen_thaws(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frozen, "thaw", lambda _: 2)
+    told: list[tuple[str, str]] = []
+    of_run = Hooks(home, "j-1.1", threading.Event(), lambda sentence, code: told.append((sentence, code)))
+    assert of_run.quiet() is None
+    (home.hooks / "after").rmdir()
+    (home.hooks / "after").symlink_to("after")
+    of_run.resume(COPIED)
+    assert [code for _, code in told] == ["Hooks.AfterFailed", "Hooks.Thawed", ""]
+    assert f"Too many levels of symbolic links: '{home.hooks / 'after'}'" in told[0][0]
+    assert not home.quiet.exists()
 
 
 def test_a_link_to_a_script_that_others_may_replace_is_refused(home: Home, tmp_path: Path) -> None:
