@@ -235,7 +235,7 @@ class Hooks:
                 code="Hooks.FrozenAgent",
                 hint="Freeze filesystems of data alone, or stop what writes to it instead. It was thawed.",
             )
-        said = _end_of(path, start)
+        said = _end_of(Path(output.name), start)  # not of the log, if that could not be opened
         if why:
             raise UserError(
                 f"{name} {why}" + (f": {said}" if said else ""),

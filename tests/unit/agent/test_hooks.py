@@ -1,12 +1,14 @@
 """Which scripts of the owner run, and when."""
 
+import os
 import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from smc.agent import frozen
+from smc.agent import frozen, hooks
+from smc.agent.child import output_file
 from smc.agent.frozen import local_filesystems
 from smc.agent.home import Home, HooksWhen
 from smc.agent.hooks import COPIED, FAILED, Hooks, Stage, are_wanted, explain, scripts, settle
@@ -101,6 +103,17 @@ def test_where_nothing_can_be_started_again_the_run_is_told_so_and_what_is_froze
     assert [code for _, code in told] == ["Hooks.AfterFailed", "Hooks.Thawed", ""]
     assert f"Too many levels of symbolic links: '{home.hooks / 'after'}'" in told[0][0]
     assert not home.quiet.exists()
+
+
+def test_what_an_earlier_script_said_is_not_said_by_one_whose_output_is_lost(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(home, "before", "10-stop").write_text("#!/nothing/starts/it\n")
+    (home.logs / "hooks.log").write_text("said by another one")
+    monkeypatch.setattr(hooks, "output_file", lambda _: output_file(Path(os.devnull)))
+    failure = Hooks(home, "j-1.1", threading.Event(), lambda sentence, code: None).quiet()
+    assert failure is not None and "could not be started" in failure.message
+    assert "another" not in failure.message
 
 
 def test_a_link_to_a_script_that_others_may_replace_is_refused(home: Home, tmp_path: Path) -> None:
