@@ -37,6 +37,7 @@ from smc.wire.orders import Ssl
 from smc.wire.stream import Opening, SendingStream
 
 PASSES = 3  # the source is live: each pass is shorter than the one before, and what then moves is listed
+MOST_STREAMS = 16  # that a receiver may ask for, each a thread here: as many as its port greets at once
 _M = TypeVar("_M", bound=m.Message)
 
 Quiet = Callable[[], AbstractContextManager[None]]  # within it nothing changes the source
@@ -200,6 +201,8 @@ class _Sender:
 
     def _open_streams(self, keys: Sequence[m.StreamKey], *, secure: bool) -> None:
         """Each by its own thread: on a long line all are there after the time that one takes."""
+        if not 0 < len(keys) <= MOST_STREAMS:
+            raise WireError(f"the receiver asks for {len(keys)} data streams")
         for key in keys:
             opening = Opening(key.number, key.token, key.key)
             open_this = partial(self._open_stream, opening, secure)

@@ -12,7 +12,7 @@ from smc.base.errors import SmcError, SourceReadError, TargetWriteError, WireErr
 from smc.model.progress import Failure
 from smc.transfer.dials import Dials
 from smc.transfer.outgoing import LONGEST_SIGNATURE
-from smc.transfer.sender import SourceTree, send
+from smc.transfer.sender import MOST_STREAMS, SourceTree, send
 from smc.wire import messages as m
 from smc.wire.channel import Channel
 from smc.wire.listener import Listener
@@ -72,6 +72,10 @@ WELCOMES = {
     "no trees": m.Welcome((), ()),
     "a token that is too short": m.Welcome((m.StreamKey(0, b"short", bytes(32)),), (False,)),
     "a key that is too long": m.Welcome((m.StreamKey(0, bytes(32), bytes(33)),), (False,)),
+    "no streams": m.Welcome((), (False,)),
+    "too many streams": m.Welcome(
+        tuple(m.StreamKey(number, bytes(32), bytes(32)) for number in range(MOST_STREAMS + 1)), (False,)
+    ),
     "a stream below nothing": m.Welcome((m.StreamKey(-1, bytes(32), bytes(32)),), (False,)),
 }
 
