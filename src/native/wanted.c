@@ -16,6 +16,7 @@ enum what { NAME, SIZE, INODE, MODIFIED, CHANGED, FLAGS, XATTRS, COUNT };
 static Py_ssize_t end_of_folder(PyObject *items, Py_ssize_t first);
 static int parse_item(PyObject *item, struct wanted *wanted);
 static int parse_field(enum what what, PyObject *value, struct wanted *wanted);
+static int parse_presence(PyObject *value, struct wanted *wanted);
 static int add(PyObject *list, PyObject *value);
 static PyObject *attributes_of(const struct wanted *wanted, Py_ssize_t place);
 static bool is_before(struct timespec one, struct timespec other);
@@ -143,9 +144,16 @@ parse_field(enum what what, PyObject *value, struct wanted *wanted)
     case CHANGED:
         return parse_ns(value, &wanted->changed);
     default:
-        wanted->is_plain &= PyObject_IsTrue(value) == 0;
-        return 0;
+        return parse_presence(value, wanted);
     }
+}
+
+static int
+parse_presence(PyObject *value, struct wanted *wanted)
+{
+    int present = PyObject_IsTrue(value);
+    wanted->is_plain &= present == 0;
+    return present < 0 ? -1 : 0;
 }
 
 /* Takes the reference over; -1 when there is no value. */

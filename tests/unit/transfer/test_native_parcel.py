@@ -227,6 +227,13 @@ def test_more_than_all_memory_is_an_error() -> None:
             native.Parcel(*sizes)
 
 
+class Undecided:
+    """Neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise ZeroDivisionError
+
+
 def test_what_are_no_items_is_refused(folder: int, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a")
     [good] = items_of(folder, [b"a"])
@@ -240,6 +247,8 @@ def test_what_are_no_items_is_refused(folder: int, tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(error):
             parcel.read(folder, cast("list[Item]", wrong), 0, FAR)
+    with pytest.raises(ZeroDivisionError):
+        parcel.read(folder, [(0, b"", msgspec.structs.replace(good[2], flags=Undecided()))], 0, FAR)
     with pytest.raises(IndexError):
         parcel.read(folder, [good], 1, FAR)
     assert taken(parcel) == []
