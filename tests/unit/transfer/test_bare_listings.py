@@ -105,4 +105,5 @@ def test_attributes_alone_do_not_make_a_file_another_than_was_listed(
 
     monkeypatch.setattr(Contents, "news", news)
     assert ends.copy().is_right
+    assert found
     assert [entry for _, newer in found for entry in newer.values()] == []
