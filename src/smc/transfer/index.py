@@ -52,7 +52,7 @@ class _Glance(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Seal(msgspec.Struct, frozen=True, array_like=True):
-    """The survey of the target's folder when all of a pass was done."""
+    """The survey of the target's folder when it was in order, at the end of a pass."""
 
     path: bytes
     target: bytes
@@ -125,7 +125,7 @@ class Index:
         return b"" if place is None else place.target
 
     def put(self, record: FolderRecord, more: Sequence[bytes] = ()) -> None:
-        """`more` files follow those of the record; they are many, so they are never put together.
+        """`more` files follow those of the record: parts, so that many need not be put together first.
 
         Of a folder with so many that they have no place in a record, the proof alone.
         """
