@@ -118,11 +118,16 @@ device_of(int folder)
     return fstat(folder, &state) == 0 ? state.st_dev : 0;
 }
 
-/* What cannot be opened is still described by its state alone, so that it is not taken for deleted. With `bare`, so
+/* What cannot be opened is still described by its state alone, so that it is not taken for deleted; what has a name
+   that no copy can have is not. With `bare`, so
    are files, and folders on that device. */
 static void
 describe(int folder, const struct name *name, const dev_t *bare, struct described *entry)
 {
+    if (name->length > LONGEST_NAME) {
+        entry->error = ENAMETOOLONG;
+        return;
+    }
     if (fstatat(folder, name->bytes, &entry->state, AT_SYMLINK_NOFOLLOW) < 0) {
         entry->error = errno;
         return;

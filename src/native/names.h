@@ -4,6 +4,8 @@
 
 #include "native.h"
 
+#define LONGEST_NAME 255 /* bytes, of a name that is copied: other filesystems than Linux's own have longer ones */
+
 struct name {
     const char *bytes; /* ends with NUL */
     size_t length;

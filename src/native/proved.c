@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "fields.h"
+#include "names.h"
 #include "values.h"
 
 #define HASH 32
-#define LONGEST 255 /* bytes of a name */
 
 /* Before a name in the index. */
 struct __attribute__((packed)) state_record {
@@ -107,7 +107,7 @@ add_sent(PyObject *entry, PyObject *sent, PyObject *hash, bool remember, struct 
     PyObject *name = PyErr_Occurred() ? NULL : field_of(entry, &fields[NAME]);
     if (name == NULL)
         return -1;
-    int failed = !PyBytes_Check(name) || PyBytes_Size(name) > LONGEST;
+    int failed = !PyBytes_Check(name) || PyBytes_Size(name) > LONGEST_NAME;
     if (failed)
         PyErr_SetString(PyExc_TypeError, "a name must be at most 255 bytes");
     failed = failed || add_line(name, hash, proved) < 0 ||

@@ -16,7 +16,7 @@ import xxhash
 
 from smc.transfer import native
 from smc.transfer.files.entry import EARLIEST, LATEST, NUMBERED, entry_from, entry_of, read_bare_entry
-from smc.transfer.files.folders import Folders, join, split
+from smc.transfer.files.folders import LONGEST_NAME, Folders, join, split
 from smc.transfer.files.links import Later, Links, pack, unpack
 from smc.transfer.files.patterns import Excludes
 from smc.wire.messages import Entry, Folder
@@ -90,7 +90,7 @@ def _look_over(
         if not folders.stamped or is_fresh(newest):
             digest = b""
         yield Seen(path, digest, files, stored, newest, pack(later) if later else None)
-        stack += [join(path, name) for name in reversed(below)]
+        stack += [join(path, name) for name in reversed(below) if len(name) <= LONGEST_NAME]
 
 
 def glance(folders: Folders, path: bytes, excludes: Excludes) -> tuple[int, list[bytes]]:
