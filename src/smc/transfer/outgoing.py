@@ -123,7 +123,7 @@ class Outgoing:
             else:
                 self._jobs.put(LargeJob(ledger, *item, expected=content))
         if small:
-            self._put_small(self._ledgers[examined.listing], small, dict(examined.files))
+            self._put_small(ledger, small, dict(examined.files))
 
     def _collect(self, part: m.Signature) -> None:
         key = part.listing, part.index
@@ -141,6 +141,7 @@ class Outgoing:
 
     def _kept_promise(self, listing: int, index: int) -> tuple[Ledger, Item]:
         item = self._promised.pop((listing, index), None)
-        if item is None:
+        ledger = self._ledgers.get(listing)  # none: all was sent, promised or not
+        if item is None or ledger is None:
             raise WireError(f"an answer came for entry {index} of listing {listing}, which waits for none")
-        return self._ledgers[listing], item
+        return ledger, item

@@ -140,6 +140,24 @@ def test_an_answer_that_fits_nothing_is_a_violation(answers: Answers, source: Pa
         send_to(answer, source)
 
 
+@pytest.mark.parametrize("late", [m.Examined(0, ((LARGE, b""),)), signature()], ids=["hash", "signature"])
+def test_a_promise_that_is_kept_when_all_was_sent_is_a_violation(late: m.Message, source: Path) -> None:
+    promised = COMPARE if isinstance(late, m.Examined) else DIFFER
+
+    def answer(message: m.Message, listener: Listener) -> Answers:
+        match message:
+            case m.Hello():
+                return [opened(listener, False)]
+            case m.Listing():
+                return [verdict(promised, COMPARE), verdict()]  # the second: send all
+            case m.PassEnd():
+                return [late]
+        return []
+
+    with pytest.raises(WireError):
+        send_to(answer, source)
+
+
 @pytest.mark.parametrize("welcome", WELCOMES.values(), ids=WELCOMES)
 def test_a_welcome_that_fits_nothing_is_a_violation(welcome: m.Welcome, source: Path) -> None:
     with pytest.raises(WireError):
